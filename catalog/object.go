@@ -1,0 +1,134 @@
+package catalog
+
+import (
+	"encoding/json"
+
+	"streamdb/storage"
+	"streamdb/types"
+)
+
+// ID names an object for ever; it is its OID in pg_catalog and its job's id.
+type ID uint32
+
+// FirstUserID is the id of the first object a user makes (as Postgres's FirstNormalObjectId).
+const FirstUserID ID = 16384
+
+// Kind tells objects apart.
+type Kind string
+
+// The kinds.
+const (
+	Table            Kind = "table"
+	Source           Kind = "source"
+	View             Kind = "view"
+	MaterializedView Kind = "materialized view"
+	Sink             Kind = "sink"
+	Index            Kind = "index"
+)
+
+// Object is one relation. It is immutable once in a Catalog.
+type Object struct {
+	ID     ID     `json:"id"`
+	Kind   Kind   `json:"kind"`
+	Schema string `json:"schema"`
+	Name   string `json:"name"`
+	Owner  string `json:"owner"`
+
+	// Cols are all columns, hidden ones included. For Table and MaterializedView they
+	// are the stored row; for Source the visible columns and a last hidden _row_id.
+	Cols []Column `json:"cols"`
+
+	Rows *Rows `json:"rows,omitempty"` // Table, MaterializedView: where the rows are
+
+	Definition string   `json:"definition,omitempty"` // the statement that made the object, for SHOW CREATE
+	Query      string   `json:"query,omitempty"`      // View, MaterializedView, Sink: the text of its SELECT
+	SearchPath []string `json:"searchPath,omitempty"` // in force when Query was written
+
+	Connector *Connector `json:"connector,omitempty"` // Source, Sink, Table with a connector
+	Watermark *Watermark `json:"watermark,omitempty"` // Source, Table
+
+	AppendOnly bool `json:"appendOnly,omitempty"` // Source, Table: no UPDATE or DELETE; MaterializedView: the plan never retracts
+
+	DependsOn []ID `json:"dependsOn,omitempty"` // objects read by Query, ascending
+
+	Plan        json.RawMessage   `json:"plan,omitempty"`        // the pinned physical plan of the job; Source: only while a job reads it
+	Upstreams   []ID              `json:"upstreams,omitempty"`   // the jobs that the plan reads, ascending
+	Creating    bool              `json:"creating,omitempty"`    // its backfill is not done: nobody reads it yet
+	StateTables []storage.TableID `json:"stateTables,omitempty"` // all tables of the plan, dropped with the job
+	Parallelism int               `json:"parallelism,omitempty"`
+
+	Failed  *Failure `json:"failed,omitempty"` // the job ended with an error
+	Comment string   `json:"comment,omitempty"`
+}
+
+// Column is a column of an object.
+type Column struct {
+	types.Column
+	Default   string `json:"default,omitempty"`   // SQL text; "" none
+	Generated string `json:"generated,omitempty"` // SQL text of GENERATED ALWAYS AS; "" none
+	PK        int    `json:"pk,omitempty"`        // 1-based position in the primary key; 0: not part
+}
+
+// Rows says how an object's rows are stored; see op.RowTable.
+type Rows struct {
+	Table storage.TableDef `json:"table"`
+	Key   []KeyCol         `json:"key"`  // the stream key, unique
+	Dist  []int            `json:"dist"` // columns whose hash is the vnode; empty: vnode 0
+}
+
+// KeyCol is one column of a stored key.
+type KeyCol struct {
+	Col        int  `json:"col"`
+	Desc       bool `json:"desc,omitempty"`
+	NullsFirst bool `json:"nullsFirst,omitempty"`
+}
+
+// Connector is the WITH (...) FORMAT .. ENCODE .. part.
+type Connector struct {
+	Name          string            `json:"name"`
+	Options       map[string]string `json:"options,omitempty"`
+	Format        string            `json:"format,omitempty"`
+	Encode        string            `json:"encode,omitempty"`
+	EncodeOptions map[string]string `json:"encodeOptions,omitempty"`
+}
+
+// Watermark is WATERMARK FOR col AS expr.
+type Watermark struct {
+	Col  int    `json:"col"`
+	Expr string `json:"expr"`
+}
+
+// Failure is why a job no longer runs.
+type Failure struct {
+	Code  string `json:"code"`
+	Msg   string `json:"msg"`
+	Epoch uint64 `json:"epoch"` // the last epoch whose results are in the store
+}
+
+// Types returns the columns as the dataflow knows them.
+func (o *Object) Types() types.Schema {
+	s := make(types.Schema, len(o.Cols))
+	for i := range o.Cols {
+		s[i] = o.Cols[i].Column
+	}
+	return s
+}
+
+// PrimaryKey returns the columns of the declared primary key, in key order.
+func (o *Object) PrimaryKey() []int {
+	var pk []int
+	for n := 1; ; n++ {
+		found := false
+		for i := range o.Cols {
+			if o.Cols[i].PK == n {
+				pk, found = append(pk, i), true
+			}
+		}
+		if !found {
+			return pk
+		}
+	}
+}
+
+// Runs reports whether the object has a dataflow of its own now.
+func (o *Object) Runs() bool { return len(o.Plan) > 0 }

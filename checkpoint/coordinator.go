@@ -1,0 +1,252 @@
+package checkpoint
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+)
+
+// Options configure a Coordinator. Zero members mean their defaults.
+type Options struct {
+	Store *storage.Store
+	Log   *slog.Logger
+	// BarrierInterval is the time between barriers while data flows; default 100 ms.
+	BarrierInterval time.Duration
+	// CheckpointInterval is the longest time that a visible epoch waits to become
+	// durable; default 1 s.
+	CheckpointInterval time.Duration
+	// Timeout is the time after which an epoch in flight is reported with the tasks
+	// it waits for; default 30 s.
+	Timeout time.Duration
+	// AbortAfter is the time after which the jobs of tasks that did not ack are
+	// failed, so that the others go on; 0: never.
+	AbortAfter time.Duration
+	// DirtyLimit is the number of bytes of unsealed state that asks for a barrier
+	// before its time; default 64 MB.
+	DirtyLimit int64
+	// OnJobFailed is called when a job fails, without locks held. It returns the
+	// jobs that cannot live without it (its dependents, direct or not): they are
+	// detached with it.
+	OnJobFailed func(job stream.JobID, err error) (alsoStop []stream.JobID)
+	// OnDurable is called from the coordinator after epochs became durable.
+	OnDurable func(n stream.Epoch)
+}
+
+// maxInFlight bounds the epochs between injection and commit: their deltas are
+// held in memory.
+const maxInFlight = 2
+
+// Injector is a task that has no inputs to receive barriers from: a source.
+type Injector interface {
+	// Inject hands a barrier over without blocking; the task meets it in line with
+	// its data. At most maxInFlight barriers wait in a task.
+	Inject(b stream.Barrier)
+}
+
+// Coordinator is the clock of the dataflow. All methods are safe for concurrent use.
+//
+// The life of epoch N: it begins with the injection of barrier N-1. A request or
+// the interval makes the injector call the Before and Change functions and hand
+// barrier N to all sources. Each task that aligned and sealed N acks with its
+// deltas. When the acks of all jobs that took part are in, and N-1 is committed,
+// the committer commits N: now it is visible, and requests without Sync are done.
+// The syncer makes it durable, when somebody waits for that or when the oldest
+// epoch that is not durable reaches CheckpointInterval.
+//
+// A job that fails is detached: it takes no part in later epochs, and in those
+// that wait for acks its acks are no longer awaited and its deltas are dropped.
+// So its tables stay as of its last committed epoch, while the others go on. The
+// requests that named it fail.
+type Coordinator struct {
+	opts  Options
+	store *storage.Store
+	log   *slog.Logger
+
+	wakeInject chan struct{} // cap 1: something changed for the injector
+	wakeCommit chan struct{} // cap 1: an epoch is complete
+	wakeSync   chan struct{} // cap 1: an epoch was committed
+	stop       chan struct{}
+	wg         sync.WaitGroup
+
+	active atomic.Uint64 // the highest epoch that holds data: see Active
+	dirty  atomic.Int64
+	next   atomic.Uint64 // the epoch that the next barrier ends; written under mu
+
+	mu         sync.Mutex
+	started    bool
+	closed     bool
+	failure    error // commits are impossible: everything submitted fails
+	jobs       map[stream.JobID]*job
+	queue      []*Ticket // submitted, not yet with a barrier
+	flight     []*epoch  // injected, not yet committed, in order
+	unsynced   []*Ticket // committed, waiting for the disk
+	needSync   bool      // somebody waits for the disk
+	visibleAt  time.Time // when the oldest epoch that is not durable was committed; zero: none
+	injectedAt time.Time
+	lastTook   time.Duration // injection to commit of the last epoch
+	stats      statsRing
+}
+
+// job is a registered dataflow.
+type job struct {
+	from    stream.Epoch // the first epoch it takes part in
+	tasks   map[stream.TaskID]bool
+	sources []Injector
+}
+
+// epoch is one in flight.
+type epoch struct {
+	n        stream.Epoch
+	injected time.Time
+	aligned  time.Time                         // when the last ack came
+	awaited  map[stream.TaskID]bool            // tasks that have not acked
+	deltas   map[stream.JobID][]*storage.Delta // of tasks that have
+	failed   map[stream.JobID]error            // jobs detached while it was in flight
+	tickets  []*Ticket
+	taken    bool // the committer has it: too late to change it
+	reported bool // as slow
+}
+
+// New makes a coordinator that goes on after the store's last epoch. It injects
+// nothing before Start: until then jobs can be added that must all see the first barrier.
+func New(o Options) *Coordinator {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	setDefault(&o.BarrierInterval, 100*time.Millisecond)
+	setDefault(&o.CheckpointInterval, time.Second)
+	setDefault(&o.Timeout, 30*time.Second)
+	if o.DirtyLimit == 0 {
+		o.DirtyLimit = 64 << 20
+	}
+	c := &Coordinator{
+		opts: o, store: o.Store, log: o.Log,
+		wakeInject: make(chan struct{}, 1),
+		wakeCommit: make(chan struct{}, 1),
+		wakeSync:   make(chan struct{}, 1),
+		stop:       make(chan struct{}),
+		jobs:       map[stream.JobID]*job{},
+	}
+	c.next.Store(uint64(o.Store.Visible()) + 1)
+	c.active.Store(uint64(o.Store.Visible()))
+	return c
+}
+
+func setDefault(d *time.Duration, value time.Duration) {
+	if *d == 0 {
+		*d = value
+	}
+}
+
+// SetOnJobFailed replaces Options.OnJobFailed; call it before Start.
+func (c *Coordinator) SetOnJobFailed(fn func(stream.JobID, error) []stream.JobID) {
+	c.opts.OnJobFailed = fn
+}
+
+// SetOnDurable replaces Options.OnDurable; call it before Start.
+func (c *Coordinator) SetOnDurable(fn func(stream.Epoch)) { c.opts.OnDurable = fn }
+
+// Start begins to inject barriers.
+func (c *Coordinator) Start() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.started || c.closed {
+		return
+	}
+	c.started = true
+	c.wg.Add(3)
+	go c.injectLoop()
+	go c.commitLoop()
+	go c.syncLoop()
+	wake(c.wakeInject)
+}
+
+// Close finishes the epochs that are in flight if their acks are in, fails what
+// still waits, and awaits the coordinator's goroutines.
+func (c *Coordinator) Close() error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		c.wg.Wait()
+		return nil
+	}
+	c.closed = true
+	c.mu.Unlock()
+	close(c.stop)
+	c.wg.Wait()
+	c.mu.Lock()
+	left := c.queue
+	for _, e := range c.flight {
+		left = append(left, e.tickets...)
+	}
+	left = append(left, c.unsynced...)
+	c.queue, c.flight, c.unsynced = nil, nil, nil
+	c.mu.Unlock()
+	for _, t := range left {
+		t.finish(0, errClosed)
+	}
+	return nil
+}
+
+var errClosed = sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
+
+// Next is the epoch that the next barrier will end: rows that enter now belong
+// to it, or to a later one.
+func (c *Coordinator) Next() stream.Epoch { return stream.Epoch(c.next.Load()) }
+
+// Active reports that rows of epoch n entered the graph: a barrier is due within
+// BarrierInterval, unless barrier n is under way already. It costs two atomic
+// reads when it says nothing new: call it for every batch.
+func (c *Coordinator) Active(n stream.Epoch) {
+	for {
+		seen := c.active.Load()
+		if uint64(n) <= seen {
+			return
+		}
+		if c.active.CompareAndSwap(seen, uint64(n)) {
+			wake(c.wakeInject)
+			return
+		}
+	}
+}
+
+// AddDirty reports that n more bytes (or less: negative) of state are unsealed.
+func (c *Coordinator) AddDirty(n int) {
+	before := c.dirty.Add(int64(n)) - int64(n)
+	if n > 0 && before < c.opts.DirtyLimit && before+int64(n) >= c.opts.DirtyLimit {
+		wake(c.wakeInject)
+	}
+}
+
+// Submit asks for a barrier at once; see Request.
+func (c *Coordinator) Submit(r Request) *Ticket {
+	t := &Ticket{req: r, done: make(chan struct{})}
+	c.mu.Lock()
+	err := c.failure
+	if c.closed {
+		err = errClosed
+	}
+	if err == nil {
+		c.queue = append(c.queue, t)
+	}
+	c.mu.Unlock()
+	if err != nil {
+		t.finish(0, err)
+		return t
+	}
+	wake(c.wakeInject)
+	return t
+}
+
+// wake says "look again" to the owner of a channel with room for one.
+func wake(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}

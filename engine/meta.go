@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"streamdb/catalog"
+	"streamdb/storage"
+)
+
+// The meta keys: what the store keeps beside state tables.
+//
+//	object/<id, 10 digits>  -> catalog.Object as JSON
+//	schema/<name>           -> id, decimal
+//	counter/<name>          -> 8 bytes, big-endian
+//	garbage/<table id>      -> "": a table of a dropped object, not yet deleted
+const (
+	objectPrefix  = "object/"
+	schemaPrefix  = "schema/"
+	counterPrefix = "counter/"
+	garbagePrefix = "garbage/"
+)
+
+func objectKey(id catalog.ID) string { return fmt.Sprintf("%s%010d", objectPrefix, id) }
+
+func putObject(o *catalog.Object) (storage.KV, error) {
+	b, err := json.Marshal(o)
+	if err != nil {
+		return storage.KV{}, fmt.Errorf("catalog object %s: %w", o.Name, err)
+	}
+	return storage.KV{Key: []byte(objectKey(o.ID)), Value: b}, nil
+}
+
+func deleteKey(key string) storage.KV { return storage.KV{Key: []byte(key), Delete: true} }
+
+func putCounter(name string, n uint64) storage.KV {
+	return storage.KV{Key: []byte(counterPrefix + name), Value: binary.BigEndian.AppendUint64(nil, n)}
+}
+
+// loadedMeta is what recovery finds in the meta keys.
+type loadedMeta struct {
+	catalog  *catalog.Catalog
+	counters map[string]uint64
+	garbage  []storage.TableID
+}
+
+// loadMeta reads the whole of the meta keys.
+func loadMeta(store *storage.Store) (*loadedMeta, error) {
+	m := &loadedMeta{catalog: catalog.New(), counters: map[string]uint64{}}
+	err := store.ScanMeta(nil, func(key, value []byte) error {
+		k := string(key)
+		switch {
+		case strings.HasPrefix(k, objectPrefix):
+			o := &catalog.Object{}
+			if err := json.Unmarshal(value, o); err != nil {
+				return fmt.Errorf("catalog entry %s: %w", k, err)
+			}
+			m.catalog = m.catalog.With(o)
+		case strings.HasPrefix(k, schemaPrefix):
+			var id catalog.ID
+			if _, err := fmt.Sscan(string(value), &id); err != nil {
+				return fmt.Errorf("catalog entry %s: %w", k, err)
+			}
+			m.catalog = m.catalog.WithSchema(strings.TrimPrefix(k, schemaPrefix), id)
+		case strings.HasPrefix(k, counterPrefix):
+			m.counters[strings.TrimPrefix(k, counterPrefix)] = binary.BigEndian.Uint64(value)
+		case strings.HasPrefix(k, garbagePrefix):
+			var id storage.TableID
+			if _, err := fmt.Sscan(strings.TrimPrefix(k, garbagePrefix), &id); err != nil {
+				return fmt.Errorf("catalog entry %s: %w", k, err)
+			}
+			m.garbage = append(m.garbage, id)
+		}
+		return nil
+	})
+	return m, err
+}

@@ -1,0 +1,37 @@
+package engine
+
+import (
+	"log/slog"
+	"runtime"
+	"time"
+)
+
+// Options is what a DB is opened with. The zero value of a member means its default.
+type Options struct {
+	DataDir            string        // where the store lives; required
+	BarrierInterval    time.Duration // between barriers while data flows; 100 ms
+	CheckpointInterval time.Duration // at most between two synced epochs; 1 s
+	Parallelism        int           // instances of a parallel fragment; the number of cores
+	MemoryLimit        int64         // bytes for state, caches and queries; 0: half of what the machine has
+	MaxConnections     int           // 1000
+	Log                *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.BarrierInterval <= 0 {
+		o.BarrierInterval = 100 * time.Millisecond
+	}
+	if o.CheckpointInterval <= 0 {
+		o.CheckpointInterval = time.Second
+	}
+	if o.Parallelism <= 0 {
+		o.Parallelism = runtime.GOMAXPROCS(0)
+	}
+	if o.MaxConnections <= 0 {
+		o.MaxConnections = 1000
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return o
+}

@@ -1,0 +1,159 @@
+package engine
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"streamdb/storage"
+	"streamdb/stream"
+)
+
+// overlay is a snapshot with a transaction's own writes on top: what its
+// statements read. Writes are kept by table, as key -> row, nil for a deleted row.
+type overlay struct {
+	base   storage.Snapshot
+	writes map[storage.TableID]*tableWrites
+}
+
+// tableWrites is what a transaction has written to one table.
+type tableWrites struct {
+	rows   map[string]*rowWrite // by vnode byte + key
+	sorted []string             // keys in order; nil when rows changed since
+}
+
+// rowWrite is one key's state before the transaction and now. nil: no row.
+type rowWrite struct {
+	before, now []byte
+}
+
+func rowKey(v storage.VNode, key []byte) string {
+	var b strings.Builder
+	b.Grow(1 + len(key))
+	b.WriteByte(v)
+	b.Write(key)
+	return b.String()
+}
+
+// keys returns the written keys in order of vnode and key.
+func (w *tableWrites) keys() []string {
+	if w.sorted == nil {
+		w.sorted = make([]string, 0, len(w.rows))
+		for k := range w.rows {
+			w.sorted = append(w.sorted, k)
+		}
+		slices.Sort(w.sorted)
+	}
+	return w.sorted
+}
+
+func (o *overlay) Epoch() stream.Epoch { return o.base.Epoch() }
+
+// Close leaves the base open: it belongs to the transaction.
+func (o *overlay) Close() error { return nil }
+
+func (o *overlay) Get(t storage.TableID, v storage.VNode, key []byte) ([]byte, error) {
+	if w := o.writes[t]; w != nil {
+		if r, ok := w.rows[rowKey(v, key)]; ok {
+			return r.now, nil
+		}
+	}
+	return o.base.Get(t, v, key)
+}
+
+func (o *overlay) Scan(t storage.TableID, v storage.VNode, from, to []byte, fn func(key, value []byte) (bool, error)) error {
+	w := o.writes[t]
+	if w == nil {
+		return o.base.Scan(t, v, from, to, fn)
+	}
+	keys := w.keys()
+	start, _ := slices.BinarySearch(keys, rowKey(v, from))
+	keys = keys[start:]
+	end := len(keys)
+	for i, k := range keys {
+		if k[0] != v || (to != nil && strings.Compare(k[1:], string(to)) >= 0) {
+			end = i
+			break
+		}
+	}
+	m := merge{keys: keys[:end], rows: w.rows}
+	err := o.base.Scan(t, v, from, to, func(key, value []byte) (bool, error) {
+		return m.upTo(v, key, value, func(_ storage.VNode, k, val []byte) (bool, error) { return fn(k, val) })
+	})
+	if err != nil || m.stopped {
+		return err
+	}
+	_, err = m.rest(func(_ storage.VNode, k, val []byte) (bool, error) { return fn(k, val) })
+	return err
+}
+
+func (o *overlay) ScanTable(t storage.TableID, fn func(v storage.VNode, key, value []byte) (bool, error)) error {
+	w := o.writes[t]
+	if w == nil {
+		return o.base.ScanTable(t, fn)
+	}
+	m := merge{keys: w.keys(), rows: w.rows}
+	err := o.base.ScanTable(t, func(v storage.VNode, key, value []byte) (bool, error) {
+		return m.upTo(v, key, value, fn)
+	})
+	if err != nil || m.stopped {
+		return err
+	}
+	_, err = m.rest(fn)
+	return err
+}
+
+// merge walks the written keys along a scan of the base.
+type merge struct {
+	keys    []string
+	rows    map[string]*rowWrite
+	stopped bool
+}
+
+// upTo passes on the written rows before the base's row, then that row, or what
+// the transaction made of it.
+func (m *merge) upTo(v storage.VNode, key, value []byte, fn func(storage.VNode, []byte, []byte) (bool, error)) (bool, error) {
+	for len(m.keys) > 0 {
+		k := m.keys[0]
+		c := int(k[0]) - int(v)
+		if c == 0 {
+			c = bytes.Compare([]byte(k[1:]), key)
+		}
+		if c > 0 {
+			break
+		}
+		m.keys = m.keys[1:]
+		row := m.rows[k].now
+		if c == 0 {
+			if row == nil {
+				return true, nil
+			}
+			return m.pass(fn(v, key, row))
+		}
+		if row != nil {
+			if more, err := m.pass(fn(k[0], []byte(k[1:]), row)); !more || err != nil {
+				return false, err
+			}
+		}
+	}
+	return m.pass(fn(v, key, value))
+}
+
+// rest passes on the written rows behind the base's last one.
+func (m *merge) rest(fn func(storage.VNode, []byte, []byte) (bool, error)) (bool, error) {
+	for _, k := range m.keys {
+		if row := m.rows[k].now; row != nil {
+			if more, err := m.pass(fn(k[0], []byte(k[1:]), row)); !more || err != nil {
+				return false, err
+			}
+		}
+	}
+	return true, nil
+}
+
+func (m *merge) pass(more bool, err error) (bool, error) {
+	if !more || err != nil {
+		m.stopped = true
+	}
+	return more, err
+}

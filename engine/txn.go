@@ -1,0 +1,304 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"streamdb/catalog"
+	"streamdb/checkpoint"
+	"streamdb/executor/op"
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/vec"
+)
+
+// txn is a transaction: one snapshot of rows and names, and the writes staged
+// on top. It commits by handing its net changes to the tables' jobs in one
+// epoch. Isolation is snapshot isolation with first-committer-wins: of two
+// transactions that write the same key at the same time, the later to commit
+// gets 40001 (Berenson et al., "A Critique of ANSI SQL Isolation Levels", 1995).
+type txn struct {
+	db       *DB
+	explicit bool // between BEGIN and COMMIT
+	failed   bool
+	readOnly bool
+	start    time.Time
+	cat      *catalog.Catalog
+	snap     storage.Snapshot
+	overlay  *overlay
+	rows     []rowsCloser // results still open, which read the snapshot
+}
+
+type rowsCloser interface{ Close() error }
+
+// begun returns the session's transaction, beginning an implicit one if there
+// is none.
+func (s *Session) begun() (*txn, error) {
+	if s.txn != nil {
+		return s.txn, nil
+	}
+	// Names first: a newer snapshot may hold more than the names know, and what a
+	// DROP takes from the names stays in the store for a while (see garbage.go).
+	cat := s.db.catalog()
+	snap, err := s.db.snapshot(s.settings.on("synchronous_visibility"))
+	if err != nil {
+		return nil, err
+	}
+	t := &txn{db: s.db, start: time.Now(), cat: cat, snap: snap, readOnly: s.settings.on("default_transaction_read_only")}
+	t.overlay = &overlay{base: snap, writes: map[storage.TableID]*tableWrites{}}
+	s.db.writers.enter(t, snap.Epoch())
+	s.txn, s.env = t, nil
+	return t, nil
+}
+
+// endTxn rolls back the open transaction, if any.
+func (s *Session) endTxn() {
+	if s.txn == nil {
+		return
+	}
+	s.closeCursors()
+	s.txn.close()
+	s.txn, s.env = nil, nil
+	s.settings.endTransaction()
+}
+
+// commitTxn commits the open transaction; it is over afterwards in any case.
+func (s *Session) commitTxn(ctx context.Context) error {
+	defer s.endTxn()
+	if s.txn.failed {
+		return nil
+	}
+	return s.txn.commit(ctx)
+}
+
+// discard forgets the staged writes.
+func (t *txn) discard() { clear(t.overlay.writes) }
+
+func (t *txn) close() {
+	for _, r := range t.rows {
+		r.Close()
+	}
+	t.rows = nil
+	t.db.writers.leave(t)
+	t.snap.Close()
+}
+
+// stage records a row's state in the transaction: nil for deleted. The key's
+// state before the transaction is kept from its first write.
+func (t *txn) stage(table storage.TableID, v storage.VNode, key, row []byte) error {
+	w := t.overlay.writes[table]
+	if w == nil {
+		w = &tableWrites{rows: map[string]*rowWrite{}}
+		t.overlay.writes[table] = w
+	}
+	k := rowKey(v, key)
+	r := w.rows[k]
+	if r == nil {
+		before, err := t.snap.Get(table, v, key)
+		if err != nil {
+			return err
+		}
+		r = &rowWrite{before: slices.Clone(before)}
+		w.rows[k] = r
+		w.sorted = nil
+	}
+	r.now = row
+	return nil
+}
+
+// errConflict is what an autocommitted statement is run again for.
+var errConflict = sqlerr.New(sqlerr.SerializationFailure, "could not serialize access due to concurrent update").
+	WithHint("Another transaction has changed the same row. Run this transaction again.")
+
+// commit hands the net changes to the tables' jobs and waits until they are
+// durable and visible in every view.
+func (t *txn) commit(ctx context.Context) error {
+	type tableChange struct {
+		obj     *catalog.Object
+		batches []*stream.Batch
+		keys    []string
+	}
+	var changes []tableChange
+	for _, obj := range t.cat.Objects() {
+		if obj.Rows == nil || t.overlay.writes[obj.Rows.Table.ID] == nil {
+			continue
+		}
+		w := t.overlay.writes[obj.Rows.Table.ID]
+		batches, keys, err := netChange(rowTable(obj), w)
+		if err != nil {
+			return err
+		}
+		if len(batches) > 0 {
+			changes = append(changes, tableChange{obj, batches, keys})
+		}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	ticket := t.db.coord.Submit(checkpoint.Request{
+		Sync: true,
+		Before: func(epoch stream.Epoch) error {
+			now := t.db.catalog()
+			for _, c := range changes {
+				obj := now.ByID(c.obj.ID)
+				if obj == nil {
+					return sqlerr.New(sqlerr.UndefinedTable, "relation \"%s\" does not exist", c.obj.Name).
+						WithDetail("It was dropped while the transaction ran.")
+				}
+				if obj.Failed != nil {
+					return failedError(obj)
+				}
+				if t.db.writers.conflict(c.obj.Rows.Table.ID, c.keys, t.snap.Epoch()) {
+					return errConflict
+				}
+			}
+			for _, c := range changes {
+				t.db.writers.record(c.obj.Rows.Table.ID, c.keys, epoch)
+				inbox := t.db.env.Inboxes.Of(stream.JobID(c.obj.ID))
+				for _, b := range c.batches {
+					inbox.Push(epoch, b)
+				}
+			}
+			return nil
+		},
+	})
+	_, err := ticket.Wait(ctx)
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		// The changes are on their way: whether they commit is no longer ours to say.
+		return sqlerr.Wrap(sqlerr.QueryCanceled, err, "canceling wait for the commit").
+			WithDetail("The transaction may have committed.")
+	}
+	return err
+}
+
+// netChange turns staged rows into batches of the table's columns.
+func netChange(rt *op.RowTable, w *tableWrites) (batches []*stream.Batch, keys []string, err error) {
+	dec := rt.Decoder(nil)
+	bs := rt.Builders(nil, 0)
+	var ops []stream.Op
+	flush := func() {
+		if len(ops) == 0 {
+			return
+		}
+		cols := make([]vec.Vec, len(bs))
+		for i := range bs {
+			cols[i] = bs[i].Vec()
+			bs[i].Reset(0)
+		}
+		batches = append(batches, stream.NewBatch(len(ops), cols, ops))
+		ops = nil
+	}
+	add := func(row []byte, o stream.Op) {
+		if err == nil && row != nil {
+			err = dec.Append(bs, row)
+			ops = append(ops, o)
+		}
+	}
+	for _, k := range w.keys() {
+		r := w.rows[k]
+		if string(r.before) == string(r.now) && (r.before == nil) == (r.now == nil) {
+			continue
+		}
+		add(r.before, stream.Delete)
+		add(r.now, stream.Insert)
+		keys = append(keys, k)
+		if len(ops) >= stream.BatchRows {
+			flush()
+		}
+	}
+	flush()
+	return batches, keys, err
+}
+
+// writers knows the keys that were written lately, for first-committer-wins.
+type writers struct {
+	mu     sync.Mutex
+	active map[*txn]stream.Epoch
+	last   map[string]stream.Epoch // table id + row key -> epoch that wrote it
+	log    []writtenKeys           // in order of epoch
+}
+
+type writtenKeys struct {
+	epoch stream.Epoch
+	keys  []string
+}
+
+func newWriters() *writers {
+	return &writers{active: map[*txn]stream.Epoch{}, last: map[string]stream.Epoch{}}
+}
+
+func (w *writers) enter(t *txn, epoch stream.Epoch) {
+	w.mu.Lock()
+	w.active[t] = epoch
+	w.mu.Unlock()
+}
+
+func (w *writers) leave(t *txn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.active, t)
+	// What every open transaction's snapshot contains can no longer conflict.
+	oldest := t.db.store.Visible()
+	for _, e := range w.active {
+		oldest = min(oldest, e)
+	}
+	n := 0
+	for ; n < len(w.log) && w.log[n].epoch <= oldest; n++ {
+		for _, k := range w.log[n].keys {
+			if w.last[k] == w.log[n].epoch {
+				delete(w.last, k)
+			}
+		}
+	}
+	w.log = append(w.log[:0:0], w.log[n:]...)
+}
+
+func trackedKey(table storage.TableID, key string) string {
+	return string([]byte{byte(table >> 24), byte(table >> 16), byte(table >> 8), byte(table)}) + key
+}
+
+// conflict reports whether any key was written after the snapshot.
+func (w *writers) conflict(table storage.TableID, keys []string, snapshot stream.Epoch) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.last) == 0 {
+		return false
+	}
+	for _, k := range keys {
+		if w.last[trackedKey(table, k)] > snapshot {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *writers) record(table storage.TableID, keys []string, epoch stream.Epoch) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	tracked := make([]string, len(keys))
+	for i, k := range keys {
+		tracked[i] = trackedKey(table, k)
+		w.last[tracked[i]] = epoch
+	}
+	w.log = append(w.log, writtenKeys{epoch, tracked})
+}
+
+// written is the latest epoch in flight that wrote a key after the snapshot; 0: none.
+func (w *writers) written(table storage.TableID, key string) stream.Epoch {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.last[trackedKey(table, key)]
+}
+
+// rowTable is an object's stored rows as operators know them.
+func rowTable(o *catalog.Object) *op.RowTable {
+	rt := &op.RowTable{Def: o.Rows.Table, Cols: o.Types(), Dist: o.Rows.Dist}
+	for _, k := range o.Rows.Key {
+		rt.Key = append(rt.Key, op.SortKey{Col: k.Col, Desc: k.Desc, NullsFirst: k.NullsFirst})
+	}
+	return rt
+}

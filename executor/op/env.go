@@ -1,0 +1,228 @@
+package op
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"streamdb/connector"
+	"streamdb/executor"
+	"streamdb/stream"
+)
+
+// Env is what engine gives the operators that touch more than their inputs and
+// their state; OpenCtx.Env holds a *Env. Every member may be left out: the
+// operators that need it then say so when they are opened. Safe for concurrent
+// use, as are its members.
+type Env struct {
+	Sys        SysTables                                // Virtual
+	Inboxes    *Inboxes                                 // DML
+	Connectors func(name string) (*connector.Def, bool) // Source, SourceBackfill, Sink
+	// Active says that a job has something to commit that did not come over an
+	// edge (a backfill's progress): a hint that the next periodic barrier is wanted.
+	Active func(job stream.JobID)
+	// Rate is the most rows a second that one instance of a job's source or
+	// backfill may bring in; 0: no limit. Asked once a batch.
+	Rate func(job stream.JobID, what RateKind) float64
+	// Durable is the highest epoch that survives a crash: sinks deliver up to it.
+	// nil: what is committed is durable.
+	Durable func() stream.Epoch
+	Sources *SourceHub
+	Stats   *Stats
+}
+
+// RateKind tells the two settings that limit the rate of a job's input apart.
+type RateKind uint8
+
+// The kinds of rate: source_rate_limit and backfill_rate_limit.
+const (
+	SourceRate RateKind = iota
+	BackfillRate
+)
+
+// envOf is the Env of an operator's OpenCtx; one without members when there is none.
+func envOf(ctx *executor.OpenCtx) *Env {
+	if e, ok := ctx.Env.(*Env); ok && e != nil {
+		return e
+	}
+	return &Env{}
+}
+
+func (e *Env) active(job stream.JobID) {
+	if e.Active != nil {
+		e.Active(job)
+	}
+}
+
+func (e *Env) rate(job stream.JobID, what RateKind) float64 {
+	if e.Rate == nil {
+		return 0
+	}
+	return e.Rate(job, what)
+}
+
+// SysTables opens system tables: relations that engine computes from the
+// catalog and the running jobs.
+type SysTables interface {
+	// Open begins a scan of the columns cols (positions in the relation's schema).
+	Open(ctx context.Context, schema, name string, cols []int) (Rows, error)
+}
+
+// Rows yields batches of a system table.
+type Rows interface {
+	// Next returns the next batch, nil at the end.
+	Next(ctx context.Context) (*stream.Batch, error)
+	Close() error
+}
+
+// Inbox is where engine leaves the rows of DML statements for a table's job.
+type Inbox struct {
+	mu      sync.Mutex
+	pending []inboxBatch
+}
+
+type inboxBatch struct {
+	epoch stream.Epoch
+	batch *stream.Batch
+}
+
+// Push adds a batch that belongs to epoch: it must be called before the barrier
+// of that epoch is injected, with epochs that do not fall.
+func (in *Inbox) Push(epoch stream.Epoch, b *stream.Batch) {
+	in.mu.Lock()
+	in.pending = append(in.pending, inboxBatch{epoch, b})
+	in.mu.Unlock()
+}
+
+// Drain takes the batches of all epochs up to and including epoch, in the order of Push.
+func (in *Inbox) Drain(epoch stream.Epoch) []*stream.Batch {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	n := 0
+	for n < len(in.pending) && in.pending[n].epoch <= epoch {
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]*stream.Batch, n)
+	for i := range out {
+		out[i] = in.pending[i].batch
+	}
+	in.pending = append(in.pending[:0:0], in.pending[n:]...)
+	return out
+}
+
+// Inboxes is the inboxes of all tables. The zero value is ready.
+type Inboxes struct {
+	mu sync.Mutex
+	m  map[stream.JobID]*Inbox
+}
+
+// Of returns the inbox of a table's job, the same one each time.
+func (s *Inboxes) Of(job stream.JobID) *Inbox {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m == nil {
+		s.m = map[stream.JobID]*Inbox{}
+	}
+	in := s.m[job]
+	if in == nil {
+		in = &Inbox{}
+		s.m[job] = in
+	}
+	return in
+}
+
+// Drop forgets the inbox of a dropped table.
+func (s *Inboxes) Drop(job stream.JobID) {
+	s.mu.Lock()
+	delete(s.m, job)
+	s.mu.Unlock()
+}
+
+// Stats is the figures that operators keep for the system tables: one cell per
+// job, kind and instance. The zero value is ready; a nil *Stats gives cells
+// that nobody reads.
+type Stats struct {
+	mu    sync.Mutex
+	cells map[StatKey]*Stat
+}
+
+// StatKey names a cell.
+type StatKey struct {
+	Job      stream.JobID
+	Kind     string // "backfill", "source", "sink"
+	Name     string // the upstream relation, source or sink
+	Split    string // a source's split; "" for the others
+	Instance int
+}
+
+// Stat is the figures of one cell. Which of them count depends on the kind.
+type Stat struct {
+	Rows    atomic.Int64 // brought in (source, backfill) or delivered (sink)
+	Bad     atomic.Int64 // elements in quarantine
+	Offset  atomic.Int64 // source split: the next offset; sink: the last delivered epoch
+	End     atomic.Int64 // source split: the offset past the last known element, -1 unknown; sink: the last epoch with rows
+	Done    atomic.Bool  // the backfill is complete; the split has ended
+	LastErr atomic.Pointer[string]
+}
+
+// SetErr keeps the text of the last error; nil clears it.
+func (s *Stat) SetErr(err error) {
+	if err == nil {
+		s.LastErr.Store(nil)
+		return
+	}
+	text := err.Error()
+	s.LastErr.Store(&text)
+}
+
+// Of returns the cell, the same one each time.
+func (s *Stats) Of(key StatKey) *Stat {
+	if s == nil {
+		return &Stat{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cells == nil {
+		s.cells = map[StatKey]*Stat{}
+	}
+	c := s.cells[key]
+	if c == nil {
+		c = &Stat{}
+		s.cells[key] = c
+	}
+	return c
+}
+
+// Each calls fn for every cell, in no order.
+func (s *Stats) Each(fn func(StatKey, *Stat)) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	keys := make([]StatKey, 0, len(s.cells))
+	cells := make([]*Stat, 0, len(s.cells))
+	for k, c := range s.cells {
+		keys, cells = append(keys, k), append(cells, c)
+	}
+	s.mu.Unlock()
+	for i := range keys {
+		fn(keys[i], cells[i])
+	}
+}
+
+// Drop forgets the cells of a dropped job.
+func (s *Stats) Drop(job stream.JobID) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	for k := range s.cells {
+		if k.Job == job {
+			delete(s.cells, k)
+		}
+	}
+	s.mu.Unlock()
+}

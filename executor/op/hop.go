@@ -1,0 +1,166 @@
+package op
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"streamdb/executor"
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/types"
+	"streamdb/vec"
+)
+
+// Hop assigns each row to the windows it falls in and appends window_start and
+// window_end (type of the time column, or timestamp for dates). Windows are
+// [start, start+Size), starts are multiples of Slide plus Offset from the epoch
+// 1970-01-01. Tumbling windows have Slide == Size. Rows whose time is NULL are
+// dropped; an infinite time has one window that starts and ends at it. A
+// watermark on the time column passes, and becomes one on window_start: the
+// greatest start whose window is entirely at or below it; and one on window_end.
+type Hop struct {
+	In                  executor.Spec
+	Time                int   // input column: timestamp, timestamptz or date
+	Slide, Size, Offset int64 // microseconds
+	Out                 types.Schema
+}
+
+const usPerDay = 86400 * 1000000
+
+// Kind implements executor.Spec.
+func (s *Hop) Kind() string { return "Hop" }
+
+// Inputs implements executor.Spec.
+func (s *Hop) Inputs() []executor.Spec { return []executor.Spec{s.In} }
+
+// Schema implements executor.Spec.
+func (s *Hop) Schema() types.Schema { return s.Out }
+
+// State implements executor.Spec.
+func (s *Hop) State() []storage.TableDef { return nil }
+
+// Explain implements executor.Spec.
+func (s *Hop) Explain() string {
+	text := fmt.Sprintf("time: %s, size: %s", colName(s.In.Schema(), s.Time), time.Duration(s.Size)*time.Microsecond)
+	if s.Slide != s.Size {
+		text += fmt.Sprintf(", slide: %s", time.Duration(s.Slide)*time.Microsecond)
+	}
+	if s.Offset != 0 {
+		text += fmt.Sprintf(", offset: %s", time.Duration(s.Offset)*time.Microsecond)
+	}
+	return text
+}
+
+// Open implements executor.Spec.
+func (s *Hop) Open(*executor.OpenCtx) (executor.Operator, error) {
+	if s.Slide <= 0 || s.Size <= 0 {
+		return nil, sqlerr.New(sqlerr.InvalidParameterValue, "window size and slide must be greater than zero")
+	}
+	return &hop{spec: s, scale: s.scale()}, nil
+}
+
+// scale is the microseconds in one unit of the time column.
+func (s *Hop) scale() int64 {
+	if s.In.Schema()[s.Time].Type.ID == types.Date {
+		return usPerDay
+	}
+	return 1
+}
+
+type hop struct {
+	executor.Base
+	spec  *Hop
+	scale int64
+	sel   []int32
+	marks [2]int64 // last watermarks sent on window_start and window_end
+	sent  bool
+}
+
+// start is the greatest window start at or below t.
+func (h *hop) start(t int64) int64 {
+	d := t - h.spec.Offset
+	q := d / h.spec.Slide
+	if d%h.spec.Slide < 0 {
+		q--
+	}
+	return q*h.spec.Slide + h.spec.Offset
+}
+
+func (h *hop) Process(_ *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {
+	cols, n := b.Cols(), b.Rows()
+	tc := &cols[h.spec.Time]
+	sel := h.sel[:0]
+	perRow := int((h.spec.Size + h.spec.Slide - 1) / h.spec.Slide)
+	starts := make([]int64, 0, n*perRow)
+	ends := make([]int64, 0, n*perRow)
+	m := tc.Mask()
+	slide, size := h.spec.Slide, h.spec.Size
+	for i := range n {
+		if tc.Null(i) {
+			continue
+		}
+		t := tc.I64[i&m]
+		if t == math.MaxInt64 || t == math.MinInt64 {
+			sel, starts, ends = append(sel, int32(i)), append(starts, t), append(ends, t)
+			continue
+		}
+		t *= h.scale
+		for s := h.start(t); s > t-size; s -= slide {
+			sel, starts, ends = append(sel, int32(i)), append(starts, s), append(ends, s+size)
+		}
+	}
+	h.sel = sel
+	for from := 0; from < len(sel); from += stream.BatchRows {
+		to := min(from+stream.BatchRows, len(sel))
+		part := sel[from:to]
+		res := make([]vec.Vec, 0, len(cols)+2)
+		whole := perRow == 1 && len(sel) == n && to-from == n // every row once: nothing to gather
+		for j := range cols {
+			if whole {
+				res = append(res, cols[j])
+			} else {
+				res = append(res, cols[j].Gather(part))
+			}
+		}
+		res = append(res, vec.Ints(starts[from:to]), vec.Ints(ends[from:to]))
+		ops := b.Ops
+		if ops != nil && !whole {
+			ops = make([]stream.Op, len(part))
+			for k, i := range part {
+				ops[k] = b.Ops[i]
+			}
+		}
+		if err := out.Emit(stream.NewBatch(len(part), res, ops)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *hop) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, out executor.Emitter) error {
+	if err := out.EmitWatermark(w); err != nil {
+		return err
+	}
+	if w.Column != h.spec.Time || w.Time == math.MaxInt64 || w.Time == math.MinInt64 {
+		return nil
+	}
+	t := w.Time
+	if h.scale > 1 {
+		t = (t+1)*h.scale - 1 // the last instant of the day
+	}
+	// Later rows are at t+1 or after: a window stays open while its end is beyond t+1.
+	start := h.start(t + 1 - h.spec.Size)
+	if h.sent && start <= h.marks[0] {
+		return nil
+	}
+	h.sent, h.marks = true, [2]int64{start, start + h.spec.Size}
+	base := len(h.spec.In.Schema())
+	for k, time := range h.marks {
+		if err := out.EmitWatermark(stream.Watermark{Column: base + k, Time: time}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

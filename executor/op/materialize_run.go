@@ -1,0 +1,346 @@
+package op
+
+import (
+	"bytes"
+	"fmt"
+	"sort"
+
+	"streamdb/executor"
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/types"
+	"streamdb/vec"
+)
+
+// rowWriter is what the three ways to materialize share.
+type rowWriter struct {
+	spec   *Materialize
+	table  storage.StateTable
+	types  []types.T
+	vnodes []storage.VNode
+	key    []byte
+	row    []byte
+	marks  []stream.Watermark // held back until the rows below them are out
+}
+
+func (w *rowWriter) Close() error { return nil }
+
+// hold keeps the newest watermark of each column until the barrier: rows that
+// arrived before it are still to be emitted.
+func (w *rowWriter) hold(m stream.Watermark) {
+	for i := range w.marks {
+		if w.marks[i].Column == m.Column {
+			w.marks[i].Time = max(w.marks[i].Time, m.Time)
+			return
+		}
+	}
+	w.marks = append(w.marks, m)
+}
+
+func (w *rowWriter) release(out executor.Emitter) error {
+	for _, m := range w.marks {
+		if err := out.EmitWatermark(m); err != nil {
+			return err
+		}
+	}
+	w.marks = w.marks[:0]
+	return nil
+}
+
+// put stores row i of cols under key.
+func (w *rowWriter) put(v storage.VNode, key []byte, cols []vec.Vec, i int) {
+	w.row = storage.AppendRow(w.row[:0], cols, i)
+	w.table.Put(v, key, w.row)
+}
+
+// appendRows writes and emits rows as they come: keys only ever arrive once.
+type appendRows struct{ rowWriter }
+
+func (a *appendRows) Process(_ *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {
+	for _, op := range b.Ops {
+		if op != stream.Insert {
+			return fmt.Errorf("op: a retraction reached the append-only relation %s", a.spec.Table.Def.Name)
+		}
+	}
+	n, cols := b.Rows(), b.Cols()
+	a.vnodes = executor.VNodes(cols, a.spec.Table.Dist, a.types, n, a.vnodes)
+	for i := range n {
+		a.key = a.spec.Table.EncodeKey(a.key[:0], cols, i)
+		a.put(a.vnodes[i], a.key, cols, i)
+	}
+	return out.Emit(b)
+}
+
+func (a *appendRows) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, out executor.Emitter) error {
+	return out.EmitWatermark(w)
+}
+
+func (a *appendRows) Barrier(*executor.Ctx, stream.Barrier, executor.Emitter) error { return nil }
+
+// epochRows keeps the batches of an epoch, each row chained to the others of its key.
+type epochRows struct {
+	batches []*stream.Batch
+	first   []int32 // number of each batch's first row
+	keys    byteMap // vnode, key -> id
+	heads   []int32 // per id: its last row, by number
+	next    []int32 // per row: the row of the same key before it, -1: none
+}
+
+func (e *epochRows) add(w *rowWriter, b *stream.Batch) {
+	n, cols := b.Rows(), b.Cols()
+	e.batches = append(e.batches, b)
+	e.first = append(e.first, int32(len(e.next)))
+	w.vnodes = executor.VNodes(cols, w.spec.Table.Dist, w.types, n, w.vnodes)
+	for i := range n {
+		w.key = append(w.key[:0], w.vnodes[i])
+		w.key = w.spec.Table.EncodeKey(w.key, cols, i)
+		id, isNew := e.keys.Insert(w.key)
+		row := int32(len(e.next))
+		if isNew {
+			e.heads = append(e.heads, -1)
+		}
+		e.next = append(e.next, e.heads[id])
+		e.heads[id] = row
+	}
+}
+
+// at finds the batch and the position in it of row number r.
+func (e *epochRows) at(r int32) (batch, i int) {
+	batch = sort.Search(len(e.first), func(k int) bool { return e.first[k] > r }) - 1
+	return batch, int(r - e.first[batch])
+}
+
+func (e *epochRows) reset() {
+	e.batches, e.first = nil, e.first[:0]
+	e.heads, e.next = e.heads[:0], e.next[:0]
+	e.keys.Reset()
+}
+
+// netRows consolidates an epoch's changes key by key, in whatever order they
+// came, and writes and emits the rest: at most one deleted and one inserted row.
+type netRows struct {
+	rowWriter
+	epoch epochRows
+	other []byte
+	keep  []bool
+	chain []netRow
+}
+
+// netRow is one distinct row image of a key: how often it is to be inserted
+// (or, below zero, deleted) after the epoch.
+type netRow struct {
+	batch, i int
+	weight   int
+}
+
+func (w *netRows) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
+	w.epoch.add(&w.rowWriter, b)
+	return nil
+}
+
+func (w *netRows) Watermark(_ *executor.Ctx, _ int, m stream.Watermark, _ executor.Emitter) error {
+	w.hold(m)
+	return nil
+}
+
+func (w *netRows) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
+	e := &w.epoch
+	if cap(w.keep) < len(e.next) {
+		w.keep = make([]bool, len(e.next))
+	}
+	w.keep = w.keep[:len(e.next)]
+	clear(w.keep)
+	for id := range e.heads {
+		if err := w.settle(int32(id)); err != nil {
+			return err
+		}
+	}
+	for k, b := range e.batches {
+		from := int(e.first[k])
+		if err := emitKept(b, w.keep[from:from+b.Rows()], out); err != nil {
+			return err
+		}
+	}
+	e.reset()
+	return w.release(out)
+}
+
+// settle writes the net change of one key and marks the rows to emit.
+func (w *netRows) settle(id int32) error {
+	e := &w.epoch
+	head := e.heads[id]
+	w.chain = w.chain[:0]
+	for r := head; r >= 0; r = e.next[r] {
+		batch, i := e.at(r)
+		w.fold(batch, i)
+	}
+	var ins, del *netRow
+	for k := range w.chain {
+		c := &w.chain[k]
+		switch {
+		case c.weight == 0:
+		case c.weight == 1 && ins == nil:
+			ins = c
+		case c.weight == -1 && del == nil:
+			del = c
+		default:
+			return w.conflict(id, c)
+		}
+	}
+	key := e.keys.Key(id)
+	if ins != nil {
+		w.put(key[0], key[1:], e.batches[ins.batch].Cols(), ins.i)
+		w.keep[int(e.first[ins.batch])+ins.i] = true
+	} else if del != nil {
+		w.table.Delete(key[0], key[1:])
+	}
+	if del != nil {
+		w.keep[int(e.first[del.batch])+del.i] = true
+	}
+	return nil
+}
+
+// fold adds a row to the chain of its key's distinct images.
+func (w *netRows) fold(batch, i int) {
+	b := w.epoch.batches[batch]
+	op := int(b.Op(i))
+	if len(w.chain) > 0 {
+		w.row = storage.AppendRow(w.row[:0], b.Cols(), i)
+	}
+	for k := range w.chain {
+		c := &w.chain[k]
+		o := w.epoch.batches[c.batch]
+		w.other = storage.AppendRow(w.other[:0], o.Cols(), c.i)
+		if !bytes.Equal(w.row, w.other) {
+			continue
+		}
+		c.weight += op
+		if int(b.Op(i)) == c.weight { // the row that is emitted must carry the sign of the sum
+			c.batch, c.i = batch, i
+		}
+		return
+	}
+	w.chain = append(w.chain, netRow{batch, i, op})
+}
+
+func (w *netRows) conflict(id int32, c *netRow) error {
+	return sqlerr.New(sqlerr.InternalError, "two changes of one key in relation %s do not cancel out", w.spec.Table.Def.Name).
+		WithDetail("Key %x, a row of weight %d.", w.epoch.keys.Key(id), c.weight)
+}
+
+// emitKept emits the rows of b that are marked; all of them without a copy.
+func emitKept(b *stream.Batch, keep []bool, out executor.Emitter) error {
+	n := 0
+	for _, k := range keep {
+		if k {
+			n++
+		}
+	}
+	switch n {
+	case 0:
+		return nil
+	case len(keep):
+		return out.Emit(b)
+	}
+	sel := make([]int32, 0, n)
+	for i, k := range keep {
+		if k {
+			sel = append(sel, int32(i))
+		}
+	}
+	return out.Emit(b.Take(sel))
+}
+
+// overwrite keeps the last row of each key, in order of arrival, and reads what
+// it replaces.
+type overwrite struct {
+	rowWriter
+	epoch epochRows
+	dec   *storage.RowDecoder
+}
+
+func (w *overwrite) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
+	w.epoch.add(&w.rowWriter, b)
+	return nil
+}
+
+func (w *overwrite) Watermark(_ *executor.Ctx, _ int, m stream.Watermark, _ executor.Emitter) error {
+	w.hold(m)
+	return nil
+}
+
+func (w *overwrite) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
+	e := &w.epoch
+	if len(e.heads) == 0 {
+		return w.release(out)
+	}
+	keep := make([]bool, len(e.next))
+	old := w.spec.Table.Builders(nil, 0)
+	removed := 0
+	vnodes := make([]storage.VNode, len(e.heads))
+	keys := make([][]byte, len(e.heads))
+	for id := range e.heads {
+		key := e.keys.Key(int32(id))
+		vnodes[id], keys[id] = key[0], key[1:]
+	}
+	err := w.table.MultiGet(vnodes, keys, func(id int, value []byte) error {
+		row := e.heads[id]
+		batch, i := e.at(row)
+		b := e.batches[batch]
+		if b.Op(i) == stream.Insert {
+			w.row = storage.AppendRow(w.row[:0], b.Cols(), i)
+			if value != nil && bytes.Equal(value, w.row) {
+				heads := e.heads
+				heads[id] = -1 // nothing changed
+				return nil
+			}
+			keep[row] = true
+		}
+		if value == nil {
+			return nil
+		}
+		removed++
+		return w.dec.Append(old, value)
+	})
+	if err != nil {
+		return err
+	}
+	if err := w.write(vnodes, keys); err != nil {
+		return err
+	}
+	if removed > 0 {
+		ops := make([]stream.Op, removed)
+		for i := range ops {
+			ops[i] = stream.Delete
+		}
+		if err := out.Emit(batchOf(old, removed, ops)); err != nil {
+			return err
+		}
+	}
+	for k, b := range e.batches {
+		from := int(e.first[k])
+		if err := emitKept(b, keep[from:from+b.Rows()], out); err != nil {
+			return err
+		}
+	}
+	e.reset()
+	return w.release(out)
+}
+
+func (w *overwrite) write(vnodes []storage.VNode, keys [][]byte) error {
+	e := &w.epoch
+	for id, row := range e.heads {
+		if row < 0 {
+			continue
+		}
+		batch, i := e.at(row)
+		b := e.batches[batch]
+		if b.Op(i) == stream.Insert {
+			w.put(vnodes[id], keys[id], b.Cols(), i)
+		} else {
+			w.table.Delete(vnodes[id], keys[id])
+		}
+	}
+	return nil
+}

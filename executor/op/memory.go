@@ -1,0 +1,35 @@
+package op
+
+import "streamdb/executor"
+
+// memory is what one operator has reserved or reported with its accountant.
+type memory struct {
+	acc  *executor.Accountant
+	held int64
+}
+
+// grow reserves more: for bounded runs, which fail with 53200 beyond the budget.
+func (m *memory) grow(n int64) error {
+	if err := m.acc.Grow(int(n)); err != nil {
+		return err
+	}
+	m.held += n
+	return nil
+}
+
+// growTo reserves what is missing to total.
+func (m *memory) growTo(total int64) error {
+	if total <= m.held {
+		return nil
+	}
+	return m.grow(total - m.held)
+}
+
+// report tells what a job's operator holds now; never refused.
+func (m *memory) report(total int64) {
+	m.acc.Add(int(total - m.held))
+	m.held = total
+}
+
+// release gives everything back.
+func (m *memory) release() { m.report(0) }

@@ -1,0 +1,189 @@
+package op
+
+import (
+	"errors"
+	"fmt"
+
+	"streamdb/executor"
+	"streamdb/expr"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/types"
+	"streamdb/vec"
+)
+
+// TableScan reads a stored relation from a snapshot; bounded runs only.
+// Point, when set, gives an expression without columns for each of the table's
+// key columns of a prefix that includes all Dist columns: only that key (range) is read.
+type TableScan struct {
+	Name  string
+	Table RowTable
+	Cols  []int // columns to read, by position in Table.Cols
+	Point []expr.Expr
+	Out   types.Schema
+}
+
+// Kind is "TableScan".
+func (*TableScan) Kind() string { return "TableScan" }
+
+// Inputs is empty.
+func (*TableScan) Inputs() []executor.Spec { return nil }
+
+// Schema is the columns read.
+func (s *TableScan) Schema() types.Schema { return s.Out }
+
+// State is empty: the rows belong to the relation's own job.
+func (*TableScan) State() []storage.TableDef { return nil }
+
+// Explain names the relation, the columns and the key looked up.
+func (s *TableScan) Explain() string {
+	text := s.Name + " " + colList(s.Table.Cols, s.Cols)
+	for i, e := range s.Point {
+		if i == 0 {
+			text += " where "
+		} else {
+			text += " and "
+		}
+		text += colName(s.Table.Cols, s.Table.Key[i].Col) + " = " + e.String()
+	}
+	return text
+}
+
+// Open makes a scan over the run's snapshot.
+func (s *TableScan) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
+	if !ctx.Bounded {
+		return nil, errors.New("op: TableScan runs bounded only")
+	}
+	return &tableScan{
+		spec: s, snapshot: ctx.Snapshot(),
+		dec: s.Table.Decoder(s.Cols),
+	}, nil
+}
+
+type tableScan struct {
+	executor.Base
+	spec     *TableScan
+	snapshot storage.Snapshot
+	dec      *storage.RowDecoder
+	builders []*vec.Builder
+	rows     int
+	size     int // rows aimed at in the batch now filled
+	done     bool
+}
+
+// scanFirstRows is the size of the first batch: a LIMIT often needs no more.
+const scanFirstRows = 256
+
+func (*tableScan) Process(*executor.Ctx, int, *stream.Batch, executor.Emitter) error {
+	return errors.New("op: TableScan has no input")
+}
+
+// Wake is nil: a scan never waits.
+func (*tableScan) Wake() <-chan struct{} { return nil }
+
+func (s *tableScan) Close() error {
+	if s.snapshot == nil {
+		return nil
+	}
+	err := s.snapshot.Close()
+	s.snapshot = nil
+	return err
+}
+
+// Poll reads everything in one go: a bounded run has no barrier to wait for,
+// and one iterator over the table is cheaper than one per slice.
+func (s *tableScan) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) {
+	if s.done {
+		return false, nil
+	}
+	s.done = true
+	s.size = scanFirstRows
+	s.builders = s.spec.Table.Builders(s.spec.Cols, s.size)
+	if len(s.spec.Point) > 0 {
+		if err := s.point(ctx, out); err != nil {
+			return false, err
+		}
+		return false, s.flush(out)
+	}
+	err := s.snapshot.ScanTable(s.spec.Table.Def.ID, func(_ storage.VNode, _, value []byte) (bool, error) {
+		return true, s.add(ctx, value, out)
+	})
+	if err != nil {
+		return false, err
+	}
+	return false, s.flush(out)
+}
+
+func (s *tableScan) point(ctx *executor.Ctx, out executor.Emitter) error {
+	t := &s.spec.Table
+	values := make([]types.Datum, len(s.spec.Point))
+	for i, e := range s.spec.Point {
+		v, err := e.Eval(ctx.Expr, nil, nil, 1)
+		if err != nil {
+			return err
+		}
+		if v.Null(0) { // x = NULL holds for no row
+			return nil
+		}
+		values[i] = v.Datum(0)
+	}
+	key := t.EncodeDatumKey(nil, values)
+	vnode := t.DatumVNode(values)
+	if len(values) == len(t.Key) {
+		value, err := s.snapshot.Get(t.Def.ID, vnode, key)
+		if err != nil || value == nil {
+			return err
+		}
+		return s.add(ctx, value, out)
+	}
+	return s.snapshot.Scan(t.Def.ID, vnode, key, prefixEnd(key), func(_, value []byte) (bool, error) {
+		return true, s.add(ctx, value, out)
+	})
+}
+
+func (s *tableScan) add(ctx *executor.Ctx, value []byte, out executor.Emitter) error {
+	if err := s.dec.Append(s.builders, value); err != nil {
+		return fmt.Errorf("relation %s: %w", s.spec.Name, err)
+	}
+	if s.rows++; s.rows < s.size {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.flush(out)
+}
+
+func (s *tableScan) flush(out executor.Emitter) error {
+	if s.rows == 0 {
+		return nil
+	}
+	b := batchOf(s.builders, s.rows, nil)
+	s.rows = 0
+	s.size = min(2*s.size, stream.BatchRows)
+	for _, b := range s.builders {
+		b.Reset(s.size)
+	}
+	return out.Emit(b)
+}
+
+// batchOf wraps what builders hold as a batch of n rows; the builders need a Reset.
+func batchOf(builders []*vec.Builder, n int, ops []stream.Op) *stream.Batch {
+	cols := make([]vec.Vec, len(builders))
+	for i, b := range builders {
+		cols[i] = b.Vec()
+	}
+	return stream.NewBatch(n, cols, ops)
+}
+
+// prefixEnd is the first key after all keys that begin with prefix, nil if there is none.
+func prefixEnd(prefix []byte) []byte {
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] != 0xff {
+			end := append([]byte(nil), prefix[:i+1]...)
+			end[i]++
+			return end
+		}
+	}
+	return nil
+}

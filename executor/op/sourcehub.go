@@ -1,0 +1,114 @@
+package op
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"streamdb/stream"
+)
+
+// SourceHub is where the running instances of sources, and the jobs that catch
+// up with them, meet: it numbers splits, publishes how far each has been read,
+// and lets those who catch up slow the live reader down. The zero value is
+// ready. It holds nothing that a restart could not find again.
+type SourceHub struct {
+	mu   sync.Mutex
+	jobs map[stream.JobID]*SourceState
+}
+
+// Of returns the state of a source's job, the same one each time.
+func (h *SourceHub) Of(job stream.JobID) *SourceState {
+	if h == nil {
+		return &SourceState{}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.jobs == nil {
+		h.jobs = map[stream.JobID]*SourceState{}
+	}
+	s := h.jobs[job]
+	if s == nil {
+		s = &SourceState{}
+		h.jobs[job] = s
+	}
+	return s
+}
+
+// Drop forgets a dropped source.
+func (h *SourceHub) Drop(job stream.JobID) {
+	h.mu.Lock()
+	delete(h.jobs, job)
+	h.mu.Unlock()
+}
+
+// SourceState is the shared state of one source's job.
+type SourceState struct {
+	mu      sync.Mutex
+	numbers map[string]int
+	next    int
+	pos     map[string]int64
+	slow    atomic.Int32
+}
+
+// restore takes over a split's number from the committed state.
+func (s *SourceState) restore(id string, number int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.numbers == nil {
+		s.numbers = map[string]int{}
+	}
+	s.numbers[id] = number
+	s.next = max(s.next, number+1)
+}
+
+// number returns a split's number, giving out the next one to a new split.
+func (s *SourceState) number(id string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n, ok := s.numbers[id]; ok {
+		return n
+	}
+	if s.numbers == nil {
+		s.numbers = map[string]int{}
+	}
+	n := s.next
+	s.numbers[id] = n
+	s.next++
+	return n
+}
+
+// known returns a split's number, if it has one.
+func (s *SourceState) known(id string) (int, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, ok := s.numbers[id]
+	return n, ok
+}
+
+// publish says that all rows of the split below offset have been emitted, and none at or above.
+func (s *SourceState) publish(id string, offset int64) {
+	s.mu.Lock()
+	if s.pos == nil {
+		s.pos = map[string]int64{}
+	}
+	s.pos[id] = offset
+	s.mu.Unlock()
+}
+
+// position is what was published last.
+func (s *SourceState) position(id string) (int64, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.pos[id]
+	return p, ok
+}
+
+// Slow asks the live readers to go slower until the returned function is called once.
+func (s *SourceState) Slow() (release func()) {
+	s.slow.Add(1)
+	var once sync.Once
+	return func() { once.Do(func() { s.slow.Add(-1) }) }
+}
+
+// slowed reports whether somebody is catching up.
+func (s *SourceState) slowed() bool { return s.slow.Load() > 0 }

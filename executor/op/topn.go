@@ -1,0 +1,59 @@
+package op
+
+import (
+	"fmt"
+
+	"streamdb/executor"
+	"streamdb/storage"
+	"streamdb/types"
+)
+
+// TopN keeps, per group of the Group columns (empty: one group, a singleton),
+// the rows at ranks Offset+1 .. Offset+Limit by Keys (ties broken by RowKey).
+// WithTies also keeps rows equal to the last one. Maintained incrementally:
+//
+//	group | sort key | row key -> row
+type TopN struct {
+	In            executor.Spec
+	Group         []int
+	Keys          []SortKey
+	RowKey        []int // the input's stream key
+	Limit, Offset int64
+	WithTies      bool
+	AppendOnly    bool
+	Rows          TableRef
+	// Dist lists the input columns, a subset of Group, that the exchange below
+	// distributes by: the vnode of a group's state. nil: all of Group.
+	Dist []int
+}
+
+// Kind implements executor.Spec.
+func (s *TopN) Kind() string { return "TopN" }
+
+// Inputs implements executor.Spec.
+func (s *TopN) Inputs() []executor.Spec { return []executor.Spec{s.In} }
+
+// Schema implements executor.Spec.
+func (s *TopN) Schema() types.Schema { return s.In.Schema() }
+
+// State implements executor.Spec.
+func (s *TopN) State() []storage.TableDef { return tables(s.Rows) }
+
+// Explain implements executor.Spec.
+func (s *TopN) Explain() string {
+	in := s.In.Schema()
+	text := fmt.Sprintf("order: %s, limit: %d", sortList(in, s.Keys), s.Limit)
+	if s.Offset > 0 {
+		text += fmt.Sprintf(", offset: %d", s.Offset)
+	}
+	if len(s.Group) > 0 {
+		text += ", group: " + colList(in, s.Group)
+	}
+	if s.WithTies {
+		text += ", with ties"
+	}
+	if s.AppendOnly {
+		text += ", append only"
+	}
+	return text
+}

@@ -1,0 +1,164 @@
+package op
+
+import (
+	"encoding/binary"
+	"math"
+
+	"streamdb/executor"
+	"streamdb/expr"
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/types"
+	"streamdb/vec"
+)
+
+// WatermarkFilter implements WATERMARK FOR c AS e: the bound is the greatest
+// value of Expr in the rows so far (kept across restarts). A row whose time is
+// below the bound is late, counted and dropped, as in RisingWave; so the
+// watermark, below or at which nothing comes, is the bound minus one unit. It is
+// emitted after each batch in which it rose. Rows without a time pass.
+//
+//	'w' -> bound, 8 bytes big-endian (in the instance's first vnode)
+type WatermarkFilter struct {
+	In    executor.Spec
+	Col   int
+	Expr  expr.Expr // usually c - interval
+	Table TableRef  // one row: the watermark
+}
+
+// Kind implements executor.Spec.
+func (s *WatermarkFilter) Kind() string { return "WatermarkFilter" }
+
+// Inputs implements executor.Spec.
+func (s *WatermarkFilter) Inputs() []executor.Spec { return []executor.Spec{s.In} }
+
+// Schema implements executor.Spec.
+func (s *WatermarkFilter) Schema() types.Schema { return s.In.Schema() }
+
+// State implements executor.Spec.
+func (s *WatermarkFilter) State() []storage.TableDef { return tables(s.Table) }
+
+// Explain implements executor.Spec.
+func (s *WatermarkFilter) Explain() string {
+	return colName(s.In.Schema(), s.Col) + " as " + s.Expr.String()
+}
+
+// Open implements executor.Spec.
+func (s *WatermarkFilter) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
+	in := s.In.Schema()
+	if in[s.Col].Type.Layout() != types.LInt64 || s.Expr.Type().ID != in[s.Col].Type.ID {
+		return nil, sqlerr.New(sqlerr.DatatypeMismatch, "watermark of column \"%s\" is of type %s but expression is of type %s",
+			in[s.Col].Name, in[s.Col].Type, s.Expr.Type())
+	}
+	f := &watermarkFilter{spec: s, bound: math.MinInt64}
+	if ctx.Bounded {
+		return f, nil
+	}
+	f.table, f.vnode = ctx.Table(s.Table), storage.VNode(ctx.VNodes.From)
+	if c, ok := ctx.Env.(LateCounter); ok {
+		f.late = c.Late
+	}
+	// After a change of parallelism several bounds may be here: the greatest counts.
+	err := f.table.ScanAll(func(_ storage.VNode, _, value []byte) (bool, error) {
+		if len(value) != 8 {
+			return false, sqlerr.New(sqlerr.DataCorrupted, "stored watermark has %d bytes", len(value))
+		}
+		f.bound = max(f.bound, int64(binary.BigEndian.Uint64(value)))
+		return true, nil
+	})
+	f.resend = f.bound > math.MinInt64
+	return f, err
+}
+
+// LateCounter is implemented by OpenCtx.Env where late rows are to be counted.
+type LateCounter interface {
+	// Late reports rows that a watermark dropped.
+	Late(rows int)
+}
+
+type watermarkFilter struct {
+	executor.Base
+	spec   *WatermarkFilter
+	table  storage.StateTable // nil: bounded
+	vnode  storage.VNode
+	bound  int64 // MinInt64: none yet
+	dirty  bool
+	resend bool // recovered, not yet emitted in this run
+	late   func(rows int)
+	sel    []int32
+}
+
+func (f *watermarkFilter) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {
+	cols, n := b.Cols(), b.Rows()
+	e, err := f.spec.Expr.Eval(ctx.Expr, cols, nil, n)
+	if err != nil {
+		return err
+	}
+	before := f.bound
+	f.sel = f.filter(&cols[f.spec.Col], &e, n)
+	switch {
+	case len(f.sel) == n:
+		err = out.Emit(b)
+	case len(f.sel) > 0:
+		err = out.Emit(b.Take(f.sel))
+	}
+	if err != nil {
+		return err
+	}
+	if late := n - len(f.sel); late > 0 && f.late != nil {
+		f.late(late)
+	}
+	if f.bound == before && !f.resend {
+		return nil
+	}
+	f.dirty = f.dirty || f.bound != before
+	f.resend = false
+	if f.bound == math.MinInt64 {
+		return nil
+	}
+	return out.EmitWatermark(stream.Watermark{Column: f.spec.Col, Time: f.bound - 1})
+}
+
+// filter raises the bound row by row, so that what is late does not depend on
+// how the rows are split into batches. Infinite values raise nothing.
+func (f *watermarkFilter) filter(t, e *vec.Vec, n int) []int32 {
+	sel := f.sel[:0]
+	bound := f.bound
+	tm, em := t.Mask(), e.Mask()
+	for i := range n {
+		if !t.Null(i) && t.I64[i&tm] < bound {
+			continue
+		}
+		sel = append(sel, int32(i))
+		if !e.Null(i) {
+			if x := e.I64[i&em]; x > bound && x != math.MaxInt64 {
+				bound = x
+			}
+		}
+	}
+	f.bound = bound
+	return sel
+}
+
+// Watermark replaces one on the same column; others pass.
+func (f *watermarkFilter) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, out executor.Emitter) error {
+	if w.Column == f.spec.Col {
+		return nil
+	}
+	return out.EmitWatermark(w)
+}
+
+func (f *watermarkFilter) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
+	if f.resend { // downstream state may wait for it although no row comes
+		f.resend = false
+		if err := out.EmitWatermark(stream.Watermark{Column: f.spec.Col, Time: f.bound - 1}); err != nil {
+			return err
+		}
+	}
+	if f.dirty && f.table != nil {
+		f.table.Put(f.vnode, []byte{'w'}, binary.BigEndian.AppendUint64(nil, uint64(f.bound)))
+	}
+	f.dirty = false
+	return nil
+}

@@ -1,0 +1,67 @@
+package bind
+
+import (
+	"streamdb/expr"
+	"streamdb/expr/casts"
+	"streamdb/expr/funcs"
+	"streamdb/internal/sqlerr"
+	"streamdb/sql/ast"
+	"streamdb/types"
+)
+
+func typesOf(args []expr.Expr) []types.T {
+	ts := make([]types.T, len(args))
+	for i, a := range args {
+		ts[i] = a.Type()
+	}
+	return ts
+}
+
+// applyOp applies an operator: overload resolution, casts of the operands.
+func (b *Binder) applyOp(n ast.Node, op string, args ...expr.Expr) (expr.Expr, error) {
+	def, wanted, err := funcs.ResolveOperator(op, typesOf(args))
+	if err != nil {
+		return nil, b.place(n, err)
+	}
+	return b.applyDef(n, def, wanted, args)
+}
+
+// applyFunc applies a scalar function by name.
+func (b *Binder) applyFunc(n ast.Node, name string, args ...expr.Expr) (expr.Expr, error) {
+	def, wanted, err := funcs.Resolve(name, typesOf(args))
+	if err != nil {
+		return nil, b.place(n, err)
+	}
+	return b.applyDef(n, def, wanted, args)
+}
+
+func (b *Binder) applyDef(n ast.Node, def *expr.Def, wanted []types.T, args []expr.Expr) (expr.Expr, error) {
+	if b.ctx.Job {
+		if err := varying(def); err != nil {
+			return nil, b.place(n, err)
+		}
+	}
+	out := make([]expr.Expr, len(args))
+	for i, a := range args {
+		var err error
+		if out[i], err = b.coerce(a, wanted[i], casts.Implicit, n); err != nil {
+			return nil, err
+		}
+	}
+	return &expr.Call{Def: def, Args: out, T: def.ResultType(typesOf(out))}, nil
+}
+
+// varying refuses functions that a view cannot keep up to date.
+func varying(def *expr.Def) error {
+	if def.Volatile == expr.VolatileFn {
+		return sqlerr.Unsupported("the volatile function %s() in a materialized view", def.Name)
+	}
+	switch def.Name {
+	case "now", "current_timestamp", "transaction_timestamp", "statement_timestamp", "localtimestamp", "current_date", "current_time", "localtime":
+		return sqlerr.Unsupported("now() in a materialized view")
+	}
+	return nil
+}
+
+// not negates a condition; a negated IS DISTINCT FROM stays readable.
+func (b *Binder) not(x expr.Expr) (expr.Expr, error) { return b.applyOp(nil, "NOT", x) }

@@ -1,0 +1,281 @@
+package bind
+
+import (
+	"slices"
+	"strings"
+
+	"streamdb/expr"
+	"streamdb/expr/aggs"
+	"streamdb/expr/casts"
+	"streamdb/internal/sqlerr"
+	"streamdb/planner/logical"
+	"streamdb/sql/ast"
+	"streamdb/types"
+)
+
+// windowFuncs are the functions that need OVER.
+var windowFuncs = map[string]bool{"row_number": true, "rank": true, "dense_rank": true, "percent_rank": true, "cume_dist": true,
+	"ntile": true, "lag": true, "lead": true, "nth_value": true}
+
+// call binds a function call by what kind of function its name is.
+func (c *exprCtx) call(e *ast.FuncCall) (expr.Expr, error) {
+	b := c.b
+	name := e.Name.Base()
+	if s := e.Name.Schema(); s != "" && s != "pg_catalog" && s != "public" && s != "information_schema" {
+		return nil, b.errAt(e, sqlerr.UndefinedFunction, "function %s does not exist", e.Name)
+	}
+	if e.Over != nil {
+		return nil, b.unsupported(e, "the window function %s", name)
+	}
+	if windowFuncs[name] {
+		return nil, b.errAt(e, sqlerr.WindowingError, "window function %s requires an OVER clause", name)
+	}
+	if e.Aggregate {
+		return nil, b.unsupported(e, "AGGREGATE:")
+	}
+	if aggs.IsAggregate(name) {
+		return c.aggregate(e, name)
+	}
+	if e.Distinct || e.Star || len(e.OrderBy) > 0 || len(e.WithinGroup) > 0 {
+		what := map[bool]string{true: "DISTINCT", false: "ORDER BY"}[e.Distinct]
+		if e.Star {
+			what = "(*)"
+		}
+		if len(e.WithinGroup) > 0 {
+			what = "WITHIN GROUP"
+		}
+		return nil, b.errAt(e, sqlerr.WrongObjectType, "%s specified, but %s is not an aggregate function", what, name)
+	}
+	if e.Filter != nil {
+		return nil, b.errAt(e, sqlerr.WrongObjectType, "FILTER specified, but %s is not an aggregate function", name)
+	}
+	for _, a := range e.Args {
+		if _, ok := a.(*ast.NamedArg); ok {
+			return nil, b.unsupported(a, "a named argument")
+		}
+	}
+	switch name {
+	case "coalesce":
+		return c.coalesce(e)
+	case "nullif":
+		return c.nullif(e)
+	case "grouping":
+		return c.grouping(e)
+	}
+	if isSetFunc(name) {
+		return c.setCall(e, name)
+	}
+	if e.Variadic {
+		return c.variadic(e, name)
+	}
+	args, err := c.binds(e.Args)
+	if err != nil {
+		return nil, err
+	}
+	if t, ok := types.Lookup(name); ok && len(args) == 1 && isUnknown(args[0].Type()) {
+		if _, isConst := args[0].(*expr.Const); isConst { // date('2024-01-01')
+			return b.coerce(args[0], t, casts.Explicit, e)
+		}
+	}
+	return b.applyFunc(e, name, args...)
+}
+
+func (c *exprCtx) coalesce(e *ast.FuncCall) (expr.Expr, error) {
+	args, err := c.binds(e.Args)
+	if err != nil {
+		return nil, err
+	}
+	args, t, err := c.b.common("COALESCE", args, e)
+	if err != nil {
+		return nil, err
+	}
+	return &expr.Coalesce{Args: args, T: t}, nil
+}
+
+// nullif is CASE WHEN a = b THEN NULL ELSE a END.
+func (c *exprCtx) nullif(e *ast.FuncCall) (expr.Expr, error) {
+	if len(e.Args) != 2 {
+		return nil, c.b.errAt(e, sqlerr.SyntaxError, "NULLIF requires two arguments")
+	}
+	args, err := c.binds(e.Args)
+	if err != nil {
+		return nil, err
+	}
+	eq, err := c.b.applyOp(e, "=", args[0], args[1])
+	if err != nil {
+		return nil, err
+	}
+	x, err := c.b.known(args[0], e)
+	if err != nil {
+		return nil, err
+	}
+	return &expr.Case{Whens: []expr.Expr{eq}, Thens: []expr.Expr{expr.Null(x.Type())}, Else: x, T: x.Type()}, nil
+}
+
+// variadic binds f(a, VARIADIC array) when the array is written out.
+func (c *exprCtx) variadic(e *ast.FuncCall, name string) (expr.Expr, error) {
+	last := e.Args[len(e.Args)-1]
+	if cast, ok := last.(*ast.Cast); ok {
+		last = cast.Expr
+	}
+	arr, ok := last.(*ast.ArrayExpr)
+	if !ok {
+		return nil, c.b.unsupported(e, "VARIADIC with an array that is not written out")
+	}
+	args, err := c.binds(append(slices.Clone(e.Args[:len(e.Args)-1]), arr.Items...))
+	if err != nil {
+		return nil, err
+	}
+	return c.b.applyFunc(e, name, args...)
+}
+
+// aggregates collects the aggregate calls of one SELECT.
+type aggregates struct {
+	in    *exprCtx // binds arguments: over the rows before grouping
+	items []aggCall
+	names map[string]logical.ColID
+	// Expressions that the Agg's input must compute.
+	exprs []logical.Item
+	keys  map[string]logical.ColID
+	sets  *groupingSets
+}
+
+type aggCall struct {
+	logical.AggItem
+	pos ast.Node
+}
+
+func newAggregates(in *exprCtx) *aggregates {
+	in.inAgg = true
+	return &aggregates{in: in, names: map[string]logical.ColID{}, keys: map[string]logical.ColID{}}
+}
+
+// column is the column of the Agg's input that holds e.
+func (a *aggregates) column(e expr.Expr, name string) logical.ColID {
+	if col, ok := e.(*expr.Col); ok {
+		return col.Index
+	}
+	key := logical.Key(e)
+	if id, ok := a.keys[key]; ok {
+		return id
+	}
+	id := a.in.b.Meta.New(name, e.Type())
+	a.keys[key] = id
+	a.exprs = append(a.exprs, logical.Item{Col: id, E: e})
+	return id
+}
+
+// aggregate binds a call of an aggregate function.
+func (c *exprCtx) aggregate(e *ast.FuncCall, name string) (expr.Expr, error) {
+	b := c.b
+	if c.inAgg {
+		return nil, b.errAt(e, sqlerr.GroupingError, "aggregate function calls cannot be nested")
+	}
+	if c.aggs == nil {
+		return nil, b.errAt(e, sqlerr.GroupingError, "aggregate functions are not allowed in %s", c.clause)
+	}
+	if len(e.WithinGroup) > 0 {
+		return nil, b.unsupported(e, "the ordered-set aggregate %s", name)
+	}
+	if e.Star && name != "count" {
+		return nil, b.errAt(e, sqlerr.UndefinedFunction, "function %s() does not exist", name)
+	}
+	if e.Variadic {
+		return nil, b.unsupported(e, "VARIADIC in an aggregate")
+	}
+	in := c.aggs.in
+	args, err := in.binds(e.Args)
+	if err != nil {
+		return nil, err
+	}
+	if name == "count" && len(e.Args) == 0 && !e.Star {
+		return nil, b.errAt(e, sqlerr.WrongObjectType, "count(*) must be used to call a parameterless aggregate function")
+	}
+	if len(e.Args) == 1 {
+		if _, ok := e.Args[0].(*ast.Star); ok {
+			args, e.Star = nil, true
+		}
+	}
+	def, wanted, err := aggs.Resolve(name, typesOf(args))
+	if err != nil {
+		return nil, b.place(e, err)
+	}
+	item := logical.AggItem{Def: def.Key(), Distinct: e.Distinct, Zero: name == "count"}
+	ts := make([]types.T, len(args))
+	for i, a := range args {
+		if a, err = b.coerce(a, wanted[i], casts.Implicit, e); err != nil {
+			return nil, err
+		}
+		ts[i] = a.Type()
+		item.Args = append(item.Args, c.aggs.column(a, "arg"))
+	}
+	if e.Filter != nil {
+		f, err := in.cond(e.Filter, "FILTER")
+		if err != nil {
+			return nil, err
+		}
+		item.Filter = c.aggs.column(f, "filter")
+	}
+	for _, o := range e.OrderBy {
+		x, err := in.bind(o.Expr)
+		if err != nil {
+			return nil, err
+		}
+		if x, err = b.known(x, o); err != nil {
+			return nil, err
+		}
+		k, err := b.sortKey(o, c.aggs.column(x, "order"))
+		if err != nil {
+			return nil, err
+		}
+		if e.Distinct && !slices.Contains(item.Args, k.Col) {
+			return nil, b.errAt(o, sqlerr.InvalidColumnReference, "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list")
+		}
+		item.OrderBy = append(item.OrderBy, k)
+	}
+	if !orderMatters(name) {
+		item.OrderBy = nil
+	}
+	return c.aggs.add(item, name, def.ResultType(ts), e), nil
+}
+
+// orderMatters reports whether ORDER BY in the call changes the result.
+func orderMatters(name string) bool {
+	switch name {
+	case "count", "sum", "avg", "min", "max", "bool_and", "bool_or", "every", "bit_and", "bit_or", "bit_xor":
+		return false
+	}
+	return !strings.HasPrefix(name, "stddev") && !strings.HasPrefix(name, "var")
+}
+
+// add gives the aggregate's column; equal calls share one.
+func (a *aggregates) add(item logical.AggItem, name string, t types.T, n ast.Node) expr.Expr {
+	key := name + logicalKey(item)
+	id, ok := a.names[key]
+	if !ok {
+		id = a.in.b.Meta.New(name, t)
+		item.Col = id
+		a.names[key] = id
+		a.items = append(a.items, aggCall{item, n})
+	}
+	return a.in.b.Meta.Ref(id)
+}
+
+func (b *Binder) sortKey(o *ast.OrderItem, col logical.ColID) (logical.SortKey, error) {
+	k := logical.SortKey{Col: col, Desc: o.Desc}
+	switch o.Using {
+	case "", "<":
+	case ">":
+		k.Desc = true
+	default:
+		return k, b.unsupported(o, "ORDER BY USING %s", o.Using)
+	}
+	k.NullsFirst = k.Desc
+	switch o.Nulls {
+	case ast.NullsFirst:
+		k.NullsFirst = true
+	case ast.NullsLast:
+		k.NullsFirst = false
+	}
+	return k, nil
+}

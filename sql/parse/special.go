@@ -1,0 +1,172 @@
+package parse
+
+import (
+	"strings"
+
+	"streamdb/sql/ast"
+)
+
+// specialCall reads the calls whose arguments are joined by words instead of
+// commas, and writes them as calls of the functions behind them. It says false
+// for any other function and for the plain form.
+func (r *reader) specialCall(w string) bool {
+	switch w {
+	case "extract":
+		return r.extract()
+	case "substring", "overlay", "position", "trim", "normalize":
+	default:
+		return false
+	}
+	c := &ast.FuncCall{Pos: r.pos(), Name: ast.Name{Pos: r.pos(), Parts: []string{w}}}
+	switch w {
+	case "trim":
+		r.trim(c)
+	case "position":
+		r.position(c)
+	case "normalize":
+		r.normalize(c)
+	default:
+		r.fromFor(c)
+	}
+	return true
+}
+
+// extract reads EXTRACT(field FROM x); extract('field', x) is the plain form.
+func (r *reader) extract() bool {
+	t := r.at(2)
+	if !t.isName() && t.kind != str || !r.kwAt(3, "from") {
+		return false
+	}
+	c := &ast.FuncCall{Pos: r.pos(), Name: ast.Name{Pos: r.pos(), Parts: []string{"extract"}}}
+	r.emit(c)
+	r.w("(")
+	r.emit(&ast.StringLit{Pos: r.posOf(r.p + 2), Value: strings.ToLower(t.val)})
+	r.p += 4
+	r.w(",")
+	r.expr()
+	r.closeCall()
+	return true
+}
+
+func (r *reader) closeCall() {
+	r.w(")")
+	r.needPunct(")")
+}
+
+// fromFor reads SUBSTRING(x FROM a FOR b), SUBSTRING(x SIMILAR p ESCAPE e),
+// OVERLAY(x PLACING y FROM a FOR b) and the plain forms of both.
+func (r *reader) fromFor(c *ast.FuncCall) {
+	r.emit(c)
+	r.p += 2
+	r.w("(")
+	if r.isPunct(0, ")") {
+		r.closeCall()
+		return
+	}
+	r.expr()
+	for first := true; !r.isPunct(0, ")"); first = false {
+		switch p := r.pos(); {
+		case r.takePunct(","), r.take("from"), r.take("placing"), r.take("similar"), r.take("escape"):
+			r.w(",")
+			r.expr()
+		case r.take("for"):
+			if first { // SUBSTRING(x FOR n) starts at the first character
+				r.forFrom(p)
+				continue
+			}
+			r.w(",")
+			r.expr()
+		default:
+			r.fail()
+			r.w(")")
+			return
+		}
+	}
+	r.closeCall()
+}
+
+// forFrom reads n [FROM m] behind SUBSTRING(x FOR, whose arguments stand in the
+// other order.
+func (r *reader) forFrom(p ast.Pos) {
+	length := r.aside(r.expr)
+	r.w(",")
+	if r.take("from") {
+		r.expr()
+	} else {
+		r.emit(&ast.NumberLit{Pos: p, Text: "1"})
+	}
+	r.w(",")
+	r.buf = append(r.buf, length...)
+}
+
+// position reads POSITION(a IN b), which is position(b, a).
+func (r *reader) position(c *ast.FuncCall) {
+	r.emit(c)
+	r.p += 2
+	r.w("(")
+	first := r.aside(func() { r.exprIn(noInChain) })
+	switch {
+	case r.take("in"):
+		r.exprIn(noInChain)
+		r.w(",")
+		r.buf = append(r.buf, first...)
+	case r.takePunct(","):
+		r.buf = append(r.buf, first...)
+		r.w(",")
+		r.expr()
+	default:
+		r.fail()
+	}
+	r.closeCall()
+}
+
+// trim reads TRIM([BOTH | LEADING | TRAILING] [characters] [FROM] x).
+func (r *reader) trim(c *ast.FuncCall) {
+	c.Name.Parts = []string{"btrim"}
+	r.emit(c)
+	r.p += 2
+	switch {
+	case r.take("leading"):
+		c.Name.Parts = []string{"ltrim"}
+	case r.take("trailing"):
+		c.Name.Parts = []string{"rtrim"}
+	default:
+		r.take("both")
+	}
+	r.w("(")
+	if r.take("from") {
+		r.exprs()
+		r.closeCall()
+		return
+	}
+	first := r.aside(r.expr)
+	if r.take("from") {
+		r.exprs()
+		r.w(",")
+		r.buf = append(r.buf, first...)
+	} else {
+		r.buf = append(r.buf, first...)
+		if r.takePunct(",") {
+			r.w(",")
+			r.exprs()
+		}
+	}
+	r.closeCall()
+}
+
+// normalize reads NORMALIZE(x [, NFC]).
+func (r *reader) normalize(c *ast.FuncCall) {
+	r.emit(c)
+	r.p += 2
+	r.w("(")
+	r.expr()
+	if r.takePunct(",") {
+		r.w(",")
+		if r.kw("nfc", "nfd", "nfkc", "nfkd") && r.isPunct(1, ")") {
+			r.emit(&ast.StringLit{Pos: r.pos(), Value: r.anyWord()})
+		} else {
+			r.expr()
+		}
+	}
+	r.closeCall()
+}

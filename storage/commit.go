@@ -1,0 +1,199 @@
+package storage
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"golang.org/x/sync/errgroup"
+
+	"streamdb/internal/sqlerr"
+	"streamdb/stream"
+)
+
+// CommitReq is everything that an epoch changes.
+type CommitReq struct {
+	Epoch  stream.Epoch // above the visible one; gaps are allowed
+	Deltas []*Delta     // sealed; a table may have several, of disjoint keys
+	Meta   []KV         // later entries win over earlier ones of the same key
+	Drop   []TableID    // tables to remove with all their rows; deltas of them are ignored
+	Sync   bool         // return only when the epoch is durable
+}
+
+// CommitInfo is what a commit did.
+type CommitInfo struct {
+	Rows     int           // changed rows written, each key once
+	Bytes    int           // their keys and values
+	Sort     time.Duration // sorting the deltas
+	Write    time.Duration // building and applying the batch or the tables
+	Sync     time.Duration // waiting for the disk, where it was waited for separately
+	Ingested bool          // written as sorted tables: durable at once
+}
+
+// change is one row to write. value nil: delete.
+type change struct{ key, value []byte }
+
+// sortedDelta is a delta ready to be written.
+type sortedDelta struct {
+	*Delta
+	sorted []entry
+}
+
+// Commit writes an epoch in one atomic step and makes it visible. After an
+// error nothing of it is visible and it may be tried again; the deltas stay as
+// they are. (But for a failed Sync, after which Visible tells.) Only one Commit
+// runs at a time.
+func (s *Store) Commit(req CommitReq) (CommitInfo, error) {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	var info CommitInfo
+	if s.isClosed() {
+		return info, errClosed
+	}
+	if req.Epoch <= s.Visible() {
+		return info, sqlerr.New(sqlerr.InternalError, "commit of epoch %d, but epoch %d is visible already", req.Epoch, s.Visible())
+	}
+	start := time.Now()
+	deltas, err := sortDeltas(req)
+	if err != nil {
+		return info, err
+	}
+	for _, d := range deltas {
+		info.Rows += len(d.sorted)
+		info.Bytes += d.bytes
+	}
+	sorted := time.Now()
+	info.Sort = sorted.Sub(start)
+
+	manifest := Manifest{Format: StateFormat, Epoch: req.Epoch, Time: start}.encode()
+	size := info.Bytes
+	for _, kv := range req.Meta {
+		size += len(kv.Key) + len(kv.Value)
+	}
+	if size >= s.opts.IngestBytes {
+		info.Ingested = true
+		err = s.commitIngest(req, manifest, deltas)
+	} else {
+		err = s.commitBatch(req, manifest, deltas)
+	}
+	if err != nil {
+		return info, err
+	}
+	info.Write = time.Since(sorted)
+
+	s.publish(req.Epoch, info.Ingested)
+	for _, d := range req.Deltas {
+		d.fate.Store(committed)
+	}
+	if req.Sync && !info.Ingested {
+		applied := time.Now()
+		if err := s.Sync(); err != nil {
+			return info, err
+		}
+		info.Sync = time.Since(applied)
+	}
+	return info, nil
+}
+
+func (s *Store) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+// publish makes what was just written the current snapshot.
+func (s *Store) publish(epoch stream.Epoch, durable bool) {
+	snap := newSharedSnapshot(s.db.NewSnapshot(), epoch)
+	if durable {
+		snap.retain()
+	}
+	s.mu.Lock()
+	old := s.current
+	s.current = snap
+	s.visible.Store(uint64(epoch))
+	s.mu.Unlock()
+	old.release()
+	if durable {
+		s.setDurable(snap)
+	}
+}
+
+// sortDeltas sorts each delta by key, on as many cores as there are.
+func sortDeltas(req CommitReq) ([]sortedDelta, error) {
+	dropped := map[TableID]bool{}
+	for _, t := range req.Drop {
+		if t < FirstTableID {
+			return nil, sqlerr.New(sqlerr.InternalError, "drop of the store's own table %d", t)
+		}
+		dropped[t] = true
+	}
+	deltas := make([]sortedDelta, 0, len(req.Deltas))
+	for _, d := range req.Deltas {
+		if d.fate.Load() != pending {
+			return nil, sqlerr.New(sqlerr.InternalError, "delta of table %d, epoch %d was committed or discarded before", d.table, d.epoch)
+		}
+		if d.table < FirstTableID {
+			return nil, sqlerr.New(sqlerr.InternalError, "delta of the store's own table %d", d.table)
+		}
+		if !dropped[d.table] {
+			deltas = append(deltas, sortedDelta{Delta: d})
+		}
+	}
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range deltas {
+		d := &deltas[i]
+		if len(d.entries) < 1000 {
+			d.sorted = d.Delta.sorted()
+			continue
+		}
+		g.Go(func() error { d.sorted = d.Delta.sorted(); return nil })
+	}
+	return deltas, g.Wait()
+}
+
+// commitBatch writes a small epoch as one batch through the log.
+func (s *Store) commitBatch(req CommitReq, manifest []byte, deltas []sortedDelta) error {
+	b := s.db.NewBatch()
+	err := b.Set(manifestKey, manifest, nil)
+	var key []byte
+	for _, kv := range req.Meta {
+		key = AppendKey(key[:0], metaTable, 0, kv.Key)
+		if kv.Value == nil {
+			err = firstError(err, b.Delete(key, nil))
+		} else {
+			err = firstError(err, b.Set(key, kv.Value, nil))
+		}
+	}
+	for _, t := range req.Drop {
+		from, to := tableBounds(t)
+		err = firstError(err, b.DeleteRange(from, to, nil))
+	}
+	for i := range deltas {
+		d := &deltas[i]
+		for _, e := range d.sorted {
+			if value := e.value(d.arena); value != nil {
+				err = firstError(err, b.Set(e.key(d.arena), value, nil))
+			} else {
+				err = firstError(err, b.Delete(e.key(d.arena), nil))
+			}
+		}
+	}
+	if err == nil {
+		err = s.db.Apply(b, pebble.NoSync)
+	}
+	if err != nil {
+		return storeError(err, "could not commit epoch %d", req.Epoch)
+	}
+	if err := b.Close(); err != nil {
+		return storeError(err, "could not commit epoch %d", req.Epoch)
+	}
+	return nil
+}
+
+func firstError(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}

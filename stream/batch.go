@@ -1,0 +1,126 @@
+package stream
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+
+	"streamdb/types"
+	"streamdb/vec"
+)
+
+// Op is the weight of a changed row. An update is a Delete of the old row and
+// an Insert of the new one; their order inside an epoch carries no meaning.
+type Op int8
+
+// The two weights.
+const (
+	Insert Op = +1
+	Delete Op = -1
+)
+
+// BatchRows is the number of rows a producer aims at in one batch: it keeps a
+// batch of wide rows within a core's second-level cache.
+const BatchRows = 4096
+
+// Batch is a set of changed rows. It is immutable once made, and owned by the
+// garbage collector: no Retain, no Release.
+type Batch struct {
+	Rec arrow.Record
+	Ops []Op // one per row; nil: all Insert
+
+	cols []vec.Vec // views of Rec's columns
+}
+
+// NewBatch wraps columns of n rows each. Ops may be nil: all inserts.
+func NewBatch(n int, cols []vec.Vec, ops []Op) *Batch {
+	if ops != nil && len(ops) != n {
+		panic(fmt.Sprintf("stream: %d ops for %d rows", len(ops), n))
+	}
+	arrs := make([]arrow.Array, len(cols))
+	key := make([]byte, len(cols))
+	for i := range cols {
+		if cols[i].N != n {
+			panic(fmt.Sprintf("stream: column %d has %d rows, batch has %d", i, cols[i].N, n))
+		}
+		arrs[i] = cols[i].Array()
+		key[i] = byte(cols[i].Layout)
+	}
+	return &Batch{Rec: array.NewRecord(schemaOf(string(key)), arrs, int64(n)), Ops: ops, cols: cols}
+}
+
+// FromRecord makes a batch from an Arrow record whose columns have one of the
+// four storage types of vec.ArrowType.
+func FromRecord(rec arrow.Record, ops []Op) (*Batch, error) {
+	cols := make([]vec.Vec, rec.NumCols())
+	for i, a := range rec.Columns() {
+		v, err := vec.FromArrow(a)
+		if err != nil {
+			return nil, err
+		}
+		cols[i] = v
+	}
+	return &Batch{Rec: rec, Ops: ops, cols: cols}, nil
+}
+
+// Rows is the number of rows.
+func (b *Batch) Rows() int { return int(b.Rec.NumRows()) }
+
+// Cols returns the columns as typed slices. They must not be written to.
+func (b *Batch) Cols() []vec.Vec { return b.cols }
+
+// Op returns the weight of row i.
+func (b *Batch) Op(i int) Op {
+	if b.Ops == nil {
+		return Insert
+	}
+	return b.Ops[i]
+}
+
+// Bytes is the memory the batch's values take, for edges bounded in bytes.
+func (b *Batch) Bytes() int {
+	n := len(b.Ops)
+	for i := range b.cols {
+		c := &b.cols[i]
+		n += len(c.Valid) + len(c.Bool) + 8*len(c.I64) + 8*len(c.F64) + 4*len(c.Off)
+		if len(c.Off) > 0 {
+			n += int(c.Off[len(c.Off)-1] - c.Off[0])
+		}
+	}
+	return n
+}
+
+// Take returns the rows named by sel as a new batch.
+func (b *Batch) Take(sel []int32) *Batch {
+	cols := make([]vec.Vec, len(b.cols))
+	for i := range b.cols {
+		cols[i] = b.cols[i].Gather(sel)
+	}
+	var ops []Op
+	if b.Ops != nil {
+		ops = make([]Op, len(sel))
+		for k, i := range sel {
+			ops[k] = b.Ops[i]
+		}
+	}
+	return NewBatch(len(sel), cols, ops)
+}
+
+// schemas caches the Arrow schema by the layouts of its columns: batches are
+// made far more often than shapes of batches.
+var schemas sync.Map // string of layouts -> *arrow.Schema
+
+func schemaOf(layouts string) *arrow.Schema {
+	if s, ok := schemas.Load(layouts); ok {
+		return s.(*arrow.Schema)
+	}
+	fields := make([]arrow.Field, len(layouts))
+	for i := range fields {
+		fields[i] = arrow.Field{Name: fmt.Sprintf("c%d", i), Type: vec.ArrowType(types.Layout(layouts[i])), Nullable: true}
+	}
+	s := arrow.NewSchema(fields, nil)
+	schemas.Store(layouts, s)
+	return s
+}

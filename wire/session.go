@@ -1,0 +1,93 @@
+package wire
+
+import (
+	"context"
+
+	"streamdb/internal/sqlerr"
+	"streamdb/stream"
+	"streamdb/types"
+)
+
+// Handler makes a Session for each connection that passed startup.
+type Handler interface {
+	// Connect checks user, database and password (nil when the client was not
+	// asked for one) and opens a session. Errors: 28000, 3D000, 53300.
+	Connect(ctx context.Context, c ConnInfo) (Session, error)
+}
+
+// ConnInfo is what a client said at startup.
+type ConnInfo struct {
+	User, Database, Application string
+	Options                     map[string]string // other startup parameters: session settings
+	Remote                      string
+	PID                         uint32 // the number that CancelRequest names
+}
+
+// Session is one client's conversation, used by one goroutine.
+type Session interface {
+	// Split divides a simple query's text into statements. Errors: 42601.
+	Split(sql string) ([]Statement, error)
+	// Prepare analyses a statement. paramOIDs may be shorter than the number of
+	// parameters, or hold 0: unspecified.
+	Prepare(ctx context.Context, stmt Statement, paramOIDs []uint32) (Prepared, error)
+	// Execute starts a prepared statement with its arguments.
+	Execute(ctx context.Context, p Prepared, args []types.Datum) (Rows, error)
+	// Sync ends the implicit transaction of a simple query or a pipeline: it
+	// commits when failed is nil, else rolls back (an explicit block is marked
+	// failed). It returns the commit's error.
+	Sync(ctx context.Context, failed error) error
+	// Status is the transaction status of ReadyForQuery: 'I', 'T' or 'E'.
+	Status() byte
+	// Env is how values are to be printed and read now (TimeZone, DateStyle ..).
+	Env() *types.Env
+	// Params lists the settings to report as ParameterStatus at startup; Changed
+	// returns those that changed since the last call.
+	Params() map[string]string
+	Changed() map[string]string
+	// Notices returns and forgets the notices raised since the last call.
+	Notices() []*Notice
+	Close()
+}
+
+// Statement is one parsed statement; its content belongs to the Session.
+type Statement interface {
+	// Text is the statement's own source text.
+	Text() string
+	// Start is the byte offset of Text in the query text, for error positions.
+	Start() int
+	// Empty reports a statement of nothing but blanks and comments.
+	Empty() bool
+}
+
+// Prepared is an analysed statement, reusable and immutable.
+type Prepared interface {
+	ParamTypes() []types.T
+	// Columns of the result; nil when the statement returns no rows.
+	Columns() []Column
+}
+
+// Column describes a result column.
+type Column struct {
+	Name     string
+	Type     types.T
+	TableOID uint32 // 0: computed
+	Attr     uint16
+}
+
+// Rows is the running result of a statement.
+type Rows interface {
+	// Columns as in Prepared; known before the first Next.
+	Columns() []Column
+	// Next returns the next rows, all inserts, or nil at the end. The columns of
+	// the batch are those of Columns.
+	Next(ctx context.Context) (*stream.Batch, error)
+	// Tag is the command tag ("SELECT 3", "INSERT 0 1"), valid after the end.
+	Tag() string
+	Close() error
+}
+
+// Notice is a NOTICE or WARNING sent beside a result.
+type Notice struct {
+	Severity string // "NOTICE", "WARNING", "INFO"
+	sqlerr.Error
+}
