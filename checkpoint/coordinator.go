@@ -23,9 +23,6 @@ type Options struct {
 	// Timeout is the time after which an epoch in flight is reported with the tasks
 	// it waits for; default 30 s.
 	Timeout time.Duration
-	// AbortAfter is the time after which the jobs of tasks that did not ack are
-	// failed, so that the others go on; 0: never.
-	AbortAfter time.Duration
 	// DirtyLimit is the number of bytes of unsealed state that asks for a barrier
 	// before its time; default 64 MB.
 	DirtyLimit int64
@@ -33,6 +30,8 @@ type Options struct {
 	// jobs that cannot live without it (its dependents, direct or not): they are
 	// detached with it.
 	OnJobFailed func(job stream.JobID, err error) (alsoStop []stream.JobID)
+	// TaskState says in a few words what a task is doing, for that report; may be nil.
+	TaskState func(stream.TaskID) string
 	// OnDurable is called from the coordinator after epochs became durable.
 	OnDurable func(n stream.Epoch)
 }
@@ -71,6 +70,7 @@ type Coordinator struct {
 	wakeCommit chan struct{} // cap 1: an epoch is complete
 	wakeSync   chan struct{} // cap 1: an epoch was committed
 	stop       chan struct{}
+	commitDone chan struct{} // closed when the committer has ended
 	wg         sync.WaitGroup
 
 	active atomic.Uint64 // the highest epoch that holds data: see Active
@@ -80,36 +80,44 @@ type Coordinator struct {
 	mu         sync.Mutex
 	started    bool
 	closed     bool
-	failure    error // commits are impossible: everything submitted fails
-	jobs       map[stream.JobID]*job
-	queue      []*Ticket // submitted, not yet with a barrier
-	flight     []*epoch  // injected, not yet committed, in order
-	unsynced   []*Ticket // committed, waiting for the disk
-	needSync   bool      // somebody waits for the disk
-	visibleAt  time.Time // when the oldest epoch that is not durable was committed; zero: none
+	failure    error                   // commits are impossible: everything submitted fails
+	jobs       map[stream.JobID][]*job // an id has two while one replaces another
+	dead       map[stream.JobID]error  // why jobs that are not registered any more failed
+	queue      []*Ticket               // submitted, not yet with a barrier
+	failing    int                     // jobs whose dependents are being found out: nothing is committed meanwhile
+	flight     []*epoch                // injected, not yet committed, in order
+	unsynced   []*Ticket               // committed, waiting for the disk
+	needSync   bool                    // somebody waits for the disk
+	visibleAt  time.Time               // when the oldest epoch that is not durable was committed; zero: none
 	injectedAt time.Time
 	lastTook   time.Duration // injection to commit of the last epoch
 	stats      statsRing
+	attached   []storage.KV // for the next commit: see Attach
 }
 
 // job is a registered dataflow.
 type job struct {
 	from    stream.Epoch // the first epoch it takes part in
+	until   stream.Epoch // the last one; 0: open
 	tasks   map[stream.TaskID]bool
 	sources []Injector
 }
 
+func (j *job) takesPart(n stream.Epoch) bool { return j.from <= n && (j.until == 0 || n <= j.until) }
+
 // epoch is one in flight.
 type epoch struct {
-	n        stream.Epoch
-	injected time.Time
-	aligned  time.Time                         // when the last ack came
-	awaited  map[stream.TaskID]bool            // tasks that have not acked
-	deltas   map[stream.JobID][]*storage.Delta // of tasks that have
-	failed   map[stream.JobID]error            // jobs detached while it was in flight
-	tickets  []*Ticket
-	taken    bool // the committer has it: too late to change it
-	reported bool // as slow
+	n         stream.Epoch
+	injected  time.Time
+	aligned   time.Time                         // when it was complete
+	awaited   map[stream.TaskID]bool            // tasks that have not acked
+	injecting bool                              // not all sources have the barrier yet
+	deltas    map[stream.JobID][]*storage.Delta // of tasks that have acked
+	failed    map[stream.JobID]error            // jobs detached while it was in flight
+	tasks     int                               // that took part
+	tickets   []*Ticket
+	taken     bool // the committer has it: too late to change it
+	reported  bool // as slow
 }
 
 // New makes a coordinator that goes on after the store's last epoch. It injects
@@ -130,7 +138,9 @@ func New(o Options) *Coordinator {
 		wakeCommit: make(chan struct{}, 1),
 		wakeSync:   make(chan struct{}, 1),
 		stop:       make(chan struct{}),
-		jobs:       map[stream.JobID]*job{},
+		jobs:       map[stream.JobID][]*job{},
+		dead:       map[stream.JobID]error{},
+		commitDone: make(chan struct{}),
 	}
 	c.next.Store(uint64(o.Store.Visible()) + 1)
 	c.active.Store(uint64(o.Store.Visible()))
@@ -142,6 +152,9 @@ func setDefault(d *time.Duration, value time.Duration) {
 		*d = value
 	}
 }
+
+// SetTaskState replaces Options.TaskState; call it before Start.
+func (c *Coordinator) SetTaskState(fn func(stream.TaskID) string) { c.opts.TaskState = fn }
 
 // SetOnJobFailed replaces Options.OnJobFailed; call it before Start.
 func (c *Coordinator) SetOnJobFailed(fn func(stream.JobID, error) []stream.JobID) {

@@ -1,33 +1,35 @@
 package checkpoint
 
 import (
+	"time"
+
 	"streamdb/storage"
 	"streamdb/stream"
 )
 
 // AddJob registers a job's tasks from the next barrier on: Next at the time of
 // the call, or N+1 when called in the Change function of barrier N. sources are
-// those of its tasks that have no inputs. A job of this id must not be registered.
+// those of its tasks that have no inputs. The id may belong to a job that the
+// same Change stops: the new one takes its place.
 func (c *Coordinator) AddJob(id stream.JobID, tasks []stream.TaskID, sources []Injector) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	j := &job{from: c.Next(), tasks: make(map[stream.TaskID]bool, len(tasks)), sources: sources}
 	for _, t := range tasks {
 		j.tasks[t] = true
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.jobs[id] != nil {
-		panic("checkpoint: job added twice")
-	}
-	c.jobs[id] = j
+	c.jobs[id] = append(c.jobs[id], j)
+	delete(c.dead, id)
 }
 
 // RemoveJob detaches a job at once: epochs in flight no longer wait for it, and
 // what it changed in them is dropped. It is for jobs that are being dropped; one
-// that shall keep what it did stops by a Change, after which its tasks leave with
-// TaskDone. Requests that named the job fail with err, unless err is nil.
+// that shall keep what it did stops by a Change. Requests that named the job fail
+// with err, unless err is nil.
 func (c *Coordinator) RemoveJob(id stream.JobID, err error) {
 	c.mu.Lock()
 	c.detachLocked([]stream.JobID{id}, err)
+	delete(c.dead, id)
 	c.mu.Unlock()
 	wake(c.wakeCommit)
 	wake(c.wakeInject)
@@ -47,33 +49,25 @@ func (c *Coordinator) Ack(task stream.TaskID, n stream.Epoch, deltas []*storage.
 	}
 	delete(e.awaited, task)
 	e.deltas[task.Job] = append(e.deltas[task.Job], deltas...)
-	complete := len(e.awaited) == 0
-	if complete {
-		e.aligned = now()
-	}
+	e.checkAligned()
+	complete := e.complete()
 	c.mu.Unlock()
 	if complete {
 		wake(c.wakeCommit)
 	}
 }
 
-// TaskDone reports that a task ended in good order after its last ack: all its
-// inputs ended, or a barrier stopped its job. Later barriers do not await it.
+// TaskDone reports that a task ended in good order because all its inputs did.
+// No barrier awaits it any more. Tasks that a Change stopped need not report.
 func (c *Coordinator) TaskDone(task stream.TaskID) {
 	c.mu.Lock()
-	if j := c.jobs[task.Job]; j != nil {
+	for _, j := range c.jobs[task.Job] {
 		delete(j.tasks, task)
-		if len(j.tasks) == 0 {
-			delete(c.jobs, task.Job)
-		}
 	}
-	// A barrier may be on its way to the task through an input that ended before it.
 	for _, e := range c.flight {
-		if !e.taken && e.awaited[task] {
+		if !e.taken {
 			delete(e.awaited, task)
-			if len(e.awaited) == 0 {
-				e.aligned = now()
-			}
+			e.checkAligned()
 		}
 	}
 	c.mu.Unlock()
@@ -89,53 +83,37 @@ func (c *Coordinator) TaskFailed(task stream.TaskID, err error) { c.FailJob(task
 // registered does nothing.
 func (c *Coordinator) FailJob(id stream.JobID, err error) {
 	c.mu.Lock()
-	if c.jobs[id] == nil {
+	if len(c.jobs[id]) == 0 {
 		c.mu.Unlock()
 		return
 	}
-	// First the job alone, so that nothing of it is committed while the callback
-	// runs; an epoch cannot complete without its dependents, which had rows of it.
-	c.detachHolding(id, err)
+	// First the job alone, and nothing is committed while the callback runs: its
+	// dependents' deltas may come from rows of it.
+	c.failing++
+	c.detachLocked([]stream.JobID{id}, err)
 	c.mu.Unlock()
 	var also []stream.JobID
 	if c.opts.OnJobFailed != nil {
 		also = c.opts.OnJobFailed(id, err)
 	}
 	c.mu.Lock()
-	c.detachLocked(append(also, id), err)
-	for _, e := range c.flight {
-		delete(e.awaited, holdOf(id))
-		if len(e.awaited) == 0 && e.aligned.IsZero() {
-			e.aligned = now()
-		}
-	}
+	c.detachLocked(also, err)
+	c.failing--
 	c.mu.Unlock()
 	c.log.Error("job failed", "job", id, "err", err, "alsoStopped", also)
 	wake(c.wakeCommit)
 	wake(c.wakeInject)
 }
 
-// holdOf is a task that does not exist: awaiting it keeps an epoch from
-// completing while the dependents of a failed job are being found out.
-func holdOf(id stream.JobID) stream.TaskID {
-	return stream.TaskID{Job: id, Fragment: -1, Instance: -1}
-}
-
-func (c *Coordinator) detachHolding(id stream.JobID, err error) {
-	for _, e := range c.flight {
-		if !e.taken {
-			e.awaited[holdOf(id)] = true
-		}
-	}
-	_ = err
-}
-
 // detachLocked takes jobs out of the registry and out of all epochs that the
 // committer does not have yet.
 func (c *Coordinator) detachLocked(ids []stream.JobID, err error) {
 	for _, id := range ids {
-		j := c.jobs[id]
+		incarnations := c.jobs[id]
 		delete(c.jobs, id)
+		if err != nil && len(incarnations) > 0 {
+			c.dead[id] = err
+		}
 		for _, e := range c.flight {
 			if e.taken {
 				continue
@@ -147,15 +125,23 @@ func (c *Coordinator) detachLocked(ids []stream.JobID, err error) {
 			if err != nil {
 				e.failed[id] = err
 			}
-			if j != nil {
-				for t := range j.tasks {
+			for t := range e.awaited {
+				if t.Job == id {
 					delete(e.awaited, t)
 				}
 			}
-			if len(e.awaited) == 0 && e.aligned.IsZero() {
-				e.aligned = now()
-			}
+			e.checkAligned()
 		}
+	}
+}
+
+// complete reports whether all acks of an injected epoch are in.
+func (e *epoch) complete() bool { return len(e.awaited) == 0 && !e.injecting }
+
+// checkAligned notes the time when the last ack came.
+func (e *epoch) checkAligned() {
+	if e.complete() && e.aligned.IsZero() {
+		e.aligned = time.Now()
 	}
 }
 

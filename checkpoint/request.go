@@ -33,6 +33,9 @@ type Request struct {
 	// After runs once N is committed, and durable if Sync is set, before the
 	// ticket's waiters wake.
 	After func(n stream.Epoch)
+	// Failed runs instead of After when the request fails, before the ticket's
+	// waiters wake. Before and Change may or may not have run.
+	Failed func(err error)
 	// Jobs are those whose work in epoch N the request stands for. If one of them
 	// fails before N is committed, its changes of N are not in the commit: then
 	// Meta, Drop and After are left out and the ticket gets the job's error.
@@ -68,5 +71,8 @@ func (t *Ticket) Done() <-chan struct{} { return t.done }
 
 func (t *Ticket) finish(epoch stream.Epoch, err error) {
 	t.epoch, t.err = epoch, err
+	if err != nil && t.req.Failed != nil {
+		t.req.Failed(err)
+	}
 	close(t.done)
 }

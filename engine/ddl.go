@@ -87,7 +87,7 @@ func (c *change) meta() ([]storage.KV, error) {
 		kvs = append(kvs, kv)
 	}
 	for _, t := range c.drop {
-		kvs = append(kvs, storage.KV{Key: []byte(fmt.Sprintf("%s%d", garbagePrefix, t)), Value: []byte{}})
+		kvs = append(kvs, storage.KV{Key: []byte(garbageKey(t)), Value: []byte{}})
 	}
 	return kvs, nil
 }

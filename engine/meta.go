@@ -35,6 +35,8 @@ func putObject(o *catalog.Object) (storage.KV, error) {
 
 func deleteKey(key string) storage.KV { return storage.KV{Key: []byte(key), Delete: true} }
 
+func garbageKey(t storage.TableID) string { return fmt.Sprintf("%s%d", garbagePrefix, t) }
+
 func putCounter(name string, n uint64) storage.KV {
 	return storage.KV{Key: []byte(counterPrefix + name), Value: binary.BigEndian.AppendUint64(nil, n)}
 }
@@ -49,19 +51,19 @@ type loadedMeta struct {
 // loadMeta reads the whole of the meta keys.
 func loadMeta(store *storage.Store) (*loadedMeta, error) {
 	m := &loadedMeta{catalog: catalog.New(), counters: map[string]uint64{}}
-	err := store.ScanMeta(nil, func(key, value []byte) error {
+	err := store.MetaScan(nil, func(key, value []byte) (bool, error) {
 		k := string(key)
 		switch {
 		case strings.HasPrefix(k, objectPrefix):
 			o := &catalog.Object{}
 			if err := json.Unmarshal(value, o); err != nil {
-				return fmt.Errorf("catalog entry %s: %w", k, err)
+				return false, fmt.Errorf("catalog entry %s: %w", k, err)
 			}
 			m.catalog = m.catalog.With(o)
 		case strings.HasPrefix(k, schemaPrefix):
 			var id catalog.ID
 			if _, err := fmt.Sscan(string(value), &id); err != nil {
-				return fmt.Errorf("catalog entry %s: %w", k, err)
+				return false, fmt.Errorf("catalog entry %s: %w", k, err)
 			}
 			m.catalog = m.catalog.WithSchema(strings.TrimPrefix(k, schemaPrefix), id)
 		case strings.HasPrefix(k, counterPrefix):
@@ -69,11 +71,11 @@ func loadMeta(store *storage.Store) (*loadedMeta, error) {
 		case strings.HasPrefix(k, garbagePrefix):
 			var id storage.TableID
 			if _, err := fmt.Sscan(strings.TrimPrefix(k, garbagePrefix), &id); err != nil {
-				return fmt.Errorf("catalog entry %s: %w", k, err)
+				return false, fmt.Errorf("catalog entry %s: %w", k, err)
 			}
 			m.garbage = append(m.garbage, id)
 		}
-		return nil
+		return true, nil
 	})
 	return m, err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"streamdb/internal/sqlerr"
+	"streamdb/types"
 )
 
 // setting is one session setting: SHOW name, SET name.
@@ -331,7 +332,7 @@ func checkTimeZone(s string) (string, error) {
 	if strings.EqualFold(s, "utc") {
 		return "UTC", nil
 	}
-	loc, err := loadLocation(s)
+	loc, err := types.LoadZone(s)
 	if err != nil {
 		return "", invalidValue(s)
 	}

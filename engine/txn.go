@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"streamdb/internal/sqlerr"
 	"streamdb/storage"
 	"streamdb/stream"
+	"streamdb/types"
 	"streamdb/vec"
 )
 
@@ -31,6 +33,23 @@ type txn struct {
 	snap     storage.Snapshot
 	overlay  *overlay
 	rows     []rowsCloser // results still open, which read the snapshot
+	// An implicit transaction of writes alone can be run again after a conflict:
+	// all that the client knows of it are the command tags.
+	history    []executed
+	replayable bool
+}
+
+// executed is a statement that an implicit transaction ran.
+type executed struct {
+	p    *Prepared
+	args []types.Datum
+	tag  string
+}
+
+func (t *txn) remember(p *Prepared, args []types.Datum, tag string) {
+	if !t.explicit && t.replayable {
+		t.history = append(t.history, executed{p, args, tag})
+	}
 }
 
 type rowsCloser interface{ Close() error }
@@ -44,11 +63,8 @@ func (s *Session) begun() (*txn, error) {
 	// Names first: a newer snapshot may hold more than the names know, and what a
 	// DROP takes from the names stays in the store for a while (see garbage.go).
 	cat := s.db.catalog()
-	snap, err := s.db.snapshot(s.settings.on("synchronous_visibility"))
-	if err != nil {
-		return nil, err
-	}
-	t := &txn{db: s.db, start: time.Now(), cat: cat, snap: snap, readOnly: s.settings.on("default_transaction_read_only")}
+	snap := s.db.snapshot(s.settings.on("synchronous_visibility"))
+	t := &txn{db: s.db, start: time.Now(), cat: cat, snap: snap, readOnly: s.settings.on("default_transaction_read_only"), replayable: true}
 	t.overlay = &overlay{base: snap, writes: map[storage.TableID]*tableWrites{}}
 	s.db.writers.enter(t, snap.Epoch())
 	s.txn, s.env = t, nil
@@ -69,10 +85,38 @@ func (s *Session) endTxn() {
 // commitTxn commits the open transaction; it is over afterwards in any case.
 func (s *Session) commitTxn(ctx context.Context) error {
 	defer s.endTxn()
-	if s.txn.failed {
-		return nil
+	for {
+		if s.txn.failed {
+			return nil
+		}
+		err := s.txn.commit(ctx)
+		if err == nil || sqlerr.Code(err) != sqlerr.SerializationFailure || s.txn.explicit || !s.txn.replayable {
+			return err
+		}
+		if err := s.replay(ctx); err != nil {
+			return err
+		}
 	}
-	return s.txn.commit(ctx)
+}
+
+// replay runs the statements of an implicit transaction again, over a snapshot
+// that holds what they were in conflict with.
+func (s *Session) replay(ctx context.Context) error {
+	history := s.txn.history
+	s.endTxn()
+	if err := s.db.settle(ctx); err != nil {
+		return err
+	}
+	for _, h := range history {
+		rows, err := h.p.action(ctx, s, h.args)
+		if err != nil {
+			return err
+		}
+		if rows.Tag() != h.tag {
+			return errConflict // the client was told another count
+		}
+	}
+	return nil
 }
 
 // discard forgets the staged writes.
@@ -259,6 +303,17 @@ func (w *writers) leave(t *txn) {
 
 func trackedKey(table storage.TableID, key string) string {
 	return string([]byte{byte(table >> 24), byte(table >> 16), byte(table >> 8), byte(table)}) + key
+}
+
+// oldest is the oldest snapshot that an open transaction reads.
+func (w *writers) oldest() stream.Epoch {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	oldest := stream.Epoch(math.MaxUint64)
+	for _, e := range w.active {
+		oldest = min(oldest, e)
+	}
+	return oldest
 }
 
 // conflict reports whether any key was written after the snapshot.

@@ -6,7 +6,7 @@ import (
 
 // The range of dates: 4713-01-01 BC (julian day 0 less a bit) to 5874897-12-31.
 const (
-	minDate int64 = -2440588          // julian day 0
+	minDate int64 = -2440588             // julian day 0
 	maxDate int64 = 2147483493 - 2440588 // 5874897-12-31
 )
 

@@ -231,7 +231,7 @@ func OfTypmod(oid uint32, typmod int32) (T, bool) {
 	case Numeric:
 		typmod -= 4
 		s := typmod & 0x7ff
-		s = s<<21>>21 // sign-extend 11 bits
+		s = s << 21 >> 21 // sign-extend 11 bits
 		t.Mod = (typmod>>16)<<16 + int32(uint16(s)) + 1
 	case Time, Timestamp, TimestampTZ, Interval:
 		t.Mod = typmod + 1

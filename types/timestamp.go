@@ -12,13 +12,15 @@ const (
 	pgEpoch           = pgEpochDays * Day
 )
 
-// The range of timestamps: from 4714-11-24 BC up to, excluding, 294277-01-01.
+// The range of timestamps: from 4714-11-24 BC up to, excluding, 294247-01-10.
+// Postgres, which counts from 2000, ends 30 years later.
 const (
-	minTimestamp = minDate * Day
-	endTimestamp = (109203528 - 2440588 + 0) * Day
+	minTimestamp     = minDate * Day
+	endTimestampDays = 106751991
+	endTimestamp     = endTimestampDays * Day
 )
 
-// TimestampInRange reports whether us is a timestamp that Postgres can hold; infinities are.
+// TimestampInRange reports whether us is a timestamp in range; infinities are.
 func TimestampInRange(us int64) bool {
 	return us >= minTimestamp && us < endTimestamp || us == PosInfinity || us == NegInfinity
 }
@@ -170,7 +172,7 @@ func ParseTimestampTZ(s string, env *Env) (int64, error) {
 // stampOf joins the parsed date and time; ok is false when they are out of range.
 func stampOf(p *dateTimeParts) (us int64, ok bool) {
 	days := DaysFromCivil(p.year, p.month, p.day)
-	if days < minDate-1 || days > 109203528-2440588 {
+	if days < minDate-1 || days >= endTimestampDays {
 		return 0, false
 	}
 	return days*Day + p.tod, true

@@ -105,12 +105,13 @@ func (v *Vec) HasNulls() bool {
 	if v.Const {
 		n = 1
 	}
-	for i := range n {
-		if v.Valid[i>>3]&(1<<(i&7)) == 0 {
+	for _, b := range v.Valid[:n>>3] {
+		if b != 0xff {
 			return true
 		}
 	}
-	return false
+	rest := byte(1)<<(n&7) - 1
+	return rest != 0 && v.Valid[n>>3]&rest != rest
 }
 
 // Gather copies the rows named by sel (in that order, repeats allowed) into a

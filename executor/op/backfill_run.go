@@ -383,6 +383,7 @@ func (f *backfill) Barrier(_ *executor.Ctx, b stream.Barrier, _ executor.Emitter
 		}
 	} else if f.doneAt == 0 {
 		f.doneAt = b.Epoch
+		f.stat.DoneAt.Store(uint64(b.Epoch))
 	}
 	return nil
 }

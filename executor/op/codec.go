@@ -7,6 +7,7 @@ import (
 
 	"streamdb/executor"
 	"streamdb/expr"
+	"streamdb/expr/funcs"
 	"streamdb/internal/sqlerr"
 	"streamdb/stream"
 )
@@ -252,7 +253,7 @@ func decodeValue(b json.RawMessage, v reflect.Value) error {
 		if string(b) == "null" {
 			return nil
 		}
-		e, err := unmarshalExpr(b)
+		e, err := funcs.Unmarshal(b)
 		if err == nil {
 			v.Set(reflect.ValueOf(e))
 		}

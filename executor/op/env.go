@@ -23,10 +23,7 @@ type Env struct {
 	Active func(job stream.JobID)
 	// Rate is the most rows a second that one instance of a job's source or
 	// backfill may bring in; 0: no limit. Asked once a batch.
-	Rate func(job stream.JobID, what RateKind) float64
-	// Durable is the highest epoch that survives a crash: sinks deliver up to it.
-	// nil: what is committed is durable.
-	Durable func() stream.Epoch
+	Rate    func(job stream.JobID, what RateKind) float64
 	Sources *SourceHub
 	Stats   *Stats
 }
@@ -160,11 +157,12 @@ type StatKey struct {
 
 // Stat is the figures of one cell. Which of them count depends on the kind.
 type Stat struct {
-	Rows    atomic.Int64 // brought in (source, backfill) or delivered (sink)
-	Bad     atomic.Int64 // elements in quarantine
-	Offset  atomic.Int64 // source split: the next offset; sink: the last delivered epoch
-	End     atomic.Int64 // source split: the offset past the last known element, -1 unknown; sink: the last epoch with rows
-	Done    atomic.Bool  // the backfill is complete; the split has ended
+	Rows    atomic.Int64  // brought in (source, backfill) or delivered (sink)
+	Bad     atomic.Int64  // elements in quarantine
+	Offset  atomic.Int64  // source split: the next offset; sink: the last delivered epoch
+	End     atomic.Int64  // source split: the offset past the last known element, -1 unknown; sink: the last epoch with rows
+	Done    atomic.Bool   // the backfill is complete, durably; the split has ended
+	DoneAt  atomic.Uint64 // backfill: the epoch that completes it, set by its barrier before the commit; 0: not yet
 	LastErr atomic.Pointer[string]
 }
 

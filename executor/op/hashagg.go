@@ -17,6 +17,9 @@ type AggCall struct {
 	OrderBy  []SortKey `json:"orderBy,omitempty"` // ORDER BY inside the call, over input columns
 	T        types.T   `json:"t"`
 	Merge    bool      `json:"merge,omitempty"` // Args hold partial states of PartialAgg
+	// ArgTypes is the types of the aggregate's own arguments, with Merge, where
+	// they do not follow from Def (polymorphic aggregates, modifiers).
+	ArgTypes []types.T `json:"argTypes,omitempty"`
 }
 
 // HashAgg groups by Keys and computes Aggs: output columns are the keys, then
@@ -41,8 +44,10 @@ type HashAgg struct {
 
 // PartialAgg is the first phase of a two-phase aggregation: it combines the rows
 // of its own task within an epoch, without durable state, and emits per group
-// the keys and each aggregate's partial state (columns as aggs.Def says).
-// Retractions are folded into the partial states.
+// the keys, each aggregate's partial state (columns as aggs.Def.Partial says, see
+// AggCall.PartialColumns), and last the net number of rows (bigint), which a
+// HashAgg with Merge takes from the last column of its input. Retractions are
+// folded into the partial states.
 type PartialAgg struct {
 	In   executor.Spec
 	Keys []int

@@ -1,10 +1,593 @@
 package op
 
 import (
+	"fmt"
+
 	"streamdb/executor"
-	"streamdb/internal/sqlerr"
+	"streamdb/expr"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/types"
+	"streamdb/vec"
 )
 
-func openHashJoin(j *HashJoin, ctx *executor.OpenCtx) (executor.Operator, error) {
-	return nil, sqlerr.Unsupported("join")
+// joinSide is one input of a running join.
+type joinSide struct {
+	spec  *JoinSide
+	outer bool // rows without a match are output, with NULLs
+
+	types  []types.T // of the input
+	keep   []int     // input columns kept as state
+	keyAt  []int     // positions in keep of the join key
+	rowAt  []int     // positions in keep of the row key
+	keepTs []types.T
+	stored bool // rows are kept (not for the probe side of a bounded run)
+
+	rows  *joinRows
+	heads []int32 // by key id: the first row, -1: none
+	sums  []int32 // by key id: weight of all rows
+	table storage.StateTable
+	dirty []int32 // slots to write
+	dec   *storage.RowDecoder
+	mark  int64 // watermark of the window key
+	has   bool
+}
+
+// hashJoin runs a HashJoin. Both sides are Z-sets by exact row value: a row has
+// a weight, which may even be negative inside an epoch, when a retraction
+// arrives before what it retracts. What has been output for a row is at any
+// time a function of both Z-sets, so the order of arrival does not matter:
+//
+//	pairs        weight(l) * weight(r) for each match
+//	outer l      weight(l) if the weights of l's matches sum up to 0
+//	semi, anti   weight(l) if they do not; if they do
+//
+// Without a residual condition all rows of a key have the same matches, and a
+// sum per key and side says it; with one, each row has its own (joinRows.deg).
+//
+// State, one table a side:
+//
+//	vnode(join key) | join key | row key -> weight, kept columns
+//
+// where rows without a row key have their own encoding as row key. Keys come
+// into memory when they are first met, unless all of them are there anyway.
+type hashJoin struct {
+	spec  *HashJoin
+	ctx   *executor.OpenCtx
+	pairs bool // matching pairs are output
+	semi  bool // or left rows with a match
+	anti  bool // or left rows without one
+
+	sides    [2]joinSide
+	keys     *keyTable
+	keyTypes []types.T
+	vnodes   []storage.VNode // by key id
+	nullSafe []bool
+	complete bool // every key of the state tables is in memory
+	emptied  []int32
+	windows  windowHeap
+	times    []int64 // by key id: its window, where windowed
+	windowed bool
+	held     int64 // bytes reported
+
+	residual *joinResidual
+	out      joinOutput
+
+	ids    []int32
+	sel    []int32
+	hashes []uint64
+	deg    []int32
+	key    []byte
+	row    []byte
+}
+
+func openHashJoin(s *HashJoin, ctx *executor.OpenCtx) (executor.Operator, error) {
+	if len(s.L.Keys) != len(s.R.Keys) {
+		return nil, fmt.Errorf("op: join with %d and %d keys", len(s.L.Keys), len(s.R.Keys))
+	}
+	j := &hashJoin{
+		spec: s, ctx: ctx, nullSafe: s.NullSafe,
+		pairs: s.Type != SemiJoin && s.Type != AntiJoin,
+		semi:  s.Type == SemiJoin, anti: s.Type == AntiJoin,
+	}
+	schemas := [2]types.Schema{s.Left.Schema(), s.Right.Schema()}
+	width := len(schemas[0])
+	j.windowed = !ctx.Bounded && s.L.WindowKey >= 0 && s.L.WindowKey == s.R.WindowKey && len(s.L.Keys) > 0
+	j.keyTypes = colTypes(schemas[0], s.L.Keys)
+	if s.Residual != nil {
+		j.residual = newJoinResidual(s.Residual, width)
+	}
+	for k := range j.sides {
+		d := &j.sides[k]
+		d.spec, d.types = &s.L, schemaTypes(schemas[0])
+		d.outer = s.Type == LeftJoin || s.Type == FullJoin
+		from, to := 0, width
+		if k == 1 {
+			d.spec, d.types = &s.R, schemaTypes(schemas[1])
+			d.outer = s.Type == RightJoin || s.Type == FullJoin
+			from, to = width, width+len(schemas[1])
+		}
+		d.stored = !ctx.Bounded || k == 1
+		j.openSide(d, k, from, to)
+	}
+	j.out.open(j, width)
+	j.reset()
+	if ctx.Bounded {
+		j.complete = true
+		return j, nil
+	}
+	j.complete = true
+	for k := range j.sides {
+		d := &j.sides[k]
+		d.table = ctx.Table(d.spec.Table)
+		empty, err := d.table.Empty()
+		if err != nil {
+			return nil, err
+		}
+		j.complete = j.complete && empty
+	}
+	if j.windowed && !j.complete { // the clean-up must know every key
+		return j, j.loadAll()
+	}
+	return j, nil
+}
+
+// openSide chooses the columns to keep: keys, what the output shows and what
+// the residual condition reads.
+func (j *hashJoin) openSide(d *joinSide, side, from, to int) {
+	at := make([]int, len(d.types))
+	for i := range at {
+		at[i] = -1
+	}
+	use := func(c int) int {
+		if at[c] < 0 {
+			at[c] = len(d.keep)
+			d.keep = append(d.keep, c)
+		}
+		return at[c]
+	}
+	for _, c := range d.spec.Keys {
+		d.keyAt = append(d.keyAt, use(c))
+	}
+	if !j.ctx.Bounded {
+		for _, c := range d.spec.RowKey {
+			d.rowAt = append(d.rowAt, use(c))
+		}
+	}
+	for _, c := range j.spec.Cols {
+		if c >= from && c < to && (j.pairs || side == 0) {
+			use(c - from)
+		}
+	}
+	if j.residual != nil {
+		for _, c := range j.residual.cols {
+			if c >= from && c < to {
+				use(c - from)
+			}
+		}
+		for i, c := range j.residual.cols {
+			if c >= from && c < to {
+				j.residual.at[i] = at[c-from]
+			}
+		}
+	}
+	j.out.at[side] = at
+	for _, c := range d.keep {
+		d.keepTs = append(d.keepTs, d.types[c])
+	}
+	layouts := make([]types.Layout, len(d.keep))
+	for i, t := range d.keepTs {
+		layouts[i] = t.Layout()
+	}
+	d.dec = storage.NewRowDecoder(layouts, nil)
+}
+
+// counts reports whether the rows of a side need their matches counted one by one.
+func (j *hashJoin) counts(side int) bool {
+	return j.residual != nil && !j.ctx.Bounded && (j.sides[side].outer || side == 0 && !j.pairs)
+}
+
+// reset empties the memory.
+func (j *hashJoin) reset() {
+	j.keys = newKeyTable(j.keyTypes)
+	j.vnodes, j.emptied, j.windows, j.times = nil, nil, nil, nil
+	for k := range j.sides {
+		d := &j.sides[k]
+		single := d.spec.AppendOnly || j.ctx.Bounded // rows come once and stay
+		d.rows = newJoinRows(d.keepTs, !single || j.windowed, !single, !single, j.counts(k))
+		d.heads, d.sums, d.dirty = nil, nil, nil
+	}
+}
+
+// FirstInput says that a bounded run feeds the right side first, entirely.
+func (j *hashJoin) FirstInput() int { return 1 }
+
+func (j *hashJoin) Close() error {
+	j.ctx.Memory.Add(-int(j.held))
+	j.held = 0
+	return nil
+}
+
+// account reports, or in a query asks for, what memory grew by.
+func (j *hashJoin) account() error {
+	now := j.keys.Bytes() + j.sides[0].rows.bytes() + j.sides[1].rows.bytes()
+	grown := now - j.held
+	j.held = now
+	if j.ctx.Bounded && grown > 0 {
+		if err := j.ctx.Memory.Grow(int(grown)); err != nil {
+			j.held -= grown
+			return err
+		}
+		return nil
+	}
+	j.ctx.Memory.Add(int(grown))
+	return nil
+}
+
+func pickCols(cols []vec.Vec, at []int) []vec.Vec {
+	out := make([]vec.Vec, len(at))
+	for i, c := range at {
+		out[i] = cols[c]
+	}
+	return out
+}
+
+// Process joins a batch with what the other side holds, and keeps it.
+func (j *hashJoin) Process(ctx *executor.Ctx, in int, b *stream.Batch, out executor.Emitter) error {
+	d, o := &j.sides[in], &j.sides[1-in]
+	n, cols := b.Rows(), b.Cols()
+	if err := j.lookup(d, cols, n); err != nil {
+		return err
+	}
+	j.out.begin(in, cols, o.rows, out)
+	var err error
+	switch {
+	case j.ctx.Bounded && in == 1:
+		err = j.build(b)
+	case j.residual != nil:
+		err = j.probeResidual(ctx, in, b)
+	default:
+		err = j.probe(in, b)
+	}
+	if err == nil && d.stored {
+		err = j.store(d, b)
+	}
+	if err == nil {
+		err = j.out.flush()
+	}
+	if err != nil {
+		return err
+	}
+	return j.account()
+}
+
+// lookup sets ids to the key of each row, -1 where a NULL can match nothing.
+// New keys are brought in from the state tables.
+func (j *hashJoin) lookup(d *joinSide, cols []vec.Vec, n int) error {
+	key := pickCols(cols, d.spec.Keys)
+	if cap(j.ids) < n {
+		j.ids = make([]int32, max(n, stream.BatchRows))
+	}
+	j.ids = j.ids[:n]
+	sel := j.matchable(key, n)
+	if sel != nil {
+		for i := range j.ids {
+			j.ids[i] = -1
+		}
+	}
+	if !d.stored {
+		j.keys.Find(key, sel, n, j.ids)
+		return nil
+	}
+	fresh, rows := j.keys.FindOrInsert(key, sel, n, j.ids)
+	if len(fresh) == 0 {
+		return nil
+	}
+	return j.addKeys(key, fresh, rows)
+}
+
+// matchable is the rows without a NULL in a key that = compares; nil: all.
+func (j *hashJoin) matchable(key []vec.Vec, n int) []int32 {
+	var with []*vec.Vec
+	for i := range key {
+		if !(i < len(j.nullSafe) && j.nullSafe[i]) && key[i].HasNulls() {
+			with = append(with, &key[i])
+		}
+	}
+	if with == nil {
+		return nil
+	}
+	sel := j.sel[:0]
+	if sel == nil {
+		sel = []int32{}
+	}
+rows:
+	for i := range n {
+		for _, v := range with {
+			if v.Null(i) {
+				continue rows
+			}
+		}
+		sel = append(sel, int32(i))
+	}
+	j.sel = sel
+	return sel
+}
+
+// addKeys prepares new key ids; key are the key columns and rows the rows they came from.
+func (j *hashJoin) addKeys(key []vec.Vec, fresh, rows []int32) error {
+	for k := range j.sides {
+		d := &j.sides[k]
+		for len(d.heads) < j.keys.Ids() {
+			d.heads, d.sums = append(d.heads, -1), append(d.sums, 0)
+		}
+		for _, id := range fresh {
+			d.heads[id], d.sums[id] = -1, 0
+		}
+	}
+	if j.ctx.Bounded {
+		return nil
+	}
+	for len(j.vnodes) < j.keys.Ids() {
+		j.vnodes = append(j.vnodes, 0)
+	}
+	at := make([]vec.Vec, len(key))
+	for c := range key {
+		at[c] = key[c].Gather(rows)
+	}
+	places := executor.VNodes(at, allCols(len(at)), j.keyTypes, len(rows), nil)
+	for k, id := range fresh {
+		j.vnodes[id] = places[k]
+	}
+	if j.windowed {
+		w := &at[j.spec.L.WindowKey]
+		for k, id := range fresh {
+			for len(j.times) < j.keys.Ids() {
+				j.times = append(j.times, 0)
+			}
+			if !w.Null(k) {
+				j.times[id] = w.I64[k&w.Mask()]
+				j.windows.push(j.times[id], id)
+			}
+		}
+	}
+	if j.complete {
+		return nil
+	}
+	return j.load(at, fresh, places)
+}
+
+// build keeps the right side of a bounded run; rows that cannot match go out at once.
+func (j *hashJoin) build(b *stream.Batch) error {
+	if !j.sides[1].outer {
+		return nil
+	}
+	for i, id := range j.ids {
+		if id < 0 {
+			if err := j.out.add(int32(i), -1, b.Op(i), 1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// probe joins a batch when all rows of a key match.
+func (j *hashJoin) probe(in int, b *stream.Batch) error {
+	d, o := &j.sides[in], &j.sides[1-in]
+	alone := d.outer || in == 0 && j.anti
+	for i, id := range j.ids {
+		op := b.Op(i)
+		matches := int32(0)
+		if id >= 0 {
+			matches = o.sums[id]
+			if j.pairs {
+				for s := o.heads[id]; s >= 0; s = o.rows.next[s] {
+					if err := j.out.add(int32(i), s, op, o.rows.weight(s)); err != nil {
+						return err
+					}
+				}
+				if j.ctx.Bounded && o.outer {
+					for s := o.heads[id]; s >= 0; s = o.rows.next[s] {
+						o.rows.flags[s] |= rowMatched
+					}
+				}
+			}
+		}
+		if matches == 0 && alone || matches != 0 && in == 0 && j.semi {
+			if err := j.out.add(int32(i), -1, op, 1); err != nil {
+				return err
+			}
+		}
+		if id < 0 || !d.stored {
+			continue
+		}
+		old := d.sums[id]
+		d.sums[id] += int32(op)
+		if (old == 0) == (d.sums[id] == 0) || !(o.outer || in == 1 && !j.pairs) {
+			continue
+		}
+		for s := o.heads[id]; s >= 0; s = o.rows.next[s] {
+			if err := j.turn(o, s, old == 0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// turn outputs what changes for a row of the other side when it gains its
+// first match, or loses its last.
+func (j *hashJoin) turn(o *joinSide, slot int32, matched bool) error {
+	op := stream.Insert
+	if matched != j.semi {
+		op = stream.Delete
+	}
+	return j.out.add(-1, slot, op, o.rows.weight(slot))
+}
+
+// probeResidual joins a batch under a residual condition.
+func (j *hashJoin) probeResidual(ctx *executor.Ctx, in int, b *stream.Batch) error {
+	o := &j.sides[1-in]
+	n := b.Rows()
+	if cap(j.deg) < n {
+		j.deg = make([]int32, max(n, stream.BatchRows))
+	}
+	j.deg = j.deg[:n]
+	clear(j.deg)
+	r := j.residual
+	r.clear()
+	for i, id := range j.ids {
+		if id < 0 {
+			continue
+		}
+		for s := o.heads[id]; s >= 0; s = o.rows.next[s] {
+			if r.add(int32(i), s) {
+				if err := j.candidates(ctx.Expr, in, b); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := j.candidates(ctx.Expr, in, b); err != nil {
+		return err
+	}
+	alone := j.sides[in].outer || in == 0 && j.anti
+	if !alone && !(in == 0 && j.semi) {
+		return nil
+	}
+	for i, m := range j.deg {
+		if (m == 0) == alone {
+			if err := j.out.add(int32(i), -1, b.Op(i), 1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// candidates evaluates the residual condition on the collected pairs of input
+// rows and slots of the other side, and outputs what passes.
+func (j *hashJoin) candidates(ctx *expr.Ctx, in int, b *stream.Batch) error {
+	o := &j.sides[1-in]
+	r := j.residual
+	cols := b.Cols()
+	pass, err := r.eval(ctx, func(c int) vec.Vec {
+		if (r.cols[c] < r.width) == (in == 0) {
+			col := r.cols[c]
+			if in == 1 {
+				col -= r.width
+			}
+			return cols[col].Gather(r.rows)
+		}
+		return o.rows.gather(r.at[c], r.slots)
+	})
+	if err != nil {
+		return err
+	}
+	turns := o.outer || in == 1 && !j.pairs
+	for _, k := range pass {
+		i, s := r.rows[k], r.slots[k]
+		op := b.Op(int(i))
+		j.deg[i] += o.rows.weight(s)
+		if j.pairs {
+			if err := j.out.add(i, s, op, o.rows.weight(s)); err != nil {
+				return err
+			}
+		}
+		if !turns {
+			continue
+		}
+		if j.ctx.Bounded {
+			o.rows.flags[s] |= rowMatched
+			continue
+		}
+		old := o.rows.deg[s]
+		o.rows.deg[s] += int32(op)
+		if (old == 0) != (o.rows.deg[s] == 0) {
+			if err := j.turn(o, s, old == 0); err != nil {
+				return err
+			}
+		}
+	}
+	r.clear()
+	return nil
+}
+
+// Watermark: when both sides have passed a window, nothing more comes for it.
+func (j *hashJoin) Watermark(_ *executor.Ctx, in int, w stream.Watermark, out executor.Emitter) error {
+	if !j.windowed {
+		return nil
+	}
+	d := &j.sides[in]
+	if w.Column != d.spec.Keys[d.spec.WindowKey] {
+		return nil
+	}
+	before, had := j.window()
+	d.mark, d.has = max(d.mark, w.Time), true
+	now, has := j.window()
+	if !has || had && now <= before {
+		return nil
+	}
+	width := j.out.width
+	for i, c := range j.spec.Cols {
+		if c == j.sides[0].spec.Keys[j.spec.L.WindowKey] || j.pairs && c-width == j.sides[1].spec.Keys[j.spec.R.WindowKey] {
+			if err := out.EmitWatermark(stream.Watermark{Column: i, Time: now}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// window is the time at and below which windows are closed on both sides.
+func (j *hashJoin) window() (int64, bool) {
+	l, r := &j.sides[0], &j.sides[1]
+	return min(l.mark, r.mark), l.has && r.has
+}
+
+// Barrier writes what changed; in a bounded run it outputs the right rows
+// without a match.
+func (j *hashJoin) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
+	if j.ctx.Bounded {
+		return j.finish(out)
+	}
+	if err := j.closeWindows(); err != nil {
+		return err
+	}
+	for k := range j.sides {
+		if err := j.write(&j.sides[k]); err != nil {
+			return err
+		}
+	}
+	for _, id := range j.emptied {
+		if j.keys.Live(id) && j.sides[0].heads[id] < 0 && j.sides[1].heads[id] < 0 {
+			j.keys.Delete(id)
+		}
+	}
+	j.emptied = j.emptied[:0]
+	if j.ctx.Memory.Over() && j.held > joinEvictMin && !j.windowed {
+		j.reset()
+		j.complete = false
+	}
+	return j.account()
+}
+
+// joinEvictMin is the memory below which a join does not give up its rows.
+var joinEvictMin int64 = 4 << 20
+
+func (j *hashJoin) finish(out executor.Emitter) error {
+	d := &j.sides[1]
+	if !d.outer {
+		return nil
+	}
+	j.out.begin(0, nil, d.rows, out)
+	for s, f := range d.rows.flags {
+		if f&rowMatched == 0 {
+			if err := j.out.add(-1, int32(s), stream.Insert, 1); err != nil {
+				return err
+			}
+		}
+	}
+	return j.out.flush()
 }

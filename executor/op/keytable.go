@@ -1,6 +1,7 @@
 package op
 
 import (
+	"encoding/binary"
 	"math/bits"
 
 	"github.com/zeebo/xxh3"
@@ -397,6 +398,15 @@ func (t *keyTable) reslot(size int) {
 			t.place(s)
 		}
 	}
+}
+
+// firstInt is the first key column of an id, which must be an integer that is
+// not NULL.
+func (t *keyTable) firstInt(id int32) int32 {
+	if t.ints {
+		return int32(t.vals[int(id)*len(t.types)])
+	}
+	return int32(binary.LittleEndian.Uint64(t.arena.get(t.refs[id].at, 9)[1:]))
 }
 
 // Delete forgets a key; its id may be given out again.

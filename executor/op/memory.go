@@ -33,3 +33,10 @@ func (m *memory) report(total int64) {
 
 // release gives everything back.
 func (m *memory) release() { m.report(0) }
+
+// operatorMemory is how much one stateful operator of a job keeps in memory
+// before it sheds clean state, also when the process as a whole is not short.
+const operatorMemory = 1 << 30
+
+// over reports whether an operator of a job should shed what it can.
+func (m *memory) over() bool { return m.held > operatorMemory || m.acc.Over() }

@@ -26,6 +26,7 @@ type ordNode struct {
 	left, right int32
 	prio        uint32
 	klen, vlen  uint32
+	dirty       bool // free for the owner
 	at          span // key, then value
 }
 

@@ -3,6 +3,7 @@ package op
 import (
 	"encoding/binary"
 	"math"
+	"sync/atomic"
 
 	"streamdb/executor"
 	"streamdb/expr"
@@ -56,9 +57,7 @@ func (s *WatermarkFilter) Open(ctx *executor.OpenCtx) (executor.Operator, error)
 		return f, nil
 	}
 	f.table, f.vnode = ctx.Table(s.Table), storage.VNode(ctx.VNodes.From)
-	if c, ok := ctx.Env.(LateCounter); ok {
-		f.late = c.Late
-	}
+	f.late = &envOf(ctx).Stats.Of(StatKey{Job: ctx.Job, Kind: "watermark", Name: in[s.Col].Name, Instance: ctx.Instance}).Bad
 	// After a change of parallelism several bounds may be here: the greatest counts.
 	err := f.table.ScanAll(func(_ storage.VNode, _, value []byte) (bool, error) {
 		if len(value) != 8 {
@@ -71,12 +70,6 @@ func (s *WatermarkFilter) Open(ctx *executor.OpenCtx) (executor.Operator, error)
 	return f, err
 }
 
-// LateCounter is implemented by OpenCtx.Env where late rows are to be counted.
-type LateCounter interface {
-	// Late reports rows that a watermark dropped.
-	Late(rows int)
-}
-
 type watermarkFilter struct {
 	executor.Base
 	spec   *WatermarkFilter
@@ -84,8 +77,8 @@ type watermarkFilter struct {
 	vnode  storage.VNode
 	bound  int64 // MinInt64: none yet
 	dirty  bool
-	resend bool // recovered, not yet emitted in this run
-	late   func(rows int)
+	resend bool          // recovered, not yet emitted in this run
+	late   *atomic.Int64 // rows dropped
 	sel    []int32
 }
 
@@ -107,7 +100,7 @@ func (f *watermarkFilter) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out
 		return err
 	}
 	if late := n - len(f.sel); late > 0 && f.late != nil {
-		f.late(late)
+		f.late.Add(int64(late))
 	}
 	if f.bound == before && !f.resend {
 		return nil

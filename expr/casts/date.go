@@ -6,6 +6,7 @@ import (
 
 	"streamdb/expr"
 	"streamdb/expr/kernel"
+	"streamdb/internal/sqlerr"
 	"streamdb/types"
 )
 
@@ -32,8 +33,8 @@ func dateCasts() []*expr.Def {
 		}))),
 		stable(cast(ts, tz, implicit, zoned(func(x int64, loc *time.Location) (int64, error) { return LocalToUTC(x, loc), nil }))),
 		stable(cast(tz, ts, assign, zoned(func(x int64, loc *time.Location) (int64, error) { return UTCToLocal(x, loc), nil }))),
-		cast(tod, iv, implicit, kernel.U1(func(us int64) types.Interval { return types.Interval{Micros: us} })),
-		cast(iv, tod, assign, kernel.U1(func(v types.Interval) int64 { return FloorMod(v.Micros, usDay) })),
+		cast(tod, iv, implicit, kernel.U1(func(us int64) types.Span { return types.Span{Micros: us} })),
+		cast(iv, tod, assign, kernel.U1(func(v types.Span) int64 { return FloorMod(v.Micros, usDay) })),
 	}
 }
 
@@ -82,7 +83,7 @@ func DateToTimestamp(days int64) (int64, error) {
 		return days, nil
 	}
 	if days > math.MaxInt64/usDay || days < math.MinInt64/usDay || !types.TimestampInRange(days*usDay) {
-		return 0, types.ErrDateTimestampRange()
+		return 0, errDateRange()
 	}
 	return days * usDay, nil
 }
@@ -110,4 +111,8 @@ func FloorMod(a, b int64) int64 {
 		m += b
 	}
 	return m
+}
+
+func errDateRange() error {
+	return sqlerr.New(sqlerr.DatetimeFieldOverflow, "date out of range for timestamp")
 }

@@ -29,12 +29,12 @@ func numberCasts() []*expr.Def {
 			total(cast(i, f4, implicit, intToFloat(true))),
 			total(cast(i, f8, implicit, intToFloat(false))),
 			cast(f4, i, assign, floatToInt(i)), cast(f8, i, assign, floatToInt(i)),
-			cast(i, num, implicit, kernel.U1(types.DecimalFromInt)),
+			cast(i, num, implicit, kernel.U1(types.DecimalOfInt)),
 			cast(num, i, assign, kernel.E1(func(d types.Decimal) (int64, error) { return d.ToInt(i) })))
 	}
 	return append(out,
-		cast(f4, num, assign, kernel.E1(func(f float64) (types.Decimal, error) { return types.DecimalFromFloat(types.Float4, f) })),
-		cast(f8, num, assign, kernel.E1(func(f float64) (types.Decimal, error) { return types.DecimalFromFloat(types.Float8, f) })),
+		cast(f4, num, assign, kernel.U1(func(f float64) types.Decimal { return types.DecimalOfFloat(types.Float4, f) })),
+		cast(f8, num, assign, kernel.U1(func(f float64) types.Decimal { return types.DecimalOfFloat(types.Float8, f) })),
 		cast(num, f4, implicit, kernel.E1(func(d types.Decimal) (float64, error) { return d.ToFloat(types.Float4) })),
 		cast(num, f8, implicit, kernel.E1(func(d types.Decimal) (float64, error) { return d.ToFloat(types.Float8) })))
 }

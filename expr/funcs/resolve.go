@@ -16,15 +16,20 @@ import (
 // type is Def.ResultType(wanted). A type's name with one argument is a cast.
 // Errors: 42883 (none fits), 42725 (several do).
 func Resolve(name string, args []types.T) (d *expr.Def, wanted []types.T, err error) {
-	cands := viable(ByName(name), args)
-	d, many := choose(cands, args)
-	if d == nil && len(args) == 1 {
+	d, wanted, err = ResolveAmong(name, ByName(name), args)
+	if err != nil && len(args) == 1 {
 		if t, ok := types.Lookup(name); ok && t.ID != types.Bpchar {
 			if c, ok := casts.Find(args[0], t, casts.Explicit); ok {
 				return c, []types.T{args[0]}, nil
 			}
 		}
 	}
+	return d, wanted, err
+}
+
+// ResolveAmong is Resolve among given overloads; name is for errors.
+func ResolveAmong(name string, defs []*expr.Def, args []types.T) (d *expr.Def, wanted []types.T, err error) {
+	d, many := choose(viable(defs, args), args)
 	if d != nil {
 		return d, wantedTypes(d, args), nil
 	}

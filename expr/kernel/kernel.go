@@ -29,7 +29,7 @@ func Bytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) 
 
 // Reader returns a function that gives the value at a row of the column. T is
 // int64, float64, bool, string (a view of the byte form), types.Decimal,
-// types.Interval, types.Datum, or Opt of one of the first four or Datum.
+// types.Span, types.Datum, or Opt of one of the first four or Datum.
 func Reader[T any](v *vec.Vec) func(i int) T {
 	m := v.Mask()
 	var f any
@@ -47,8 +47,8 @@ func Reader[T any](v *vec.Vec) func(i int) T {
 		f = func(i int) string { return String(v.Bytes(i)) }
 	case types.Decimal:
 		f = func(i int) types.Decimal { return types.DecodeDecimal(v.Bytes(i)) }
-	case types.Interval:
-		f = func(i int) types.Interval { return types.DecodeInterval(v.Bytes(i)) }
+	case types.Span:
+		f = func(i int) types.Span { return types.DecodeInterval(v.Bytes(i)) }
 	case types.Datum:
 		f = func(i int) types.Datum { return View(v, i) }
 	case Opt[int64]:
@@ -195,8 +195,8 @@ func writer[T any](o *Out) func(i int, x T) {
 		f = o.SetBytes
 	case types.Decimal:
 		f = func(i int, x types.Decimal) { o.End(i, types.AppendDecimal(o.Begin(i), x)) }
-	case types.Interval:
-		f = func(i int, x types.Interval) { o.End(i, types.AppendInterval(o.Begin(i), x)) }
+	case types.Span:
+		f = func(i int, x types.Span) { o.End(i, types.AppendSpan(o.Begin(i), x)) }
 	case types.Datum:
 		f = o.SetDatum
 	}

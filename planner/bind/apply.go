@@ -2,6 +2,7 @@ package bind
 
 import (
 	"streamdb/expr"
+	"streamdb/expr/aggs"
 	"streamdb/expr/casts"
 	"streamdb/expr/funcs"
 	"streamdb/internal/sqlerr"
@@ -63,5 +64,17 @@ func varying(def *expr.Def) error {
 	return nil
 }
 
-// not negates a condition; a negated IS DISTINCT FROM stays readable.
-func (b *Binder) not(x expr.Expr) (expr.Expr, error) { return b.applyOp(nil, "NOT", x) }
+// not negates a condition.
+func (b *Binder) not(x expr.Expr) (expr.Expr, error) { return b.applyOp(nil, "not", x) }
+
+// resolveAgg finds an aggregate that must exist.
+func (b *Binder) resolveAgg(n ast.Node, name string, args ...types.T) (*aggs.Def, []types.T, error) {
+	def, wanted, ok, err := aggs.Resolve(name, args)
+	if err != nil {
+		return nil, nil, b.place(n, err)
+	}
+	if !ok {
+		return nil, nil, b.errAt(n, sqlerr.UndefinedFunction, "aggregate %s does not exist", name)
+	}
+	return def, wanted, nil
+}

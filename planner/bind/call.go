@@ -2,7 +2,6 @@ package bind
 
 import (
 	"slices"
-	"strings"
 
 	"streamdb/expr"
 	"streamdb/expr/aggs"
@@ -33,7 +32,7 @@ func (c *exprCtx) call(e *ast.FuncCall) (expr.Expr, error) {
 	if e.Aggregate {
 		return nil, b.unsupported(e, "AGGREGATE:")
 	}
-	if aggs.IsAggregate(name) {
+	if aggs.ByName(name) != nil {
 		return c.aggregate(e, name)
 	}
 	if e.Distinct || e.Star || len(e.OrderBy) > 0 || len(e.WithinGroup) > 0 {
@@ -174,9 +173,6 @@ func (c *exprCtx) aggregate(e *ast.FuncCall, name string) (expr.Expr, error) {
 	if c.aggs == nil {
 		return nil, b.errAt(e, sqlerr.GroupingError, "aggregate functions are not allowed in %s", c.clause)
 	}
-	if len(e.WithinGroup) > 0 {
-		return nil, b.unsupported(e, "the ordered-set aggregate %s", name)
-	}
 	if e.Star && name != "count" {
 		return nil, b.errAt(e, sqlerr.UndefinedFunction, "function %s() does not exist", name)
 	}
@@ -196,9 +192,22 @@ func (c *exprCtx) aggregate(e *ast.FuncCall, name string) (expr.Expr, error) {
 			args, e.Star = nil, true
 		}
 	}
-	def, wanted, err := aggs.Resolve(name, typesOf(args))
+	for _, o := range e.WithinGroup {
+		x, err := in.bind(o.Expr)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, x)
+	}
+	def, wanted, err := b.resolveAgg(e, name, typesOf(args)...)
 	if err != nil {
-		return nil, b.place(e, err)
+		return nil, err
+	}
+	if def.OrderedSet != (len(e.WithinGroup) > 0) {
+		if def.OrderedSet {
+			return nil, b.errAt(e, sqlerr.WrongObjectType, "WITHIN GROUP is required for ordered-set aggregate %s", name)
+		}
+		return nil, b.errAt(e, sqlerr.WrongObjectType, "%s is not an ordered-set aggregate, so it cannot have WITHIN GROUP", name)
 	}
 	item := logical.AggItem{Def: def.Key(), Distinct: e.Distinct, Zero: name == "count"}
 	ts := make([]types.T, len(args))
@@ -215,6 +224,15 @@ func (c *exprCtx) aggregate(e *ast.FuncCall, name string) (expr.Expr, error) {
 			return nil, err
 		}
 		item.Filter = c.aggs.column(f, "filter")
+	}
+	if k := len(e.WithinGroup); k > 0 {
+		for i, o := range e.WithinGroup {
+			key, err := b.sortKey(o, item.Args[len(item.Args)-k+i])
+			if err != nil {
+				return nil, err
+			}
+			item.OrderBy = append(item.OrderBy, key)
+		}
 	}
 	for _, o := range e.OrderBy {
 		x, err := in.bind(o.Expr)
@@ -233,19 +251,10 @@ func (c *exprCtx) aggregate(e *ast.FuncCall, name string) (expr.Expr, error) {
 		}
 		item.OrderBy = append(item.OrderBy, k)
 	}
-	if !orderMatters(name) {
+	if !def.Ordered && !def.OrderedSet {
 		item.OrderBy = nil
 	}
 	return c.aggs.add(item, name, def.ResultType(ts), e), nil
-}
-
-// orderMatters reports whether ORDER BY in the call changes the result.
-func orderMatters(name string) bool {
-	switch name {
-	case "count", "sum", "avg", "min", "max", "bool_and", "bool_or", "every", "bit_and", "bit_or", "bit_xor":
-		return false
-	}
-	return !strings.HasPrefix(name, "stddev") && !strings.HasPrefix(name, "var")
 }
 
 // add gives the aggregate's column; equal calls share one.

@@ -18,10 +18,10 @@ type exprCtx struct {
 	sc     *scope
 	clause string // "WHERE", for messages
 	aggs   *aggregates
-	inAgg  bool // among an aggregate's arguments
-	sets   bool // set-returning functions are allowed
-	noSubs bool // subqueries are not allowed
-	star   []expr.Expr
+	inAgg  bool            // among an aggregate's arguments
+	sets   bool            // set-returning functions are allowed
+	noSubs bool            // subqueries are not allowed
+	subs   *[]logical.Node // the subqueries met, if wanted
 	// pending are the nodes to put on the expression's input before it can be
 	// evaluated: subqueries and set-returning functions, innermost first.
 	pending *[]func(logical.Node) (logical.Node, error)
@@ -91,11 +91,10 @@ func (c *exprCtx) bind(e ast.Expr) (expr.Expr, error) {
 	case *ast.Is:
 		return c.is(e)
 	case *ast.IsDistinct:
-		x, err := c.operator(e, "IS DISTINCT FROM", e.Left, e.Right)
-		if err != nil || !e.Not {
-			return x, err
+		if e.Not {
+			return c.operator(e, "is_not_distinct_from", e.Left, e.Right)
 		}
-		return b.not(x)
+		return c.operator(e, "is_distinct_from", e.Left, e.Right)
 	case *ast.Like:
 		return c.like(e)
 	case *ast.Between:

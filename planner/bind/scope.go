@@ -34,10 +34,11 @@ type scope struct {
 
 // cteEnv is a list of WITH queries, the innermost first.
 type cteEnv struct {
-	next *cteEnv
-	cte  *ast.CTE
-	env  *cteEnv // what the CTE itself sees
-	self bool    // a recursive one, inside its own definition
+	next  *cteEnv
+	cte   *ast.CTE
+	env   *cteEnv // what the CTE itself sees
+	outer *scope  // the scope around the WITH
+	self  bool    // a recursive one, inside its own definition
 }
 
 func (s *scope) findCTE(name string) *cteEnv {

@@ -45,11 +45,16 @@ func (b *Binder) TypeOf(n *ast.TypeName) (types.T, error) {
 		return types.T{}, b.errAt(n, sqlerr.UndefinedObject, "type \"%s\" does not exist", n.Name)
 	}
 	if n.Interval != "" {
-		mod, ok := types.IntervalFields(n.Interval, n.Args)
-		if !ok {
-			return types.T{}, b.unsupported(n, "interval %s", n.Interval)
+		precision := -1
+		if len(n.Args) == 1 {
+			p, err := strconv.Atoi(n.Args[0])
+			if err != nil {
+				return types.T{}, b.errAt(n, sqlerr.SyntaxError, "type modifiers must be simple constants or identifiers")
+			}
+			precision = p
 		}
-		return mod, nil
+		t, err := types.IntervalOf(n.Interval, precision)
+		return t, b.place(n, err)
 	}
 	if len(n.Args) == 0 {
 		return t, nil

@@ -23,6 +23,8 @@ func Exprs(n Node) []expr.Expr {
 		return n.On
 	case *Apply:
 		return n.On
+	case *Watermark:
+		return []expr.Expr{n.E}
 	case *Limit:
 		var out []expr.Expr
 		for _, e := range []expr.Expr{n.Limit, n.Offset} {
@@ -190,6 +192,8 @@ func RenameNode(m *Meta, n Node, ids map[ColID]ColID) Node {
 		n.On = renameAll(m, n.On, ids)
 	case *Apply:
 		n.On = renameAll(m, n.On, ids)
+	case *Watermark:
+		n.Col, n.E = renameID(n.Col, ids), Rename(m, n.E, ids)
 	case *Sort:
 		n.Keys = renameKeys(n.Keys, ids)
 	case *Limit:

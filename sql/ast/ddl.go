@@ -10,6 +10,7 @@ const (
 	OptionWord   // an unquoted word: true, default, always
 	OptionSecret // SECRET name [AS FILE]
 	OptionNone   // the name alone
+	OptionRaw    // word(..): kept as written
 )
 
 // Option is name = value in WITH (..), ENCODE .. (..), SET (..) and the like.

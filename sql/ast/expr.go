@@ -190,10 +190,12 @@ type ArrayExpr struct {
 	Items []Expr
 }
 
-// RowExpr is ROW(..) or, with two or more items, (a, b).
+// RowExpr is ROW(..) or, with two or more items, (a, b), which is Implicit: in
+// GROUP BY that is not a row but a list of columns.
 type RowExpr struct {
 	Pos
-	Items []Expr
+	Implicit bool
+	Items    []Expr
 }
 
 // MapExpr is MAP {key: value, ..}.

@@ -91,5 +91,8 @@ var keywordCalls = map[string]bool{
 	"normalize": true, "nullif": true, "overlay": true, "position": true, "substring": true,
 }
 
+// nodeCalls are those of them that Postgres gives nodes of their own.
+var nodeCalls = map[string]bool{"coalesce": true, "greatest": true, "grouping": true, "least": true, "nullif": true}
+
 // IsKeywordCall says that a keyword is called like a function.
 func IsKeywordCall(word string) bool { return keywordCalls[word] }

@@ -15,6 +15,15 @@ func String(n Node) string {
 	return p.String()
 }
 
+// Explicit is String with parentheses around every operator, and without the
+// names of special call forms (extract is an ordinary call "extract"). It is for
+// tests that must not trust our own idea of precedence.
+func Explicit(n Node) string {
+	p := printer{explicit: true}
+	p.node(n)
+	return p.String()
+}
+
 // String is the type as SQL.
 func (t *TypeName) String() string {
 	var p printer
@@ -22,7 +31,10 @@ func (t *TypeName) String() string {
 	return p.String()
 }
 
-type printer struct{ strings.Builder }
+type printer struct {
+	strings.Builder
+	explicit bool
+}
 
 // w writes its arguments as they are.
 func (p *printer) w(s ...string) {
@@ -142,7 +154,7 @@ func (p *printer) typeName(t *TypeName) {
 	} else {
 		p.ident(t.Name)
 	}
-	if len(t.Fields) > 0 {
+	if len(t.Fields) > 0 || t.Name == "struct" && t.Schema == "" {
 		p.w("<")
 		p.list(len(t.Fields), func(i int) {
 			p.ident(t.Fields[i].Name)
@@ -173,18 +185,23 @@ func (p *printer) typeName(t *TypeName) {
 	}
 }
 
-func (p *printer) option(o *Option) {
-	for i, part := range strings.Split(o.Name, ".") {
+// anyWord writes a dotted name where any word may stand, so that only odd ones
+// need quotes.
+func (p *printer) anyWord(name string) {
+	for i, part := range strings.Split(name, ".") {
 		if i > 0 {
 			p.w(".")
 		}
-		// Any word may name an option, so that only odd ones need quotes.
 		if isPlainIdent(part) {
 			p.w(part)
 		} else {
 			p.ident(part)
 		}
 	}
+}
+
+func (p *printer) option(o *Option) {
+	p.anyWord(o.Name)
 	switch o.Kind {
 	case OptionString:
 		p.w(" = ", QuoteString(o.Value))
@@ -192,7 +209,10 @@ func (p *printer) option(o *Option) {
 		p.w(" = SECRET ")
 		p.name(o.Secret)
 		p.when(o.AsFile, " AS FILE")
-	case OptionNumber, OptionWord:
+	case OptionWord:
+		p.w(" = ")
+		p.anyWord(o.Value)
+	case OptionNumber, OptionRaw:
 		p.w(" = ", o.Value)
 	}
 }

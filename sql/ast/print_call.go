@@ -18,8 +18,8 @@ func (p *printer) call(e *FuncCall) {
 		p.w(")")
 	}
 	if len(e.WithinGroup) > 0 {
-		p.w(" WITHIN GROUP (")
-		p.w(strings.TrimPrefix(orderByText(e.WithinGroup), " "))
+		p.w(" WITHIN GROUP (ORDER BY ")
+		p.orderItems(e.WithinGroup)
 		p.w(")")
 	}
 	if e.Filter != nil {
@@ -44,7 +44,8 @@ func (p *printer) call(e *FuncCall) {
 func (p *printer) callName(n Name) {
 	if len(n.Parts) == 1 {
 		w := n.Parts[0]
-		if bareCalls[w] || keywordCalls[w] || keywords[w] == FunctionKeyword {
+		special := keywordCalls[w] && (!p.explicit || nodeCalls[w])
+		if bareCalls[w] || special || keywords[w] == FunctionKeyword {
 			p.w(w)
 			return
 		}
@@ -52,17 +53,14 @@ func (p *printer) callName(n Name) {
 	p.name(n)
 }
 
-func orderByText(items []*OrderItem) string {
-	var p printer
-	p.orderBy(items)
-	return p.String()
+func (p *printer) orderBy(items []*OrderItem) {
+	if len(items) > 0 {
+		p.w(" ORDER BY ")
+		p.orderItems(items)
+	}
 }
 
-func (p *printer) orderBy(items []*OrderItem) {
-	if len(items) == 0 {
-		return
-	}
-	p.w(" ORDER BY ")
+func (p *printer) orderItems(items []*OrderItem) {
 	p.list(len(items), func(i int) { p.orderItem(items[i]) })
 }
 
@@ -112,7 +110,8 @@ func (p *printer) windowSpec(s *WindowSpec) {
 		sep = " "
 	}
 	if len(s.OrderBy) > 0 {
-		p.w(sep, strings.TrimPrefix(orderByText(s.OrderBy), " "))
+		p.w(sep, "ORDER BY ")
+		p.orderItems(s.OrderBy)
 		sep = " "
 	}
 	if s.Frame != nil {

@@ -41,7 +41,7 @@ func level(e Expr) Level {
 
 // operand writes e, in parentheses if it binds looser than min.
 func (p *printer) operand(e Expr, min Level) {
-	if level(e) >= min {
+	if l := level(e); l >= min && (!p.explicit || l == LevelAtom) {
 		p.expr(e)
 		return
 	}
@@ -91,7 +91,8 @@ func (p *printer) expr(e Expr) {
 		p.exprs(e.Items)
 		p.w("]")
 	case *RowExpr:
-		p.w("ROW(")
+		p.when(!e.Implicit || len(e.Items) < 2, "ROW")
+		p.w("(")
 		p.exprs(e.Items)
 		p.w(")")
 	case *MapExpr:
@@ -125,7 +126,11 @@ func (p *printer) expr(e Expr) {
 		p.typeName(e.Type)
 		p.w(")")
 	case *Subscript:
-		p.operand(e.Expr, LevelPostfix)
+		if c, ok := e.Expr.(*ColumnRef); ok {
+			p.expr(c)
+		} else {
+			p.indirected(e.Expr)
+		}
 		p.subscript(e)
 	case *FieldSelect:
 		p.field(e)
@@ -338,19 +343,22 @@ func (p *printer) subscript(e *Subscript) {
 	p.w("]")
 }
 
-func (p *printer) field(e *FieldSelect) {
-	if e.Expr != nil {
-		switch e.Expr.(type) {
-		case *FieldSelect, *Param:
-			p.expr(e.Expr)
-		case *Subscript:
-			p.expr(e.Expr)
-		default:
-			p.w("(")
-			p.expr(e.Expr)
-			p.w(")")
-		}
+// indirected writes what a subscript or a field stands behind; Postgres takes
+// only some things there without parentheses.
+func (p *printer) indirected(e Expr) {
+	switch e.(type) {
+	case nil:
+	case *FieldSelect, *Param, *Subscript:
+		p.expr(e)
+	default:
+		p.w("(")
+		p.expr(e)
+		p.w(")")
 	}
+}
+
+func (p *printer) field(e *FieldSelect) {
+	p.indirected(e.Expr)
 	if e.Star {
 		p.w(".*")
 		return

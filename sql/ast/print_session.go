@@ -107,7 +107,7 @@ func (p *printer) show(s *Show) {
 	p.w("SHOW")
 	for _, w := range s.Words {
 		p.w(" ")
-		p.name(Name{Parts: strings.Split(w, ".")})
+		p.anyWord(w)
 	}
 	if !s.Name.IsZero() {
 		if s.Words[0] != "create" {
@@ -235,7 +235,8 @@ func (p *printer) subscribe(s *Subscribe) {
 		p.w(")")
 	}
 	if len(s.OrderBy) > 0 {
-		p.w(" WITHIN TIMESTAMP", orderByText(s.OrderBy))
+		p.w(" WITHIN TIMESTAMP")
+		p.orderBy(s.OrderBy)
 	}
 	p.options(" WITH ", s.Options)
 	if s.AsOf != nil {

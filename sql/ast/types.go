@@ -42,7 +42,7 @@ var canonicalTypes = map[string]string{
 	"int": "integer", "int4": "integer", "int2": "smallint", "int8": "bigint",
 	"float4": "real", "float8": "double precision", "double": "double precision",
 	"bool": "boolean", "decimal": "numeric", "dec": "numeric", "string": "varchar",
-	"character varying": "varchar", "nchar varying": "varchar", "character": "char", "bpchar": "char", "nchar": "char",
+	"character varying": "varchar", "nchar varying": "varchar", "character": "char", "nchar": "char",
 	"national character": "char", "national char": "char",
 	"national character varying": "varchar", "national char varying": "varchar", "char varying": "varchar",
 	"bit varying": "varbit", "timestamp without time zone": "timestamp",

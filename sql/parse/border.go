@@ -20,7 +20,7 @@ type border struct {
 type slot struct {
 	text  []byte
 	expr  *ast.Expr
-	query **ast.Query
+	query *ast.Query
 	from  *[]ast.TableExpr
 	with  *ast.With
 }
@@ -148,7 +148,44 @@ func (r *reader) exprList() []ast.Expr {
 	return out
 }
 
-// querySlot reads a query whose tree will be stored in dst.
-func (r *reader) querySlot(dst **ast.Query) {
-	r.slotFor(slot{query: dst}, r.query)
+// querySlot reads a query whose tree will be put into the node it gives.
+func (r *reader) querySlot() *ast.Query {
+	q := &ast.Query{Pos: r.pos()}
+	r.slotFor(slot{query: q}, r.query)
+	return q
+}
+
+// text gives the statements for the grammar: the main one if there is one, and
+// a SELECT of all slots. It is "" if the grammar is not needed.
+func (b *border) text() string {
+	n := len(b.main)
+	for _, s := range b.slots {
+		n += len(s.text) + len("(SELECT e0 FROM ),")
+	}
+	if n == 0 {
+		return ""
+	}
+	out := make([]byte, 0, n+len(";SELECT "))
+	out = append(out, b.main...)
+	if len(b.slots) > 0 && len(out) > 0 {
+		out = append(out, ';')
+	}
+	for i, s := range b.slots {
+		if i == 0 {
+			out = append(out, "SELECT "...)
+		} else {
+			out = append(out, ',')
+		}
+		switch {
+		case s.query != nil:
+			out = append(append(append(out, '('), s.text...), ')')
+		case s.from != nil:
+			out = append(append(append(out, "(SELECT e0 FROM "...), s.text...), ')')
+		case s.with != nil:
+			out = append(append(append(out, '('), s.text...), " SELECT e0)"...)
+		default:
+			out = append(out, s.text...)
+		}
+	}
+	return string(out)
 }

@@ -35,7 +35,8 @@ func (r *reader) args(c *ast.FuncCall) {
 		}
 		r.w(",")
 	}
-	if r.take("order", "by") {
+	if r.take("order") {
+		r.need("by")
 		c.OrderBy = r.orderItems()
 	}
 	r.nullTreatment(c)
@@ -160,7 +161,8 @@ func (r *reader) windowSpec() *ast.WindowSpec {
 	if r.take("partition", "by") {
 		s.PartitionBy = r.exprList()
 	}
-	if r.take("order", "by") {
+	if r.take("order") {
+		r.need("by")
 		s.OrderBy = r.orderItems()
 	}
 	if r.kw("rows", "range", "groups") || r.kws("session", "with", "gap") {

@@ -8,7 +8,7 @@ import (
 // withStatement reads a statement that starts with WITH.
 func (r *reader) withStatement() ast.Stmt {
 	if !r.withLeadsDML() {
-		return r.queryStmt()
+		return r.querySlot()
 	}
 	w := &ast.With{}
 	r.slotFor(slot{with: w}, func() { *w = *r.with() })
@@ -40,19 +40,6 @@ func (r *reader) withLeadsDML() bool {
 		}
 	}
 	return false
-}
-
-// queryStmt reads a query as a statement of its own.
-func (r *reader) queryStmt() ast.Stmt {
-	d := &deferred{}
-	r.querySlot(&d.query)
-	return d
-}
-
-// deferred stands for a query statement until lift has made it.
-type deferred struct {
-	ast.Stmt
-	query *ast.Query
 }
 
 // insert reads INSERT.

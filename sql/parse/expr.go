@@ -56,7 +56,7 @@ func (r *reader) chain(mode chainMode) {
 		r.operand()
 		for r.postfixOp(mode) {
 			if n++; n > maxChain {
-				break
+				r.tooComplex("more than %d operators in a row", maxChain)
 			}
 		}
 		if !r.infixOp(mode) {
@@ -71,11 +71,13 @@ func (r *reader) prefixes(mode chainMode) {
 		t, p := r.cur(), r.pos()
 		switch {
 		case t.kind == operator:
-			r.p++
 			l := ast.LevelOther
 			if t.val == "-" || t.val == "+" {
 				l = ast.LevelSign
+			} else if ast.BinaryLevel(t.val, "") != ast.LevelOther {
+				return
 			}
+			r.p++
 			r.emit(&operatorEntry{p, l, prefix, &ast.Unary{Pos: p, Op: t.val}})
 		case t.isWord("operator") && r.isPunct(1, "("):
 			op, schema := r.operatorName()

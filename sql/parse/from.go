@@ -42,11 +42,7 @@ func (r *reader) joinTree() {
 	}
 	r.factor()
 	var open []*ast.Join // joins whose ON or USING has not come yet
-	for n := 0; ; n++ {
-		if n > maxDepth {
-			r.tooComplex("more than %d joins in a row", maxDepth)
-			return
-		}
+	for n := 0; ; {
 		if len(open) > 0 && r.kw("on", "using") {
 			r.joinCondition(open[len(open)-1])
 			open = open[:len(open)-1]
@@ -54,6 +50,10 @@ func (r *reader) joinTree() {
 		}
 		if !r.startsJoin() {
 			break
+		}
+		if n++; n > maxDepth {
+			r.tooComplex("more than %d joins in a row", maxDepth)
+			return
 		}
 		j := r.joinWords()
 		r.w(" LEFT JOIN ")
@@ -139,6 +139,9 @@ func (r *reader) factor() {
 		r.rowsFrom(&ast.RowsFrom{Pos: p, Lateral: lateral})
 	case r.functionAhead():
 		r.funcTable(&ast.FuncTable{Pos: p, Lateral: lateral})
+	case r.cur().kind == word && ast.Keyword(r.cur().val) == ast.FunctionKeyword:
+		r.p++ // only a call could start so
+		r.fail()
 	default:
 		r.tableName(p)
 	}
@@ -241,10 +244,12 @@ func (r *reader) rowsFrom(t *ast.RowsFrom) {
 	r.emit(t)
 }
 
-// asOf reads FOR SYSTEM_TIME AS OF expr.
+// asOf reads FOR SYSTEM_TIME AS OF expr, where '5' second is an interval.
 func (r *reader) asOf(dst *ast.Expr) {
 	if r.take("for", "system_time", "as", "of") {
+		r.bareUnits = true
 		r.slotFor(slot{expr: dst}, func() { r.chain(tightChain) })
+		r.bareUnits = false
 	}
 }
 
@@ -268,7 +273,7 @@ func (r *reader) alias(defs bool) *ast.TableAlias {
 		a.Name = r.columnName()
 	}
 	if r.takePunct("(") {
-		typed := defs && !r.isPunct(1, ",") && !r.isPunct(1, ")")
+		typed := a.Name == "" || defs && !r.isPunct(1, ",") && !r.isPunct(1, ")")
 		a.Columns, a.Types = r.typedColumns(typed)
 	}
 	return a

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -62,6 +63,9 @@ func charPos(s string, off int) int {
 }
 
 func (x *lexer) add(k kind, val string, pos, stop int) {
+	if n := len(x.toks); n == cap(x.toks) {
+		x.toks = slices.Grow(x.toks, max(n, 32)) // doubles: append grows large slices by less
+	}
 	x.toks = append(x.toks, token{k, int32(pos), int32(stop), val})
 	x.i = stop
 }

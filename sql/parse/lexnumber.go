@@ -39,8 +39,8 @@ func (x *lexer) param() error {
 	for j < len(x.src) && isDigit(x.src[j]) {
 		j++
 	}
-	if j < len(x.src) && isIdentStart(x.src[j]) {
-		return x.fail(sqlerr.SyntaxError, "trailing junk after parameter", x.i, j+1)
+	if err := x.noJunk(j, "parameter"); err != nil {
+		return err
 	}
 	v := x.src[x.i+1 : j]
 	if n, err := strconv.Atoi(v); err != nil || n > maxParam {
@@ -70,18 +70,23 @@ func (x *lexer) number() error {
 			j = e
 		}
 	}
-	if err := x.noJunk(j); err != nil {
+	if err := x.noJunk(j, "numeric literal"); err != nil {
 		return err
 	}
 	x.add(number, strings.ReplaceAll(x.src[x.i:j], "_", ""), x.i, j)
 	return nil
 }
 
-func (x *lexer) noJunk(j int) error {
-	if j < len(x.src) && isIdentStart(x.src[j]) {
-		return x.fail(sqlerr.SyntaxError, "trailing junk after numeric literal", x.i, j+1)
+// noJunk refuses letters right behind a number.
+func (x *lexer) noJunk(j int, what string) error {
+	if j >= len(x.src) || !isIdentStart(x.src[j]) {
+		return nil
 	}
-	return nil
+	e := j
+	for e < len(x.src) && isIdentPart(x.src[e]) {
+		e++
+	}
+	return x.fail(sqlerr.SyntaxError, "trailing junk after "+what, x.i, e)
 }
 
 // digits gives the end of the digits at j; single underscores may stand between.
@@ -108,7 +113,7 @@ func (x *lexer) basedInteger() error {
 		kinds := map[int]string{16: "hexadecimal", 8: "octal", 2: "binary"}
 		return x.fail(sqlerr.SyntaxError, "invalid "+kinds[base]+" integer", x.i, j)
 	}
-	if err := x.noJunk(j); err != nil {
+	if err := x.noJunk(j, "numeric literal"); err != nil {
 		return err
 	}
 	x.add(number, n.String(), x.i, j)

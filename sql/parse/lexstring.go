@@ -51,44 +51,64 @@ func (x *lexer) continuation(j int) int {
 
 // quotedRun decodes what stands between the quote at j and its partner, and gives
 // the offset behind it. The value shares the input's memory if nothing in it had
-// to be decoded. start is where the token began, for errors.
+// to be decoded, and is copied once otherwise. start is where the token began, for
+// errors.
 func (x *lexer) quotedRun(start, j int, escapes bool) (string, int, error) {
-	q := x.src[j]
-	body := j + 1
-	stops := string(q)
+	q, stops := x.src[j], string(x.src[j])
 	if escapes {
 		stops += `\`
 	}
-	var b []byte
-	for from := body; ; {
-		n := indexAny(x.src[from:], stops)
-		if n < 0 {
-			what := "unterminated quoted string"
-			if q == '"' {
-				what = "unterminated quoted identifier"
-			}
-			return "", 0, x.fail(sqlerr.SyntaxError, what, start, len(x.src))
+	closing, plain := closingQuote(x.src, j, stops)
+	if closing < 0 {
+		what := "unterminated quoted string"
+		if q == '"' {
+			what = "unterminated quoted identifier"
 		}
-		k := from + n
-		if x.src[k] == '\\' {
-			b = append(b, x.src[body:k]...)
-			var err error
-			if b, k, err = x.escape(b, k); err != nil {
-				return "", 0, err
-			}
-			body, from = k, k
-			continue
-		}
-		if k+1 < len(x.src) && x.src[k+1] == q {
-			b = append(b, x.src[body:k+1]...)
-			body, from = k+2, k+2
-			continue
-		}
-		if b == nil {
-			return x.src[body:k], k + 1, nil
-		}
-		return string(append(b, x.src[body:k]...)), k + 1, nil
+		return "", 0, x.fail(sqlerr.SyntaxError, what, start, len(x.src))
 	}
+	if plain {
+		return x.src[j+1 : closing], closing + 1, nil
+	}
+	var b strings.Builder
+	b.Grow(closing - j)
+	for k := j + 1; k < closing; {
+		n := indexAny(x.src[k:closing], stops)
+		if n < 0 {
+			n = closing - k
+		}
+		b.WriteString(x.src[k : k+n])
+		if k += n; k >= closing {
+			break
+		}
+		if x.src[k] == q { // a doubled quote
+			b.WriteByte(q)
+			k += 2
+			continue
+		}
+		var err error
+		if k, err = x.escape(&b, k); err != nil {
+			return "", 0, err
+		}
+	}
+	return b.String(), closing + 1, nil
+}
+
+// closingQuote gives the place of the quote that closes the one at j, or -1;
+// plain says that nothing between them has to be decoded.
+func closingQuote(s string, j int, stops string) (closing int, plain bool) {
+	plain = true
+	for k := j + 1; k < len(s); k += 2 {
+		n := indexAny(s[k:], stops)
+		if n < 0 {
+			break
+		}
+		k += n
+		if s[k] == s[j] && (k+1 >= len(s) || s[k+1] != s[j]) {
+			return k, plain
+		}
+		plain = false
+	}
+	return -1, plain
 }
 
 // indexAny is strings.IndexAny for one or two ASCII bytes, fast for one.
@@ -101,23 +121,22 @@ func indexAny(s, stops string) int {
 
 var simpleEscapes = map[byte]byte{'n': '\n', 't': '\t', 'r': '\r', 'b': '\b', 'f': '\f'}
 
-// escape decodes the backslash escape at k, appends it to b and gives the offset
-// behind it.
-func (x *lexer) escape(b []byte, k int) ([]byte, int, error) {
-	if k+1 >= len(x.src) {
-		return b, k + 1, nil
-	}
+// escape decodes the backslash escape at k into b and gives the offset behind it.
+func (x *lexer) escape(b *strings.Builder, k int) (int, error) {
 	c := x.src[k+1]
 	if r, ok := simpleEscapes[c]; ok {
-		return append(b, r), k + 2, nil
+		b.WriteByte(r)
+		return k + 2, nil
 	}
 	switch {
-	case c == 'x' && k+2 < len(x.src) && isHex(x.src[k+2]):
+	case c == 'x' && isHex(x.peekAt(k+2)):
 		v, j := x.radix(k+2, 2, 16)
-		return append(b, byte(v)), j, nil
+		b.WriteByte(byte(v))
+		return j, nil
 	case c >= '0' && c <= '7':
 		v, j := x.radix(k+1, 3, 8)
-		return append(b, byte(v)), j, nil
+		b.WriteByte(byte(v))
+		return j, nil
 	case c == 'u' || c == 'U':
 		n := 4
 		if c == 'U' {
@@ -125,18 +144,26 @@ func (x *lexer) escape(b []byte, k int) ([]byte, int, error) {
 		}
 		v, j := x.radix(k+2, n, 16)
 		if j != k+2+n {
-			return nil, 0, sqlerr.New(sqlerr.InvalidEscapeSequence, "invalid Unicode escape").
+			return 0, sqlerr.New(sqlerr.InvalidEscapeSequence, "invalid Unicode escape").
 				WithHint(`Unicode escapes must be \uXXXX or \UXXXXXXXX.`).At(charPos(x.src, k))
 		}
 		return x.rune(b, v, k, j)
 	}
 	_, n := utf8.DecodeRuneInString(x.src[k+1:])
-	return append(b, x.src[k+1:k+1+n]...), k + 1 + n, nil
+	b.WriteString(x.src[k+1 : k+1+n])
+	return k + 1 + n, nil
 }
 
-// rune appends the code point v of the escape at k; a high surrogate takes the
+func (x *lexer) peekAt(i int) byte {
+	if i < len(x.src) {
+		return x.src[i]
+	}
+	return 0
+}
+
+// rune writes the code point v of the escape at k; a high surrogate takes the
 // low one from the escape that follows at j.
-func (x *lexer) rune(b []byte, v uint32, k, j int) ([]byte, int, error) {
+func (x *lexer) rune(b *strings.Builder, v uint32, k, j int) (int, error) {
 	r := rune(v)
 	if utf16.IsSurrogate(r) && strings.HasPrefix(x.src[j:], `\u`) {
 		low, e := x.radix(j+2, 4, 16)
@@ -146,9 +173,10 @@ func (x *lexer) rune(b []byte, v uint32, k, j int) ([]byte, int, error) {
 		}
 	}
 	if r <= 0 || !utf8.ValidRune(r) {
-		return nil, 0, sqlerr.New(sqlerr.SyntaxError, "invalid Unicode escape value").At(charPos(x.src, k))
+		return 0, sqlerr.New(sqlerr.SyntaxError, "invalid Unicode escape value").At(charPos(x.src, k))
 	}
-	return utf8.AppendRune(b, r), j, nil
+	b.WriteRune(r)
+	return j, nil
 }
 
 // radix reads up to n digits at j.

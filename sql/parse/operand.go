@@ -4,6 +4,12 @@ import "streamdb/sql/ast"
 
 // operand reads and writes what stands between operators.
 func (r *reader) operand() {
+	if r.bareUnits && r.cur().kind == str && r.at(1).kind == word && intervalFieldNames[r.at(1).val] {
+		n := &ast.TypedLit{Pos: r.pos(), Type: &ast.TypeName{Pos: r.pos(), Name: "interval"}, Value: r.stringConst()}
+		r.intervalFields(n.Type)
+		r.emit(n)
+		return
+	}
 	if e := r.constant(); e != nil {
 		r.emit(e)
 		r.p++
@@ -57,7 +63,10 @@ func (r *reader) wordOperand(w string) {
 	case w == "array" && r.isPunct(1, "["):
 		r.p++
 		r.arrayItems()
-	case w == "array" && paren:
+	case w == "array" && !paren:
+		r.p++
+		r.fail()
+	case w == "array":
 		r.emit(&ast.ArraySubquery{Pos: r.pos()})
 		r.p++
 		r.w("(")

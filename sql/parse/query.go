@@ -128,7 +128,7 @@ func (r *reader) term(q *ast.Query, op *ast.SetOp) {
 		r.w("TABLE ")
 		r.emit(e)
 		r.needPunct("(")
-		r.querySlot(&e.inner)
+		e.inner = r.querySlot()
 		r.needPunct(")")
 	case r.kw("values"):
 		r.w("TABLE ")
@@ -165,7 +165,8 @@ func (r *reader) queryTail(q *ast.Query) {
 	for {
 		p := r.p
 		switch {
-		case r.take("order", "by"):
+		case r.take("order"):
+			r.need("by")
 			if q.OrderBy != nil {
 				r.failAt(p)
 			}
@@ -189,7 +190,7 @@ func (r *reader) queryTail(q *ast.Query) {
 }
 
 func (r *reader) limit(q *ast.Query) {
-	if r.take("all") || r.take("null") {
+	if r.take("all") {
 		return
 	}
 	r.exprSlot(&q.Limit)
@@ -297,7 +298,8 @@ func (r *reader) selectTail(s *ast.Select) {
 		r.w(" WHERE ")
 		r.expr()
 	}
-	if r.take("group", "by") {
+	if r.take("group") {
+		r.need("by")
 		r.w(" GROUP BY ")
 		if s.GroupDistinct = r.take("distinct"); !s.GroupDistinct {
 			r.take("all")

@@ -24,6 +24,7 @@ type reader struct {
 	params int // highest $n
 
 	aggregate bool // the next call is AGGREGATE:f(..)
+	bareUnits bool // '5' second is an interval without the word
 
 	border
 }
@@ -35,6 +36,9 @@ const maxDepth = 1000
 func (r *reader) fail() { r.failAt(r.p) }
 
 func (r *reader) failAt(p int) {
+	if r.err != nil {
+		return // making the message costs a look at the whole text
+	}
 	t := r.toks[p]
 	if t.kind == end {
 		r.stop(sqlerr.New(sqlerr.SyntaxError, "syntax error at end of input").At(charPos(r.src, int(t.pos))))
@@ -46,6 +50,9 @@ func (r *reader) failAt(p int) {
 
 // refuse records an error of our own at token p.
 func (r *reader) refuse(p int, code, format string, args ...any) {
+	if r.err != nil {
+		return
+	}
 	r.stop(sqlerr.New(code, format, args...).At(charPos(r.src, int(r.toks[p].pos))))
 }
 
@@ -61,9 +68,7 @@ func (r *reader) stop(err error) {
 func (r *reader) enter() bool {
 	r.depth++
 	if r.depth > maxDepth {
-		if r.err == nil {
-			r.tooComplex("nesting of more than %d levels", maxDepth)
-		}
+		r.tooComplex("nesting of more than %d levels", maxDepth)
 		return false
 	}
 	return true
@@ -72,6 +77,9 @@ func (r *reader) enter() bool {
 func (r *reader) leave() { r.depth-- }
 
 func (r *reader) tooComplex(format string, args ...any) {
+	if r.err != nil {
+		return
+	}
 	e := sqlerr.New(sqlerr.StatementTooComplex, "statement is too complex").WithDetail("It has "+format+".", args...)
 	r.stop(e.At(charPos(r.src, int(r.cur().pos))))
 }
@@ -214,7 +222,7 @@ func (r *reader) funcName() ast.Name {
 
 func (r *reader) restOfName(n ast.Name) ast.Name {
 	n.Parts = append(n.Parts, r.anyWord())
-	for r.isPunct(0, ".") && r.at(1).isName() {
+	for r.isPunct(0, ".") && !r.at(1).isOp("*") {
 		r.p++
 		n.Parts = append(n.Parts, r.anyWord())
 	}
@@ -275,8 +283,8 @@ func (r *reader) integer() int64 {
 	return n
 }
 
-// text is the source between two tokens, without the space after the last one.
-func (r *reader) text(from, to int) string {
+// source is the text between two tokens, without the space after the last one.
+func (r *reader) source(from, to int) string {
 	if to <= from {
 		return ""
 	}

@@ -25,8 +25,10 @@ func (r *reader) specialCall(w string) bool {
 		r.position(c)
 	case "normalize":
 		r.normalize(c)
+	case "overlay":
+		r.overlay(c)
 	default:
-		r.fromFor(c)
+		r.substring(c)
 	}
 	return true
 }
@@ -53,36 +55,60 @@ func (r *reader) closeCall() {
 	r.needPunct(")")
 }
 
-// fromFor reads SUBSTRING(x FROM a FOR b), SUBSTRING(x SIMILAR p ESCAPE e),
-// OVERLAY(x PLACING y FROM a FOR b) and the plain forms of both.
-func (r *reader) fromFor(c *ast.FuncCall) {
+// substring reads SUBSTRING(x FROM a FOR b), SUBSTRING(x SIMILAR p ESCAPE e) and
+// the plain form.
+func (r *reader) substring(c *ast.FuncCall) {
 	r.emit(c)
 	r.p += 2
 	r.w("(")
-	if r.isPunct(0, ")") {
-		r.closeCall()
-		return
-	}
 	r.expr()
-	for first := true; !r.isPunct(0, ")"); first = false {
-		switch p := r.pos(); {
-		case r.takePunct(","), r.take("from"), r.take("placing"), r.take("similar"), r.take("escape"):
-			r.w(",")
-			r.expr()
-		case r.take("for"):
-			if first { // SUBSTRING(x FOR n) starts at the first character
-				r.forFrom(p)
-				continue
-			}
-			r.w(",")
-			r.expr()
-		default:
-			r.fail()
-			r.w(")")
-			return
+	switch p := r.pos(); {
+	case r.take("from"):
+		r.nextArg()
+		if r.take("for") {
+			r.nextArg()
 		}
+	case r.take("for"):
+		r.forFrom(p)
+	case r.take("similar"):
+		r.nextArg()
+		r.need("escape")
+		r.nextArg()
+	default:
+		r.plainArgs()
 	}
 	r.closeCall()
+}
+
+// overlay reads OVERLAY(x PLACING y FROM a [FOR b]) and the plain form.
+func (r *reader) overlay(c *ast.FuncCall) {
+	r.emit(c)
+	r.p += 2
+	r.w("(")
+	r.expr()
+	if r.take("placing") {
+		r.nextArg()
+		r.need("from")
+		r.nextArg()
+		if r.take("for") {
+			r.nextArg()
+		}
+	} else {
+		r.plainArgs()
+	}
+	r.closeCall()
+}
+
+func (r *reader) nextArg() {
+	r.w(",")
+	r.expr()
+}
+
+// plainArgs reads further arguments behind commas.
+func (r *reader) plainArgs() {
+	for r.takePunct(",") {
+		r.nextArg()
+	}
 }
 
 // forFrom reads n [FROM m] behind SUBSTRING(x FOR, whose arguments stand in the
@@ -92,7 +118,7 @@ func (r *reader) forFrom(p ast.Pos) {
 	r.w(",")
 	if r.take("from") {
 		r.expr()
-	} else {
+	} else { // it starts at the first character
 		r.emit(&ast.NumberLit{Pos: p, Text: "1"})
 	}
 	r.w(",")
@@ -163,7 +189,7 @@ func (r *reader) normalize(c *ast.FuncCall) {
 	if r.takePunct(",") {
 		r.w(",")
 		if r.kw("nfc", "nfd", "nfkc", "nfkd") && r.isPunct(1, ")") {
-			r.emit(&ast.StringLit{Pos: r.pos(), Value: r.anyWord()})
+			r.emit(&ast.StringLit{Pos: r.pos(), Value: upper(r.anyWord())})
 		} else {
 			r.expr()
 		}

@@ -160,7 +160,7 @@ func (r *reader) structFields(t *ast.TypeName) {
 	t.Name = "struct"
 	r.p++
 	r.takeBracket('<')
-	for {
+	for !r.closesBracket() {
 		f := &ast.StructField{Pos: r.pos(), Name: r.anyWord()}
 		f.Type = r.typeName()
 		t.Fields = append(t.Fields, f)
@@ -169,6 +169,11 @@ func (r *reader) structFields(t *ast.TypeName) {
 		}
 	}
 	r.takeBracket('>')
+}
+
+func (r *reader) closesBracket() bool {
+	t := r.cur()
+	return t.kind == operator && t.val[0] == '>' || t.kind == end
 }
 
 // takeBracket consumes one angle bracket; what is left of its token stays.

@@ -1,0 +1,44 @@
+# Shortcuts. `go test ./...` is the whole gate; the long forms of tests are here.
+.PHONY: build test race slt corpus fuzz-short chaos soak bench lint fmt check
+
+build:
+	go build -o bin/streamdb ./cmd/streamdb
+
+test:
+	go test ./...
+
+race:
+	go test -race -short ./stream/... ./storage/... ./checkpoint/... ./executor/ ./wire/... ./engine/...
+
+slt:
+	go test ./engine -run TestSLT
+
+# The visible part of the outside corpus, against a server that is running.
+corpus:
+	go run ./sqllogictest/cmd/sqllogictest -url postgres://root@127.0.0.1:4566/dev -root ../shared/slt -list ../shared/slt/visible.list -lax-errors
+
+fuzz-short:
+	go test ./sql/parse -run xxx -fuzz FuzzParse -fuzztime 30s
+	go test ./types -run xxx -fuzz FuzzKeyOrder -fuzztime 30s
+	go test ./storage -run xxx -fuzz FuzzRow -fuzztime 30s
+	go test ./wire -run xxx -fuzz FuzzFrontend -fuzztime 30s
+
+# 20 million events, 20 kills.
+chaos:
+	go test ./cmd/streamdb -run TestChaos -count 1 -timeout 60m -v -chaos.events 20000000 -chaos.kills 20
+
+# Ten minutes of q5 and q8 at full speed; memory must stay flat.
+soak:
+	go run ./bench/nexmark -soak 10m
+
+bench:
+	go run ./bench/nexmark
+
+lint:
+	go vet ./...
+	go test ./internal/lint
+
+fmt:
+	gofmt -w .
+
+check: fmt lint test race

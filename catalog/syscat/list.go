@@ -1,0 +1,8 @@
+package syscat
+
+// All lists the system tables.
+func All() []*Table { return list }
+
+var list = []*Table{
+	pgNamespace,
+}

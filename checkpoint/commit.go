@@ -1,0 +1,232 @@
+package checkpoint
+
+import (
+	"time"
+
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+)
+
+// commitTries is how often a commit is tried when the disk refuses it, with
+// growing pauses (about 6 s in all): space may be freed meanwhile.
+const commitTries = 7
+
+// commitLoop is the committer: it commits complete epochs in order.
+func (c *Coordinator) commitLoop() {
+	defer c.wg.Done()
+	defer close(c.commitDone)
+	for stopping := false; ; {
+		if e := c.takeComplete(); e != nil {
+			c.commit(e)
+			continue
+		}
+		if stopping {
+			return
+		}
+		select {
+		case <-c.wakeCommit:
+		case <-c.stop:
+			stopping = true // once more: an ack may have come just before
+		}
+	}
+}
+
+// takeComplete takes the oldest epoch if all its acks are in.
+func (c *Coordinator) takeComplete() *epoch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failure != nil || c.failing > 0 || len(c.flight) == 0 || !c.flight[0].complete() {
+		return nil
+	}
+	c.flight[0].taken = true
+	return c.flight[0]
+}
+
+func (c *Coordinator) commit(e *epoch) {
+	taken := time.Now()
+	req := storage.CommitReq{Epoch: e.n, Meta: c.takeAttached()}
+	for _, deltas := range e.deltas {
+		req.Deltas = append(req.Deltas, deltas...)
+	}
+	var good []*Ticket
+	for _, t := range e.tickets {
+		if err := e.failureOf(t); err != nil {
+			t.finish(0, err)
+			continue
+		}
+		good = append(good, t)
+		if t.req.Meta != nil {
+			req.Meta = append(req.Meta, t.req.Meta(e.n)...)
+		}
+		req.Drop = append(req.Drop, t.req.Drop...)
+	}
+	info, err := c.tryCommit(req)
+	if err != nil {
+		c.giveUp(err, good)
+		return
+	}
+	done := time.Now()
+
+	needSync := false
+	var waiting, finished []*Ticket
+	for _, t := range good {
+		if t.req.Sync {
+			t.epoch = e.n
+			waiting = append(waiting, t)
+			needSync = true
+		} else {
+			finished = append(finished, t)
+		}
+	}
+	c.mu.Lock()
+	c.flight = c.flight[1:]
+	c.endJobs(e.n)
+	c.lastTook = done.Sub(e.injected)
+	c.unsynced = append(c.unsynced, waiting...)
+	c.needSync = c.needSync || needSync || info.Ingested // ingested: durable already, to be told
+	if c.visibleAt.IsZero() {
+		c.visibleAt = done
+	}
+	c.stats.add(EpochStats{
+		Epoch: e.n, Injected: e.injected, Align: e.aligned.Sub(e.injected), Queue: taken.Sub(e.aligned),
+		Sort: info.Sort, Write: info.Write, Rows: info.Rows, Bytes: info.Bytes, Ingested: info.Ingested,
+		Tasks: e.tasks, Requests: len(e.tickets),
+	})
+	c.mu.Unlock()
+	for _, t := range finished {
+		if t.req.After != nil {
+			t.req.After(e.n)
+		}
+		t.finish(e.n, nil)
+	}
+	wake(c.wakeSync)
+	wake(c.wakeInject)
+}
+
+// endJobs forgets jobs whose last epoch is now committed.
+func (c *Coordinator) endJobs(n stream.Epoch) {
+	for id, incarnations := range c.jobs {
+		kept := incarnations[:0]
+		for _, j := range incarnations {
+			if j.until == 0 || j.until > n {
+				kept = append(kept, j)
+			}
+		}
+		if len(kept) == 0 {
+			delete(c.jobs, id)
+		} else {
+			c.jobs[id] = kept
+		}
+	}
+}
+
+// tryCommit commits, again and again while the disk is the trouble.
+func (c *Coordinator) tryCommit(req storage.CommitReq) (info storage.CommitInfo, err error) {
+	pause := 100 * time.Millisecond
+	for try := 1; ; try++ {
+		info, err = c.store.Commit(req)
+		if err == nil || try == commitTries || c.store.Visible() >= req.Epoch {
+			return info, err
+		}
+		if code := sqlerr.Code(err); code != sqlerr.DiskFull && code != sqlerr.IOError {
+			return info, err
+		}
+		c.log.Error("commit failed, trying again", "epoch", req.Epoch, "try", try, "err", err)
+		select {
+		case <-time.After(pause):
+		case <-c.stop:
+			return info, err
+		}
+		pause = min(2*pause, 2*time.Second)
+	}
+}
+
+// giveUp ends all epochs: what is committed stays readable, nothing new gets in.
+func (c *Coordinator) giveUp(err error, tickets []*Ticket) {
+	c.log.Error("commit failed, no more changes are accepted", "err", err)
+	c.mu.Lock()
+	c.failure = err
+	for _, e := range c.flight {
+		for _, deltas := range e.deltas {
+			for _, d := range deltas {
+				d.Discard()
+			}
+		}
+	}
+	for _, e := range c.flight[1:] {
+		tickets = append(tickets, e.tickets...)
+		e.tickets = nil
+	}
+	c.flight[0].tickets = nil
+	tickets = append(tickets, c.queue...)
+	c.queue = nil
+	var ids []stream.JobID
+	for id := range c.jobs {
+		ids = append(ids, id)
+	}
+	c.mu.Unlock()
+	for _, t := range tickets {
+		t.finish(0, err)
+	}
+	for _, id := range ids {
+		c.FailJob(id, err)
+	}
+}
+
+// syncLoop is the syncer: it makes committed epochs durable.
+func (c *Coordinator) syncLoop() {
+	defer c.wg.Done()
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	for {
+		c.mu.Lock()
+		due, wait := c.needSync, time.Duration(0)
+		if !due && !c.visibleAt.IsZero() {
+			wait = time.Until(c.visibleAt.Add(c.opts.CheckpointInterval))
+			due = wait <= 0
+		}
+		c.mu.Unlock()
+		if due {
+			c.sync()
+			continue
+		}
+		if wait > 0 {
+			timer.Reset(wait)
+		}
+		select {
+		case <-c.wakeSync:
+		case <-timer.C:
+		case <-c.commitDone:
+			c.sync()
+			return
+		}
+		timer.Stop()
+	}
+}
+
+// sync makes durable what is visible and finishes the requests that waited.
+func (c *Coordinator) sync() {
+	c.mu.Lock()
+	tickets := c.unsynced
+	c.unsynced, c.needSync, c.visibleAt = nil, false, time.Time{}
+	c.mu.Unlock()
+	start := time.Now()
+	err := c.store.Sync()
+	if err != nil {
+		c.log.Error("sync failed", "err", err)
+	}
+	durable := c.store.Durable()
+	c.mu.Lock()
+	c.stats.synced(durable, time.Since(start))
+	c.mu.Unlock()
+	for _, t := range tickets {
+		if err == nil && t.req.After != nil {
+			t.req.After(t.epoch)
+		}
+		t.finish(t.epoch, err)
+	}
+	if c.opts.OnDurable != nil && err == nil {
+		c.opts.OnDurable(durable)
+	}
+}

@@ -1,0 +1,203 @@
+package checkpoint
+
+import (
+	"errors"
+	"maps"
+	"strings"
+	"time"
+
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+)
+
+// injectLoop is the injector: it sleeps until a barrier is due.
+func (c *Coordinator) injectLoop() {
+	defer c.wg.Done()
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	for {
+		select {
+		case <-c.stop:
+			return
+		default:
+		}
+		c.mu.Lock()
+		due, wait := c.decide(time.Now())
+		slow := c.slowEpoch(time.Now())
+		c.mu.Unlock()
+		if slow != "" {
+			c.log.Warn(slow)
+		}
+		if due {
+			c.inject()
+			continue
+		}
+		if wait > 0 {
+			timer.Reset(wait)
+		}
+		select {
+		case <-c.wakeInject:
+		case <-timer.C:
+		case <-c.stop:
+		}
+		timer.Stop()
+	}
+}
+
+// decide reports whether a barrier is due now, or else after which time to look
+// again (0: only when woken).
+func (c *Coordinator) decide(now time.Time) (due bool, wait time.Duration) {
+	if c.failure != nil {
+		return false, 0
+	}
+	if len(c.flight) < maxInFlight && len(c.queue) > 0 {
+		return true, 0
+	}
+	if len(c.flight) > 0 { // the interval stretches while an epoch is in flight
+		if oldest := c.flight[0]; !oldest.reported {
+			return false, max(oldest.injected.Add(c.opts.Timeout).Sub(now), time.Millisecond)
+		}
+		return false, 0
+	}
+	if c.dirty.Load() >= c.opts.DirtyLimit {
+		return true, 0
+	}
+	if c.active.Load() < c.next.Load() {
+		return false, 0 // nothing entered: an idle graph costs nothing
+	}
+	// Committing gets at most four fifths of the time.
+	at := c.injectedAt.Add(max(c.opts.BarrierInterval, c.lastTook*5/4))
+	if !now.Before(at) {
+		return true, 0
+	}
+	return false, at.Sub(now)
+}
+
+// slowEpoch describes the oldest epoch, once, when it is in flight for too long.
+func (c *Coordinator) slowEpoch(now time.Time) string {
+	if len(c.flight) == 0 {
+		return ""
+	}
+	e := c.flight[0]
+	if e.reported || e.taken || now.Sub(e.injected) < c.opts.Timeout {
+		return ""
+	}
+	e.reported = true
+	return "checkpoint is slow: epoch " + formatEpoch(e.n) + " still waits for " + strings.Join(c.describe(e), ", ")
+}
+
+// inject makes the next barrier and hands it to all sources.
+func (c *Coordinator) inject() {
+	c.mu.Lock()
+	n := c.Next()
+	e := &epoch{
+		n: n, injected: time.Now(), injecting: true, tickets: c.queue,
+		awaited: map[stream.TaskID]bool{},
+		deltas:  map[stream.JobID][]*storage.Delta{},
+		failed:  map[stream.JobID]error{},
+	}
+	c.queue = nil
+	c.flight = append(c.flight, e)
+	c.injectedAt = e.injected
+	c.next.Store(uint64(n) + 1) // from here on AddJob means n+1
+	c.mu.Unlock()
+
+	e.tickets = runBefore(e)
+	change := joinChanges(e)
+
+	var sources []Injector
+	c.mu.Lock()
+	for id, incarnations := range c.jobs {
+		for _, j := range incarnations {
+			if change != nil && change.Stop[id] && j.until == 0 && j.from <= n {
+				j.until = n
+			}
+			if !j.takesPart(n) {
+				continue
+			}
+			for t := range j.tasks {
+				e.awaited[t] = true
+			}
+			sources = append(sources, j.sources...)
+		}
+	}
+	for _, t := range e.tickets {
+		for _, id := range t.req.Jobs {
+			if len(c.jobs[id]) == 0 && e.failed[id] == nil {
+				e.failed[id] = c.whyDead(id)
+			}
+		}
+	}
+	e.tasks = len(e.awaited)
+	c.mu.Unlock()
+
+	b := stream.Barrier{Epoch: n, Injected: e.injected, Change: change}
+	for _, s := range sources {
+		s.Inject(b)
+	}
+	c.mu.Lock()
+	e.injecting = false
+	e.checkAligned()
+	c.mu.Unlock()
+	wake(c.wakeCommit)
+}
+
+// whyDead is the error for a request that names a job that does not run.
+func (c *Coordinator) whyDead(id stream.JobID) error {
+	if err := c.dead[id]; err != nil {
+		return err
+	}
+	return sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "job %d is not running", id)
+}
+
+// runBefore calls the Before functions; requests whose function fails leave.
+func runBefore(e *epoch) []*Ticket {
+	kept := e.tickets[:0]
+	for _, t := range e.tickets {
+		if t.req.Before != nil {
+			if err := t.req.Before(e.n); err != nil {
+				t.finish(0, err)
+				continue
+			}
+		}
+		kept = append(kept, t)
+	}
+	return kept
+}
+
+// joinChanges collects the changes of all requests into one; nil: none.
+func joinChanges(e *epoch) *stream.Change {
+	var all *stream.Change
+	for _, t := range e.tickets {
+		if t.req.Change == nil {
+			continue
+		}
+		ch := t.req.Change(e.n)
+		if ch == nil {
+			continue
+		}
+		if all == nil {
+			all = &stream.Change{Stop: map[stream.JobID]bool{}, Attach: map[stream.TaskID][]any{}}
+		}
+		maps.Copy(all.Stop, ch.Stop)
+		for task, edges := range ch.Attach {
+			all.Attach[task] = append(all.Attach[task], edges...)
+		}
+	}
+	return all
+}
+
+// failureOf returns why a request that shared the epoch failed; nil: it did not.
+func (e *epoch) failureOf(t *Ticket) error {
+	var errs []error
+	for _, id := range t.req.Jobs {
+		if err := e.failed[id]; err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
+}

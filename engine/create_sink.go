@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"context"
+
+	"streamdb/catalog"
+	"streamdb/connector"
+	"streamdb/internal/sqlerr"
+	"streamdb/planner"
+	"streamdb/sql/ast"
+	"streamdb/stream"
+	"streamdb/types"
+	"streamdb/wire"
+)
+
+// createSink is CREATE SINK: a query whose changes are delivered to the outside.
+func createSink(text Statement, st *ast.CreateSink) action {
+	return func(ctx context.Context, s *Session, _ []types.Datum) (wire.Rows, error) {
+		switch {
+		case !st.Into.IsZero():
+			return nil, sqlerr.Unsupported("CREATE SINK .. INTO a table")
+		case st.OrReplace:
+			return nil, sqlerr.Unsupported("CREATE OR REPLACE SINK")
+		}
+		var id catalog.ID
+		err := s.ddl(ctx, "CREATE SINK", func(cat *catalog.Catalog) (*change, error) {
+			schema, err := s.target(cat, st.Name)
+			if skip, err := s.exists(err, st.IfNotExists, st.Name.Base()); skip || err != nil {
+				return nil, err
+			}
+			query, queryText := st.Query, st.QueryText
+			if query == nil {
+				queryText = "SELECT * FROM " + st.From.String()
+				if query, err = parseQuery(queryText); err != nil {
+					return nil, err
+				}
+			}
+			o := &catalog.Object{ID: s.db.newID(), Kind: catalog.Sink, Schema: schema, Name: st.Name.Base(), Owner: s.info.User,
+				Definition: text.Text(), Query: queryText, SearchPath: s.settings.searchPath(s.info.User), Creating: true}
+			if err := sinkConnector(o, st); err != nil {
+				return nil, err
+			}
+			job, err := planner.SinkJob(s.jobCtx(cat, text.Text()), stream.JobID(o.ID), query, o)
+			if err != nil {
+				return nil, err
+			}
+			o.Cols, o.DependsOn = catalogColumns(job.Cols), job.DependsOn
+			if err := pin(o, &job.Plan); err != nil {
+				return nil, err
+			}
+			c, err := s.withSources(cat, job.Plan.Upstreams())
+			if err != nil {
+				return nil, err
+			}
+			c.put = append(c.put, o)
+			c.start = append(c.start, &job.Plan)
+			id = o.ID
+			return c, nil
+		})
+		if err != nil || id == 0 {
+			return done("CREATE SINK"), err
+		}
+		return done("CREATE SINK"), s.awaitCreation(ctx, id)
+	}
+}
+
+// sinkConnector reads and checks the WITH part of CREATE SINK.
+func sinkConnector(o *catalog.Object, st *ast.CreateSink) error {
+	options, name, err := optionMap(st.Options)
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		return sqlerr.New(sqlerr.InvalidParameterValue, "a sink needs a connector").WithHint("Write WITH (connector = 'blackhole').")
+	}
+	conn := &catalog.Connector{Name: name, Options: options}
+	if st.Format != nil {
+		conn.Format, conn.Encode = upper(st.Format.Format), upper(st.Format.Encode)
+		if conn.EncodeOptions, _, err = optionMap(st.Format.Options); err != nil {
+			return err
+		}
+	}
+	d, cfg, err := openable(o, conn)
+	if err != nil {
+		return err
+	}
+	if d.OpenSink == nil {
+		return sqlerr.Unsupported("connector '%s' as a sink", name)
+	}
+	if err := connector.CheckOptions(d, d.SinkOptions, cfg); err != nil {
+		return err
+	}
+	o.Connector = conn
+	return nil
+}

@@ -1,0 +1,310 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"streamdb/catalog"
+	"streamdb/connector"
+	"streamdb/connector/all"
+	"streamdb/executor"
+	"streamdb/internal/sqlerr"
+	"streamdb/planner"
+	"streamdb/planner/bind"
+	"streamdb/sql/ast"
+	"streamdb/types"
+	"streamdb/wire"
+)
+
+// rowID is the hidden key of rows without a key of their own.
+var rowID = catalog.Column{Column: types.Column{Name: "_row_id", Type: types.Of(types.Int8), NotNull: true, Hidden: true}}
+
+// createTable is CREATE TABLE, with or without a connector or a query.
+func createTable(text Statement, st *ast.CreateTable) action {
+	return func(ctx context.Context, s *Session, args []types.Datum) (wire.Rows, error) {
+		switch {
+		case !st.FromSource.IsZero():
+			return nil, sqlerr.Unsupported("CREATE TABLE .. FROM source")
+		case !st.Like.IsZero():
+			return nil, sqlerr.Unsupported("CREATE TABLE (LIKE ..)")
+		case st.Temporary:
+			return nil, sqlerr.Unsupported("a temporary table")
+		}
+		created := false
+		err := s.ddl(ctx, "CREATE TABLE", func(cat *catalog.Catalog) (*change, error) {
+			schema, err := s.target(cat, st.Name)
+			if skip, err := s.exists(err, st.IfNotExists, st.Name.Base()); skip || err != nil {
+				return nil, err
+			}
+			o := &catalog.Object{ID: s.db.newID(), Kind: catalog.Table, Schema: schema, Name: st.Name.Base(), Owner: s.info.User,
+				Definition: text.Text(), AppendOnly: st.AppendOnly}
+			bctx := s.jobCtx(cat, text.Text())
+			if st.Query != nil {
+				err = s.queryColumns(o, cat, st, text.Text())
+			} else {
+				err = relationColumns(o, bctx, &st.RelationDef)
+			}
+			if err != nil {
+				return nil, err
+			}
+			if len(o.PrimaryKey()) == 0 {
+				o.Cols = append(o.Cols, rowID)
+			}
+			created = true
+			return s.tableChange(o, bctx)
+		})
+		if err != nil || !created || st.Query == nil {
+			return done("CREATE TABLE"), err
+		}
+		n, err := s.fill(ctx, st.Name, st.Query)
+		return done(countTag("SELECT", n)), err
+	}
+}
+
+// tableChange plans the table's job.
+func (s *Session) tableChange(o *catalog.Object, bctx *bind.Context) (*change, error) {
+	job, err := planner.TableJob(bctx, o)
+	if err != nil {
+		return nil, err
+	}
+	o.Rows = job.Rows
+	if err := pin(o, &job.Plan); err != nil {
+		return nil, err
+	}
+	return &change{put: []*catalog.Object{o}, start: []*executor.Plan{&job.Plan}}, nil
+}
+
+// queryColumns gives a CREATE TABLE AS its columns.
+func (s *Session) queryColumns(o *catalog.Object, cat *catalog.Catalog, st *ast.CreateTable, text string) error {
+	q, err := planner.Query(s.planCtx(cat, text), st.Query)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(q.Columns))
+	for i, c := range q.Columns {
+		names[i] = c.Name
+	}
+	if len(st.Columns) > len(names) {
+		return sqlerr.New(sqlerr.SyntaxError, "too many column names were specified")
+	}
+	for i, c := range st.Columns {
+		names[i] = c.Name
+	}
+	for i, c := range q.Columns {
+		if slices.Contains(names[:i], names[i]) {
+			return sqlerr.New(sqlerr.DuplicateColumn, "column \"%s\" specified more than once", names[i])
+		}
+		t := c.Type
+		if t.ID == types.Unknown {
+			t = types.Of(types.Text)
+		}
+		o.Cols = append(o.Cols, catalog.Column{Column: types.Column{Name: names[i], Type: t}})
+	}
+	return nil
+}
+
+// relationColumns reads the columns, keys, watermark and connector of CREATE
+// TABLE and CREATE SOURCE into the object.
+func relationColumns(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef) error {
+	b := bind.New(bctx)
+	for _, c := range def.Columns {
+		col := catalog.Column{Column: types.Column{Name: c.Name, NotNull: c.NotNull}}
+		if slices.ContainsFunc(o.Cols, func(x catalog.Column) bool { return x.Name == c.Name }) {
+			return sqlerr.New(sqlerr.DuplicateColumn, "column \"%s\" specified more than once", c.Name)
+		}
+		switch {
+		case c.Unique:
+			return sqlerr.Unsupported("a UNIQUE constraint").WithHint("PRIMARY KEY is enforced.")
+		case c.Check != nil:
+			return sqlerr.Unsupported("a CHECK constraint")
+		case c.References != nil:
+			return sqlerr.Unsupported("a foreign key")
+		case c.Type == nil:
+			return sqlerr.New(sqlerr.SyntaxError, "column \"%s\" has no type", c.Name)
+		}
+		t, err := b.TypeOf(c.Type)
+		if err != nil {
+			return err
+		}
+		col.Type = t
+		if c.Default != nil {
+			if err := checkDefault(bctx, c.Default, t); err != nil {
+				return err
+			}
+			col.Default = ast.String(c.Default)
+		}
+		if c.Generated != nil {
+			col.Generated = ast.String(c.Generated)
+		}
+		if c.PrimaryKey {
+			col.PK, col.NotNull = 1, true
+		}
+		o.Cols = append(o.Cols, col)
+	}
+	if err := tableConstraints(o, def.Constraints); err != nil {
+		return err
+	}
+	if len(def.Include) > 0 {
+		return sqlerr.Unsupported("INCLUDE %s", def.Include[0].Kind)
+	}
+	if err := readConnector(o, def); err != nil {
+		return err
+	}
+	return readWatermark(o, bctx, def)
+}
+
+// checkDefault binds a default once, so that its errors show at CREATE.
+func checkDefault(bctx *bind.Context, e ast.Expr, t types.T) error {
+	c := *bctx
+	c.Job = false
+	_, err := planner.Expr(&c, e, t)
+	return err
+}
+
+func tableConstraints(o *catalog.Object, constraints []*ast.TableConstraint) error {
+	for _, c := range constraints {
+		switch c.Kind {
+		case ast.ConstraintPrimaryKey:
+			if len(o.PrimaryKey()) > 0 {
+				return sqlerr.New(sqlerr.InvalidTableDefinition, "multiple primary keys for table \"%s\" are not allowed", o.Name)
+			}
+			for n, name := range c.Columns {
+				i := slices.IndexFunc(o.Cols, func(x catalog.Column) bool { return x.Name == name })
+				if i < 0 {
+					return sqlerr.New(sqlerr.UndefinedColumn, "column \"%s\" named in key does not exist", name)
+				}
+				if o.Cols[i].PK != 0 {
+					return sqlerr.New(sqlerr.DuplicateColumn, "column \"%s\" appears twice in primary key constraint", name)
+				}
+				o.Cols[i].PK, o.Cols[i].NotNull = n+1, true
+			}
+		case ast.ConstraintUnique:
+			return sqlerr.Unsupported("a UNIQUE constraint").WithHint("PRIMARY KEY is enforced.")
+		case ast.ConstraintCheck:
+			return sqlerr.Unsupported("a CHECK constraint")
+		default:
+			return sqlerr.Unsupported("a foreign key")
+		}
+	}
+	return nil
+}
+
+// readConnector reads WITH (..) FORMAT .. ENCODE .. and checks it.
+func readConnector(o *catalog.Object, def *ast.RelationDef) error {
+	options, name, err := optionMap(def.Options)
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		if o.Kind == catalog.Source {
+			return sqlerr.New(sqlerr.InvalidParameterValue, "a source needs a connector").
+				WithHint("Write WITH (connector = '...'); there are: %s.", all.Names())
+		}
+		if def.Format != nil {
+			return sqlerr.New(sqlerr.InvalidParameterValue, "FORMAT needs a connector").
+				WithHint("Write WITH (connector = '...').")
+		}
+		return nil
+	}
+	conn := &catalog.Connector{Name: name, Options: options}
+	if def.Format != nil {
+		conn.Format, conn.Encode = upper(def.Format.Format), upper(def.Format.Encode)
+		if conn.EncodeOptions, _, err = optionMap(def.Format.Options); err != nil {
+			return err
+		}
+	}
+	d, cfg, err := openable(o, conn)
+	if err != nil {
+		return err
+	}
+	if d.OpenSource == nil {
+		return sqlerr.Unsupported("connector '%s' as a source", name)
+	}
+	if err := connector.CheckOptions(d, d.SourceOptions, cfg); err != nil {
+		return err
+	}
+	if len(o.Cols) == 0 && d.Schema != nil {
+		schema, err := d.Schema(cfg)
+		if err != nil {
+			return err
+		}
+		for _, c := range schema {
+			o.Cols = append(o.Cols, catalog.Column{Column: c})
+		}
+		cfg.Schema = schema
+	}
+	if len(o.Cols) == 0 {
+		return sqlerr.New(sqlerr.InvalidTableDefinition, "relation \"%s\" has no columns", o.Name).
+			WithHint("Connector '%s' does not tell them: list them after the name.", name)
+	}
+	if d.Check != nil {
+		if err := d.Check(cfg); err != nil {
+			return err
+		}
+	}
+	o.Connector = conn
+	return nil
+}
+
+// openable finds the connector of an object, and its configuration.
+func openable(o *catalog.Object, conn *catalog.Connector) (*connector.Def, connector.Config, error) {
+	d, ok := all.Find(conn.Name)
+	if !ok {
+		return nil, connector.Config{}, sqlerr.New(sqlerr.UndefinedObject, "connector '%s' does not exist", conn.Name).
+			WithHint("There are: %s.", all.Names())
+	}
+	cfg := connector.Config{Name: o.Name, Options: conn.Options, Format: conn.Format, Encode: conn.Encode, EncodeOptions: conn.EncodeOptions}
+	for _, c := range o.Cols {
+		if !c.Hidden {
+			cfg.Schema = append(cfg.Schema, c.Column)
+		}
+	}
+	return d, cfg, nil
+}
+
+// optionMap reads WITH options; connector is taken out.
+func optionMap(list []*ast.Option) (options map[string]string, connectorName string, err error) {
+	options = map[string]string{}
+	for _, opt := range list {
+		if opt.Kind == ast.OptionSecret {
+			return nil, "", sqlerr.Unsupported("SECRET in WITH options")
+		}
+		if _, twice := options[opt.Name]; twice || (opt.Name == "connector" && connectorName != "") {
+			return nil, "", sqlerr.New(sqlerr.SyntaxError, "option \"%s\" is given twice", opt.Name)
+		}
+		if opt.Name == "connector" {
+			connectorName = opt.Value
+			continue
+		}
+		options[opt.Name] = opt.Value
+	}
+	return options, connectorName, nil
+}
+
+// readWatermark reads WATERMARK FOR.
+func readWatermark(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef) error {
+	for n, w := range def.Watermarks {
+		if n > 0 {
+			return sqlerr.Unsupported("more than one WATERMARK")
+		}
+		if w.WithTTL {
+			return sqlerr.Unsupported("WATERMARK .. WITH TTL")
+		}
+		if w.OnLate == "quarantine" {
+			return sqlerr.Unsupported("ON LATE QUARANTINE")
+		}
+		i := slices.IndexFunc(o.Cols, func(x catalog.Column) bool { return x.Name == w.Column })
+		if i < 0 {
+			return sqlerr.New(sqlerr.UndefinedColumn, "column \"%s\" of WATERMARK does not exist", w.Column)
+		}
+		if o.Kind == catalog.Table && !o.AppendOnly {
+			return sqlerr.New(sqlerr.FeatureNotSupported, "WATERMARK on a table that is not APPEND ONLY is not supported").
+				WithHint("Rows of such a table can be deleted and updated later than any watermark.")
+		}
+		o.Watermark = &catalog.Watermark{Col: i, Expr: ast.String(w.Expr)}
+		if err := planner.CheckWatermark(bctx, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"streamdb/catalog"
+	"streamdb/checkpoint"
+	"streamdb/connector/all"
+	"streamdb/executor"
+	"streamdb/executor/op"
+	"streamdb/storage"
+	"streamdb/stream"
+)
+
+// DB is an open database: the store, the coordinator, the graph of running jobs
+// and the sessions. Open makes it, Close ends all of it in order.
+type DB struct {
+	opts     Options
+	log      *slog.Logger
+	store    *storage.Store
+	coord    *checkpoint.Coordinator
+	graph    *executor.Graph
+	memory   *executor.Accountant
+	env      *op.Env
+	current  atomic.Pointer[catalog.Catalog]
+	ddlMu    sync.Mutex // one DDL statement at a time
+	writers  *writers
+	rowIDs   rowIDs
+	ids      counters
+	sessions sessionSet
+	started  time.Time
+	quit     chan struct{} // closed by Close: background work ends
+	work     sync.WaitGroup
+}
+
+// Open opens or creates the database in o.DataDir, restarts its jobs where the
+// last epoch left them, and is ready for sessions when it returns.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	o = o.withDefaults()
+	if o.MemoryLimit <= 0 {
+		o.MemoryLimit = defaultMemoryLimit()
+	}
+	began := time.Now()
+	store, err := storage.Open(storage.Options{Dir: o.DataDir, Log: o.Log, CacheBytes: max(o.MemoryLimit/8, 16<<20)})
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{opts: o, log: o.Log, store: store, writers: newWriters(), started: began}
+	db.life, db.end = context.WithCancel(context.Background())
+	if err := db.recover(ctx); err != nil {
+		return nil, errors.Join(err, db.Close(ctx))
+	}
+	o.Log.Info("database is open", "dir", o.DataDir, "epoch", store.Visible(), "objects", len(db.catalog().Objects()),
+		"took", time.Since(began).Round(time.Millisecond))
+	return db, nil
+}
+
+// recover loads the catalog and restarts the jobs from their pinned plans.
+func (db *DB) recover(ctx context.Context) error {
+	meta, err := loadMeta(db.store)
+	if err != nil {
+		return err
+	}
+	db.current.Store(meta.catalog)
+	db.ids.load(meta)
+	db.memory = executor.NewAccountant(db.opts.MemoryLimit)
+	db.coord = checkpoint.New(checkpoint.Options{
+		Store:              db.store,
+		Log:                db.log,
+		BarrierInterval:    db.opts.BarrierInterval,
+		CheckpointInterval: db.opts.CheckpointInterval,
+	})
+	db.env = &op.Env{
+		Inboxes:    &op.Inboxes{},
+		Connectors: all.Find,
+		Active:     func(stream.JobID) { db.coord.Active(db.coord.Next()) },
+		Durable:    db.store.Durable,
+		Sources:    &op.SourceHub{},
+		Stats:      &op.Stats{},
+	}
+	db.graph = executor.NewGraph(executor.GraphOptions{
+		Coordinator: db.coord,
+		Store:       db.store,
+		Parallelism: db.opts.Parallelism,
+		Memory:      db.memory,
+		Env:         db.env,
+		Log:         db.log,
+		OnJobFailed: db.jobFailed,
+	})
+	if err := db.restartJobs(ctx); err != nil {
+		return err
+	}
+	db.coord.Start()
+	// A new generation of row ids, durable before the first is given out.
+	run := meta.counters["run"] + 1
+	ticket := db.coord.Submit(checkpoint.Request{
+		Sync: true,
+		Meta: func(stream.Epoch) []storage.KV { return []storage.KV{putCounter("run", run)} },
+	})
+	if _, err := ticket.Wait(ctx); err != nil {
+		return fmt.Errorf("first commit after opening: %w", err)
+	}
+	db.rowIDs.start(run)
+	db.collectGarbage(meta.garbage)
+	db.resumeCreations()
+	return nil
+}
+
+// Close finishes the epoch, stops the jobs and closes the store. Sessions must
+// be closed before.
+func (db *DB) Close(ctx context.Context) error {
+	db.end()
+	db.work.Wait()
+	var errs []error
+	if db.graph != nil {
+		if err := db.flush(ctx); err != nil {
+			db.log.Warn("last epoch not finished", "err", err)
+		}
+		errs = append(errs, db.graph.Close(ctx))
+	}
+	if db.coord != nil {
+		errs = append(errs, db.coord.Close())
+	}
+	return errors.Join(append(errs, db.store.Close())...)
+}
+
+// catalog is the latest committed catalog.
+func (db *DB) catalog() *catalog.Catalog { return db.current.Load() }
+
+// snapshot is the latest visible epoch, or, if durable, the latest synced one.
+func (db *DB) snapshot(durable bool) storage.Snapshot {
+	if durable {
+		return db.store.DurableSnapshot()
+	}
+	return db.store.Snapshot()
+}
+
+// flush waits until everything submitted before is visible and durable.
+func (db *DB) flush(ctx context.Context) error {
+	_, err := db.coord.Submit(checkpoint.Request{Sync: true}).Wait(ctx)
+	return err
+}
+
+// settle waits until everything submitted before is visible.
+func (db *DB) settle(ctx context.Context) error {
+	_, err := db.coord.Submit(checkpoint.Request{}).Wait(ctx)
+	return err
+}

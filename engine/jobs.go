@@ -1,0 +1,284 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"streamdb/catalog"
+	"streamdb/checkpoint"
+	"streamdb/executor"
+	"streamdb/executor/op"
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+)
+
+// apply carries a change out: jobs that go are detached first, so that no
+// statement ever waits for a stuck job, jobs that come start at the barrier that
+// commits the change.
+func (db *DB) apply(ctx context.Context, c *change) error {
+	kvs, err := c.meta()
+	if err != nil {
+		return err
+	}
+	publish := func(stream.Epoch) { db.update(c.next) }
+	if len(c.stop) > 0 {
+		// With the first epoch that the jobs have no part in.
+		db.coord.Attach(kvs)
+		kvs = nil
+		if err := db.graph.DropJobs(c.stop...); err != nil {
+			return err
+		}
+	}
+	req := checkpoint.Request{
+		Sync:  true,
+		Meta:  func(stream.Epoch) []storage.KV { return kvs },
+		After: publish,
+	}
+	if _, err := db.graph.Alter(ctx, executor.Alteration{Start: c.start}, req); err != nil {
+		return err
+	}
+	for _, id := range c.stop {
+		db.env.Inboxes.Drop(id)
+		db.env.Stats.Drop(id)
+		db.env.Sources.Drop(id)
+	}
+	db.collectGarbage(c.drop)
+	return nil
+}
+
+// update publishes the next catalog. Updates come from commits and are serialised.
+func (db *DB) update(next func(*catalog.Catalog) *catalog.Catalog) {
+	for {
+		old := db.current.Load()
+		if db.current.CompareAndSwap(old, next(old)) {
+			return
+		}
+	}
+}
+
+// restartJobs starts the jobs of the catalog from their pinned plans. One that
+// failed, or that reads one that failed, stays down.
+func (db *DB) restartJobs(context.Context) error {
+	cat := db.catalog()
+	down := map[catalog.ID]bool{}
+	var plans []*executor.Plan
+	for _, o := range cat.Objects() {
+		if !o.Runs() {
+			continue
+		}
+		if o.Failed != nil || slices.ContainsFunc(o.Upstreams, func(u catalog.ID) bool { return down[u] }) {
+			down[o.ID] = true
+			continue
+		}
+		p, err := op.UnmarshalPlan(o.Plan)
+		if err != nil {
+			return fmt.Errorf("plan of %s %s: %w", o.Kind, o.Name, err)
+		}
+		plans = append(plans, p)
+	}
+	return db.graph.Recover(plans)
+}
+
+// jobFailed marks a failed job and those that read it. It is called before any
+// epoch without them is committed, so that the mark is in the same commit.
+func (db *DB) jobFailed(id stream.JobID, err error, also []stream.JobID) {
+	cat := db.catalog()
+	epoch := uint64(db.store.Visible())
+	var kvs []storage.KV
+	var marked []*catalog.Object
+	mark := func(id stream.JobID, f *catalog.Failure) {
+		o := cat.ByID(catalog.ID(id))
+		if o == nil {
+			return
+		}
+		n := *o
+		n.Failed = f
+		kv, kvErr := putObject(&n)
+		if kvErr != nil {
+			db.log.Error("failure of a job not recorded", "job", o.Name, "err", kvErr)
+			return
+		}
+		kvs = append(kvs, kv)
+		marked = append(marked, &n)
+	}
+	e := sqlerr.From(err)
+	mark(id, &catalog.Failure{Code: e.Code, Msg: e.Error(), Epoch: epoch})
+	if o := cat.ByID(catalog.ID(id)); o != nil {
+		for _, a := range also {
+			mark(a, &catalog.Failure{Code: e.Code, Msg: fmt.Sprintf("%s %s, which it reads, failed: %s", o.Kind, o.Name, e.Error()), Epoch: epoch})
+		}
+	}
+	db.coord.Attach(kvs)
+	db.update(func(cat *catalog.Catalog) *catalog.Catalog {
+		for _, o := range marked {
+			cat = cat.With(o)
+		}
+		return cat
+	})
+	db.coord.Submit(checkpoint.Request{Sync: true})
+}
+
+// failedError is what reading or writing a failed object gets.
+func failedError(o *catalog.Object) error {
+	return sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "%s \"%s\" has failed", o.Kind, o.Name).
+		WithDetail("SQLSTATE %s: %s", o.Failed.Code, o.Failed.Msg).
+		WithHint("Its rows are those of epoch %d. See streamdb.jobs; drop it and create it again.", o.Failed.Epoch)
+}
+
+// collectGarbage deletes the rows of dropped jobs. Transactions that began
+// before may still read them: it waits for those in the background.
+func (db *DB) collectGarbage(tables []storage.TableID) {
+	if len(tables) == 0 {
+		return
+	}
+	epoch := db.store.Visible()
+	db.work.Add(1)
+	go func() {
+		defer db.work.Done()
+		for db.writers.oldest() < epoch {
+			select {
+			case <-db.life.Done():
+				return // found again when the database is opened
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+		var kvs []storage.KV
+		for _, t := range tables {
+			kvs = append(kvs, deleteKey(garbageKey(t)))
+		}
+		db.coord.Submit(checkpoint.Request{Drop: tables, Meta: func(stream.Epoch) []storage.KV { return kvs }})
+	}()
+}
+
+// awaitCreation waits until a new job holds all that its upstreams hold, then
+// shows it to everyone. A statement that is cancelled meanwhile takes it back.
+func (s *Session) awaitCreation(ctx context.Context, id catalog.ID) error {
+	db := s.db
+	if s.settings.on("background_ddl") {
+		db.watchCreation(id)
+		return nil
+	}
+	ctx, cancel := s.withTimeout(ctx)
+	defer cancel()
+	err := db.created(ctx, id)
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	db.ddlMu.Lock()
+	defer db.ddlMu.Unlock()
+	if o := db.catalog().ByID(id); o != nil {
+		d := &dropping{session: s, cat: db.catalog(), gone: map[catalog.ID]bool{id: true}}
+		if c, dropErr := d.change(); dropErr == nil {
+			if applyErr := db.apply(context.WithoutCancel(ctx), c); applyErr != nil {
+				db.log.Error("cancelled creation not taken back", "object", o.Name, "err", applyErr)
+			}
+		}
+	}
+	return cancelled(context.Cause(ctx))
+}
+
+// watchCreation does the same in the background.
+func (db *DB) watchCreation(id catalog.ID) {
+	db.work.Add(1)
+	go func() {
+		defer db.work.Done()
+		if err := db.created(db.life, id); err != nil && db.life.Err() == nil {
+			db.log.Error("creation failed", "job", id, "err", err)
+		}
+	}()
+}
+
+// resumeCreations goes on with creations that a stop interrupted.
+func (db *DB) resumeCreations() {
+	for _, o := range db.catalog().Objects() {
+		if o.Creating && o.Failed == nil {
+			db.watchCreation(o.ID)
+		}
+	}
+}
+
+// created waits for the backfill and then clears the object's Creating mark.
+func (db *DB) created(ctx context.Context, id catalog.ID) error {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); ; {
+		o := db.catalog().ByID(id)
+		switch {
+		case o == nil:
+			return sqlerr.New(sqlerr.UndefinedTable, "the relation was dropped while it was being created")
+		case o.Failed != nil:
+			return failedError(o)
+		}
+		if db.backfilled(o) {
+			break
+		}
+		if time.Since(began) > time.Second {
+			tick.Reset(50 * time.Millisecond)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	// The next epoch holds what the backfill brought in last.
+	var shown *catalog.Object
+	_, err := db.coord.Submit(checkpoint.Request{
+		Sync: true,
+		Jobs: []stream.JobID{stream.JobID(id)},
+		Meta: func(stream.Epoch) []storage.KV {
+			o := db.catalog().ByID(id)
+			if o == nil {
+				return nil
+			}
+			n := *o
+			n.Creating = false
+			shown = &n
+			kv, err := putObject(shown)
+			if err != nil {
+				return nil
+			}
+			return []storage.KV{kv}
+		},
+		After: func(stream.Epoch) {
+			if shown != nil {
+				db.update(func(cat *catalog.Catalog) *catalog.Catalog { return cat.With(shown) })
+			}
+		},
+	}).Wait(ctx)
+	return err
+}
+
+// backfilled reports whether all backfills of a job are done.
+func (db *DB) backfilled(o *catalog.Object) bool {
+	p, err := op.UnmarshalPlan(o.Plan)
+	if err != nil {
+		return false
+	}
+	want := map[string]int{}
+	for i := range p.Fragments {
+		executor.Walk(p.Fragments[i].Root, func(s executor.Spec) {
+			switch s := s.(type) {
+			case *op.Backfill:
+				want[s.Name]++
+			case *op.SourceBackfill:
+				want[s.Conf.Name]++
+			}
+		})
+	}
+	done := 0
+	open := false
+	db.env.Stats.Each(func(k op.StatKey, st *op.Stat) {
+		if k.Job == stream.JobID(o.ID) && k.Kind == "backfill" {
+			if st.Done.Load() {
+				done++
+			} else {
+				open = true
+			}
+		}
+	})
+	return !open && done >= len(want)
+}

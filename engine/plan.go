@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"streamdb/catalog"
+	"streamdb/executor"
+	"streamdb/executor/op"
+	"streamdb/expr"
+	"streamdb/internal/sqlerr"
+	"streamdb/planner"
+	"streamdb/planner/bind"
+	"streamdb/sql/ast"
+	"streamdb/sql/parse"
+	"streamdb/types"
+)
+
+// planCtx is what planning a statement of the session depends on.
+func (s *Session) planCtx(cat *catalog.Catalog, text string) *bind.Context {
+	return &bind.Context{
+		Catalog:     cat,
+		Database:    database,
+		SearchPath:  s.settings.searchPath(s.info.User),
+		SystemTable: systemTable,
+		Env:         s.Env(),
+		ParseQuery:  parseQuery,
+		ParseExpr:   parse.ParseExpr,
+		Text:        text,
+		NextTableID: s.db.newTableID,
+		Parallelism: 1,
+	}
+}
+
+// jobCtx is the same for a statement that becomes a job.
+func (s *Session) jobCtx(cat *catalog.Catalog, text string) *bind.Context {
+	c := s.planCtx(cat, text)
+	c.Job = true
+	c.Parallelism = s.parallelism()
+	return c
+}
+
+// parallelism is that of new jobs.
+func (s *Session) parallelism() int {
+	n := 0
+	for _, r := range s.settings.must("streaming_parallelism") {
+		if r < '0' || r > '9' {
+			return s.db.opts.Parallelism
+		}
+		n = n*10 + int(r-'0')
+	}
+	return n
+}
+
+// parseQuery reads the text of a view.
+func parseQuery(sql string) (*ast.Query, error) {
+	stmts, err := parse.Parse(sql)
+	if err != nil {
+		return nil, err
+	}
+	if len(stmts) == 1 {
+		if q, ok := stmts[0].Stmt.(*ast.Query); ok {
+			return q, nil
+		}
+	}
+	return nil, sqlerr.New(sqlerr.InternalError, "the text of a view is not a query: %q", sql)
+}
+
+// evalConst evaluates an expression without columns as a value of type want.
+func (s *Session) evalConst(e ast.Expr, want types.T) (types.Datum, error) {
+	bound, err := planner.Expr(s.planCtx(s.catalog(), ""), e, want)
+	if err != nil {
+		return types.NullDatum, err
+	}
+	t, err := s.begun()
+	if err != nil {
+		return types.NullDatum, err
+	}
+	ctx := &expr.Ctx{Now: t.start, Location: s.Env().TimeZone, User: s.info.User, Database: database, Session: s}
+	v, err := bound.Eval(ctx, nil, nil, 1)
+	if err != nil {
+		return types.NullDatum, err
+	}
+	return v.Datum(0), nil
+}
+
+// pin writes a plan's pinned form, its tables and its upstreams into the object.
+func pin(o *catalog.Object, p *executor.Plan) error {
+	b, err := op.MarshalPlan(p)
+	if err != nil {
+		return err
+	}
+	o.Plan = b
+	o.StateTables = nil
+	for _, t := range p.Tables() {
+		if t.ID != 0 {
+			o.StateTables = append(o.StateTables, t.ID)
+		}
+	}
+	o.Upstreams = nil
+	for _, u := range p.Upstreams() {
+		o.Upstreams = append(o.Upstreams, catalog.ID(u))
+	}
+	return nil
+}

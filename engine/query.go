@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"context"
+
+	"streamdb/catalog"
+	"streamdb/internal/sqlerr"
+	"streamdb/planner"
+	"streamdb/sql/ast"
+	"streamdb/types"
+	"streamdb/wire"
+)
+
+// analyseQuery is SELECT, VALUES, TABLE and WITH .. SELECT.
+func (s *Session) analyseQuery(p *Prepared, st *ast.Query) error {
+	bctx := s.planCtx(s.catalog(), p.stmt.Text())
+	bctx.ParamTypes = p.params
+	q, err := planner.Query(bctx, st)
+	if err != nil {
+		return err
+	}
+	spec, err := planner.Bounded(bctx, q)
+	if err != nil {
+		return err
+	}
+	p.params = bctx.ParamTypes
+	p.cols = resultColumns(q.Columns)
+	if p.cols == nil {
+		p.cols = []wire.Column{}
+	}
+	reads := q.DependsOn
+	p.action = func(ctx context.Context, s *Session, args []types.Datum) (wire.Rows, error) {
+		t, err := s.begun()
+		if err != nil {
+			return nil, err
+		}
+		if err := readable(t.cat, reads); err != nil {
+			return nil, err
+		}
+		t.replayable = false
+		return s.run(ctx, t, spec, args, p.cols, "SELECT"), nil
+	}
+	return nil
+}
+
+// readable refuses to read what has failed or is not complete yet.
+func readable(cat *catalog.Catalog, ids []catalog.ID) error {
+	for _, id := range ids {
+		o := cat.ByID(id)
+		switch {
+		case o == nil || o.Kind == catalog.Source:
+		case o.Failed != nil:
+			return failedError(o)
+		case o.Creating:
+			return sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "%s \"%s\" is still being created", o.Kind, o.Name).
+				WithHint("SHOW JOBS tells how far it is.")
+		}
+	}
+	return nil
+}
+
+// analyseTruncate is TRUNCATE: DELETE of every row.
+func (s *Session) analyseTruncate(p *Prepared, st *ast.Truncate) error {
+	var deletes []*planner.DMLPlan
+	for _, name := range st.Tables {
+		d, err := planner.DML(s.planCtx(s.catalog(), p.stmt.Text()), &ast.Delete{Table: name})
+		if err != nil {
+			return err
+		}
+		if err := writable(d.Table, d.Kind); err != nil {
+			return err
+		}
+		deletes = append(deletes, d)
+	}
+	return p.will(func(ctx context.Context, s *Session, args []types.Datum) (wire.Rows, error) {
+		for _, d := range deletes {
+			if _, err := s.runDML(ctx, p, d, args); err != nil {
+				return nil, err
+			}
+		}
+		return done("TRUNCATE TABLE"), nil
+	})
+}
+
+// fill inserts a query's rows into a new table: CREATE TABLE AS.
+func (s *Session) fill(ctx context.Context, table ast.Name, q *ast.Query) (int64, error) {
+	d, err := planner.DML(s.planCtx(s.catalog(), ""), &ast.Insert{Table: table, Query: q})
+	if err != nil {
+		return 0, err
+	}
+	t, err := s.begun()
+	if err != nil {
+		return 0, err
+	}
+	batches, err := s.collect(ctx, t, d.Spec, nil)
+	if err != nil {
+		return 0, err
+	}
+	t.replayable = false
+	w := &write{session: s, txn: t, dml: d, table: rowTable(d.Table)}
+	err = w.apply(batches)
+	return w.count, err
+}
+
+// analyseExplain is EXPLAIN.
+func (s *Session) analyseExplain(p *Prepared, st *ast.Explain) error {
+	verbose := false
+	for _, o := range st.Options {
+		switch o.Name {
+		case "verbose":
+			verbose = o.Kind == ast.OptionNone || o.Value == "true" || o.Value == "on"
+		case "analyze":
+			return sqlerr.Unsupported("EXPLAIN ANALYZE")
+		case "costs", "format", "timing", "buffers", "summary", "settings", "trace", "logical", "physical", "distsql":
+		default:
+			return sqlerr.New(sqlerr.SyntaxError, "unrecognized EXPLAIN option \"%s\"", o.Name)
+		}
+	}
+	text, err := s.explain(p, st.Stmt, verbose)
+	if err != nil {
+		return err
+	}
+	p.cols = textColumns("QUERY PLAN")
+	rows := make([][]*string, len(text))
+	for i := range text {
+		rows[i] = []*string{&text[i]}
+	}
+	p.action = func(context.Context, *Session, []types.Datum) (wire.Rows, error) {
+		return textRows(p.cols, rows, "EXPLAIN"), nil
+	}
+	return nil
+}
+
+func (s *Session) explain(p *Prepared, st ast.Stmt, verbose bool) ([]string, error) {
+	cat := s.catalog()
+	bctx := s.planCtx(cat, p.stmt.Text())
+	bctx.ParamTypes = p.params
+	switch st := st.(type) {
+	case *ast.Query:
+		q, err := planner.Query(bctx, st)
+		if err != nil {
+			return nil, err
+		}
+		spec, err := planner.Bounded(bctx, q)
+		if err != nil {
+			return nil, err
+		}
+		return planner.Explain(spec, verbose), nil
+	case *ast.Insert, *ast.Update, *ast.Delete:
+		d, err := planner.DML(bctx, st)
+		if err != nil {
+			return nil, err
+		}
+		return planner.Explain(d.Spec, verbose), nil
+	case *ast.CreateMaterializedView:
+		job, err := planner.Materialized(s.jobCtx(cat, p.stmt.Text()), 0, st.Query, st.Columns)
+		if err != nil {
+			return nil, err
+		}
+		return planner.ExplainPlan(&job.Plan, verbose), nil
+	case *ast.CreateTable, *ast.CreateSource, *ast.CreateSink, *ast.CreateView:
+		return nil, sqlerr.Unsupported("EXPLAIN of this statement").WithHint("EXPLAIN a query or CREATE MATERIALIZED VIEW.")
+	}
+	return nil, sqlerr.Unsupported("EXPLAIN of this statement")
+}

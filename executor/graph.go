@@ -1,0 +1,356 @@
+package executor
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"streamdb/checkpoint"
+	"streamdb/expr"
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+)
+
+// GraphOptions configure a Graph.
+type GraphOptions struct {
+	Coordinator *checkpoint.Coordinator // not started yet: see Graph.Recover
+	Store       *storage.Store
+	Log         *slog.Logger
+	Parallelism int         // of fragments that leave it open; default 1
+	Memory      *Accountant // what operators of jobs report to; may be nil
+	Env         any         // handed to operators in OpenCtx.Env
+	Expr        expr.Ctx    // what expressions of jobs see, but for Now
+	// OnJobFailed hears of jobs that died: job is the one that failed with err,
+	// also its dependents, which were stopped with it. Called without locks, from
+	// a task's goroutine: it must not wait for the graph or for a Ticket (Submit
+	// alone is fine).
+	OnJobFailed func(job stream.JobID, err error, also []stream.JobID)
+}
+
+// Graph runs jobs: it makes tasks and edges of plans, starts and stops them at
+// barriers, and detaches those that fail. All methods are safe for concurrent
+// use. It owns the goroutine of every task, and waits for them in Close.
+//
+// Starting a job while others run (StartJob, Alter) goes like this:
+//
+//  1. its tasks and edges are made, but nothing runs;
+//  2. a request shares barrier N: its Change makes the tasks of upstream jobs add
+//     the new edges behind barrier N, and registers the job from N+1 on;
+//  3. N is committed, with the request's Meta: the job exists;
+//  4. its tasks start, in epoch N+1. N+1 cannot be committed before they ack it, so
+//     the latest snapshot that OpenCtx.Snapshot gives them in Open is exactly N, and their
+//     edges carry exactly what came after N. Until they run, their edges fill up
+//     and hold the upstream back, no longer than a commit takes.
+//
+// So a backfill that reads the snapshot taken in Open and applies what its input brings sees
+// every change once.
+type Graph struct {
+	o      GraphOptions
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup // of tasks
+
+	mu      sync.Mutex
+	jobs    map[stream.JobID]*runningJob
+	leaving map[*runningJob]bool // stopped by a barrier on its way, or detached; tasks may still run
+	order   []stream.JobID       // of start: upstreams before dependents
+	closed  bool
+}
+
+// NewGraph makes an empty graph and takes over the coordinator's callbacks.
+func NewGraph(o GraphOptions) *Graph {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Parallelism == 0 {
+		o.Parallelism = 1
+	}
+	if o.Expr.Location == nil {
+		o.Expr.Location = time.UTC
+	}
+	g := &Graph{o: o, jobs: map[stream.JobID]*runningJob{}, leaving: map[*runningJob]bool{}}
+	g.ctx, g.cancel = context.WithCancelCause(context.Background())
+	o.Coordinator.SetOnJobFailed(g.jobFailed)
+	o.Coordinator.SetOnDurable(g.noticeDurable)
+	o.Coordinator.SetTaskState(g.taskState)
+	return g
+}
+
+// Recover starts all jobs of a database that was just opened, before the
+// coordinator's Start: all see the first barrier. Plans may come in any order;
+// one whose upstreams are not among them (or before) is an error, and nothing is started.
+func (g *Graph) Recover(plans []*Plan) error {
+	plans, err := dependencyOrder(plans)
+	if err != nil {
+		return err
+	}
+	start := g.o.Coordinator.Next()
+	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		return errGraphClosed
+	}
+	built := map[stream.JobID]*runningJob{}
+	for _, plan := range plans {
+		j, attach, err := g.buildJob(plan, start, func(id stream.JobID) []*Task {
+			if up := built[id]; up != nil {
+				return up.output()
+			}
+			return nil
+		})
+		if err != nil {
+			g.mu.Unlock()
+			return err
+		}
+		for _, a := range attach {
+			a.task.addOutput(a.out)
+		}
+		built[plan.Job] = j
+	}
+	for _, plan := range plans {
+		g.jobs[plan.Job] = built[plan.Job]
+		g.order = append(g.order, plan.Job)
+	}
+	g.mu.Unlock()
+	for _, plan := range plans {
+		g.register(built[plan.Job])
+	}
+	now := time.Now()
+	for _, plan := range plans {
+		g.startTasks(built[plan.Job], now)
+	}
+	return nil
+}
+
+// dependencyOrder puts plans behind their upstreams.
+func dependencyOrder(plans []*Plan) ([]*Plan, error) {
+	byID := map[stream.JobID]*Plan{}
+	for _, p := range plans {
+		byID[p.Job] = p
+	}
+	var out []*Plan
+	state := map[stream.JobID]int{} // 1: being visited, 2: done
+	var visit func(p *Plan) error
+	visit = func(p *Plan) error {
+		switch state[p.Job] {
+		case 1:
+			return sqlerr.New(sqlerr.InternalError, "job %d depends on itself", p.Job)
+		case 2:
+			return nil
+		}
+		state[p.Job] = 1
+		for _, up := range p.Upstreams() {
+			if q := byID[up]; q != nil {
+				if err := visit(q); err != nil {
+					return err
+				}
+			}
+		}
+		state[p.Job] = 2
+		out = append(out, p)
+		return nil
+	}
+	for _, p := range plans {
+		if err := visit(p); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// register makes the coordinator await the job's tasks, from its next epoch on.
+func (g *Graph) register(j *runningJob) {
+	var ids []stream.TaskID
+	var sources []checkpoint.Injector
+	for _, t := range j.tasks() {
+		ids = append(ids, t.id)
+		if t.isSource() {
+			sources = append(sources, t)
+		}
+	}
+	g.o.Coordinator.AddJob(j.plan.Job, ids, sources)
+}
+
+// startTasks starts the goroutines of a job; now is the time of its first epoch.
+func (g *Graph) startTasks(j *runningJob, now time.Time) {
+	durable := g.o.Store.Durable()
+	for _, t := range j.tasks() {
+		t.opts.now = now
+		t.durable.Store(uint64(durable))
+		g.wg.Add(1)
+		go func() {
+			defer g.wg.Done()
+			t.run()
+		}()
+	}
+}
+
+// jobFailed is the coordinator's callback: it stops the job's tasks and those of
+// its dependents, which it returns.
+func (g *Graph) jobFailed(id stream.JobID, err error) []stream.JobID {
+	g.mu.Lock()
+	also := g.dependentsLocked(id)
+	g.removeLocked(append([]stream.JobID{id}, also...), err)
+	g.mu.Unlock()
+	if g.o.OnJobFailed != nil {
+		g.o.OnJobFailed(id, err, also)
+	}
+	return also
+}
+
+// dependentsLocked lists the direct and indirect dependents of a job, in order of start.
+func (g *Graph) dependentsLocked(id stream.JobID) []stream.JobID {
+	lost := map[stream.JobID]bool{id: true}
+	var out []stream.JobID
+	for _, other := range g.order {
+		if lost[other] || g.jobs[other] == nil {
+			continue
+		}
+		if slices.ContainsFunc(g.jobs[other].upstreams, func(up stream.JobID) bool { return lost[up] }) {
+			lost[other] = true
+			out = append(out, other)
+		}
+	}
+	return out
+}
+
+// removeLocked takes jobs out of the graph and cancels their tasks. Also those
+// that a barrier is about to stop, when they are of the same id.
+func (g *Graph) removeLocked(ids []stream.JobID, err error) {
+	for _, id := range ids {
+		if j := g.jobs[id]; j != nil {
+			delete(g.jobs, id)
+			j.cancel(err)
+		}
+		for j := range g.leaving {
+			if j.plan.Job == id {
+				j.cancel(err)
+			}
+		}
+	}
+	g.order = slices.DeleteFunc(g.order, func(id stream.JobID) bool { return g.jobs[id] == nil })
+}
+
+// DropJobs detaches jobs at once, without waiting for a barrier or for their
+// tasks, however stuck those are: what they changed since the last commit is
+// lost, upstream tasks no longer send to them. Requests that named them fail.
+// Dependents that are not dropped with them are an error (2BP01). Jobs that do
+// not run are passed over.
+func (g *Graph) DropJobs(ids ...stream.JobID) error {
+	g.mu.Lock()
+	for _, id := range ids {
+		for _, dep := range g.dependentsLocked(id) {
+			if !slices.Contains(ids, dep) {
+				g.mu.Unlock()
+				return sqlerr.New(sqlerr.DependentObjectsStillExist, "job %d still reads job %d", dep, id)
+			}
+		}
+	}
+	g.removeLocked(ids, errDropped)
+	g.mu.Unlock()
+	for _, id := range ids {
+		g.o.Coordinator.RemoveJob(id, errDropped)
+	}
+	return nil
+}
+
+var (
+	errDropped     = sqlerr.New(sqlerr.ObjectInUse, "the job was dropped")
+	errGraphClosed = sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
+	errEnded       = sqlerr.New(sqlerr.AdminShutdown, "the job was stopped")
+)
+
+// Running reports whether a job runs.
+func (g *Graph) Running(id stream.JobID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.jobs[id] != nil
+}
+
+// Tasks describes all tasks of running jobs, in order of start.
+func (g *Graph) Tasks() []TaskInfo {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var out []TaskInfo
+	for _, id := range g.order {
+		for _, t := range g.jobs[id].tasks() {
+			out = append(out, t.info())
+		}
+	}
+	return out
+}
+
+func (t *Task) info() TaskInfo {
+	i := TaskInfo{
+		ID: t.id, Root: t.opts.root.Kind(),
+		State:  phaseNames[t.gauge.phase.Load()],
+		Epoch:  stream.Epoch(t.gauge.epoch.Load()),
+		RowsIn: t.gauge.rowsIn.Load(), RowsOut: t.gauge.rowsOut.Load(),
+		Blocked: time.Duration(t.gauge.block.Load()),
+	}
+	for _, in := range t.inputs {
+		for _, e := range in.edges {
+			n, bytes := e.queued()
+			i.Queued += n
+			i.QueuedBytes += bytes
+		}
+	}
+	return i
+}
+
+func (g *Graph) taskState(id stream.TaskID) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	j := g.jobs[id.Job]
+	if j == nil || id.Fragment >= len(j.fragments) || id.Instance >= len(j.fragments[id.Fragment]) {
+		return "gone"
+	}
+	t := j.fragments[id.Fragment][id.Instance]
+	return t.opts.root.Kind() + ", " + phaseNames[t.gauge.phase.Load()]
+}
+
+func (g *Graph) noticeDurable(n stream.Epoch) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, j := range g.jobs {
+		for _, t := range j.tasks() {
+			if t.listens.Load() {
+				t.noticeDurable(n)
+			}
+		}
+	}
+}
+
+// Close stops all jobs at a last barrier, so that everything that entered is
+// committed and durable, and waits for their tasks. When ctx ends before that, they are
+// cancelled: what was not committed is lost. The coordinator is left running.
+func (g *Graph) Close(ctx context.Context) error {
+	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		g.wg.Wait()
+		return nil
+	}
+	all := slices.Clone(g.order)
+	g.mu.Unlock()
+	_, err := g.Alter(ctx, Alteration{Stop: all}, checkpoint.Request{Sync: true})
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	if err != nil {
+		g.cancel(errGraphClosed)
+	} else {
+		// Every task acked its last epoch, and returns by itself.
+		done := make(chan struct{})
+		stopWaiting := context.AfterFunc(ctx, func() { g.cancel(errGraphClosed) })
+		go func() { g.wg.Wait(); close(done) }()
+		<-done
+		stopWaiting()
+	}
+	g.wg.Wait()
+	g.cancel(errGraphClosed)
+	return err
+}

@@ -1,0 +1,107 @@
+package op
+
+import (
+	"streamdb/expr"
+	"streamdb/expr/aggs"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/types"
+	"streamdb/vec"
+)
+
+// aggColumn is one aggregate of a running HashAgg: what HashAgg does with each
+// of its calls. Plain aggregates have only an aggs.State; distinct ones drop
+// repeated rows first; ordered ones keep all values.
+type aggColumn interface {
+	grow(groups int)
+	// load takes the state of a group that has just been read, before any update of
+	// it, and returns what follows the state in src.
+	load(id int32, src []byte) (rest []byte, err error)
+	update(groups []int32, cols []vec.Vec, weights []stream.Op, sel []int32, n int) error
+	result(ctx *expr.Ctx, ids []int32, out *vec.Builder) error
+	reset(id int32)
+	encode(id int32, dst []byte) []byte
+	// flush writes the changed values of the epoch to the multiset table.
+	flush() error
+	// drop deletes all stored values of a group that is dropped as a whole, by its state key.
+	drop(key []byte, vnode storage.VNode) error
+	// evict forgets the values of groups that leave memory.
+	evict(gone func(id int32) bool)
+	bytes() int64
+}
+
+// plainAgg is an aggregate whose state is a few numbers per group.
+type plainAgg struct {
+	state aggs.State
+	args  []int
+	merge bool
+	buf   []vec.Vec
+}
+
+func (p *plainAgg) grow(groups int) { p.state.Grow(groups) }
+
+func (p *plainAgg) load(id int32, src []byte) ([]byte, error) { return p.state.Decode(id, src) }
+
+func (p *plainAgg) update(groups []int32, cols []vec.Vec, weights []stream.Op, sel []int32, n int) error {
+	p.buf = pick(p.buf, cols, p.args)
+	if p.merge {
+		return p.state.Merge(groups, p.buf, weights, sel, n)
+	}
+	return p.state.Update(groups, p.buf, weights, sel, n)
+}
+
+func (p *plainAgg) result(ctx *expr.Ctx, ids []int32, out *vec.Builder) error {
+	return p.state.Result(ctx, ids, out)
+}
+
+func (p *plainAgg) reset(id int32) { p.state.Reset(id) }
+
+func (p *plainAgg) encode(id int32, dst []byte) []byte { return p.state.Encode(id, dst) }
+
+func (p *plainAgg) flush() error { return nil }
+
+func (p *plainAgg) drop([]byte, storage.VNode) error { return nil }
+
+func (p *plainAgg) evict(func(int32) bool) {}
+
+func (p *plainAgg) bytes() int64 { return p.state.Bytes() }
+
+// pick collects columns by position.
+func pick(dst []vec.Vec, cols []vec.Vec, at []int) []vec.Vec {
+	dst = dst[:0]
+	for _, c := range at {
+		dst = append(dst, cols[c])
+	}
+	return dst
+}
+
+// filterRows is the rows of a FILTER column that are TRUE.
+func filterRows(c *vec.Vec, n int, buf []int32) []int32 {
+	buf = buf[:0]
+	m := c.Mask()
+	for i := range n {
+		if c.Bool[i&m] && !c.Null(i) {
+			buf = append(buf, int32(i))
+		}
+	}
+	return buf
+}
+
+// equalRows reports whether row i of a and row j of b hold the same bytes; NULL
+// equals NULL. It says whether an update changed anything.
+func equalRows(a *vec.Vec, i int, b *vec.Vec, j int) bool {
+	an, bn := a.Null(i), b.Null(j)
+	if an || bn {
+		return an && bn
+	}
+	i, j = i&a.Mask(), j&b.Mask()
+	switch a.Layout {
+	case types.LBool:
+		return a.Bool[i] == b.Bool[j]
+	case types.LInt64:
+		return a.I64[i] == b.I64[j]
+	case types.LFloat64:
+		return a.F64[i] == b.F64[j] || a.F64[i] != a.F64[i] && b.F64[j] != b.F64[j]
+	}
+	return string(a.Data[a.Off[i]:a.Off[i+1]]) == string(b.Data[b.Off[j]:b.Off[j+1]])
+}

@@ -1,0 +1,317 @@
+package op
+
+import (
+	"encoding/binary"
+	"math"
+
+	"streamdb/executor"
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/vec"
+)
+
+const minWindow = math.MinInt64
+
+// Barrier emits what the epoch changed, writes the changed groups, drops closed
+// windows and passes their watermark on.
+func (a *hashAgg) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
+	if err := a.start(); err != nil {
+		return err
+	}
+	if len(a.spec.Keys) == 0 && !a.started && a.groups[0].mark != a.epoch {
+		a.touched, a.had = append(a.touched, 0), append(a.had, -1) // the row of no input
+	}
+	olds := make([]vec.Vec, len(a.old))
+	for j, b := range a.old {
+		olds[j] = b.Vec()
+	}
+	for from := 0; from < len(a.touched); from += stream.BatchRows {
+		to := min(from+stream.BatchRows, len(a.touched))
+		if err := a.flush(ctx, a.touched[from:to], a.had[from:to], olds, out); err != nil {
+			return err
+		}
+	}
+	if a.table != nil {
+		if err := a.flushSets(); err != nil {
+			return err
+		}
+	}
+	a.retire()
+	for _, b := range a.old {
+		b.Reset(0)
+	}
+	a.touched, a.had, a.oldRows = a.touched[:0], a.had[:0], 0
+	a.started = len(a.spec.Keys) == 0
+	a.epoch++
+	if err := a.closeWindows(out); err != nil {
+		return err
+	}
+	if a.table != nil {
+		a.evict()
+	}
+	return nil
+}
+
+// flush emits and writes some of the touched groups.
+func (a *hashAgg) flush(ctx *executor.Ctx, ids, had []int32, olds []vec.Vec, out executor.Emitter) error {
+	global := len(a.spec.Keys) == 0
+	now := make([]int32, 0, len(ids)) // groups that exist
+	row := make([]int32, len(ids))    // per id: its row in the new results; -1: the group is gone
+	for k, id := range ids {
+		rows := a.groups[id].rows
+		if rows < 0 {
+			return sqlerr.New(sqlerr.InternalError, "aggregate: a row that never came is retracted")
+		}
+		row[k] = -1
+		if rows > 0 || global {
+			row[k] = int32(len(now))
+			now = append(now, id)
+		}
+	}
+	news := make([]vec.Vec, len(a.aggs))
+	for j, c := range a.aggs {
+		b := vec.NewBuilder(a.spec.Aggs[j].T.Layout(), len(now))
+		if err := c.result(ctx.Expr, now, b); err != nil {
+			return err
+		}
+		news[j] = b.Vec()
+	}
+	var del, delRows, ins, insRows []int32
+	for k, id := range ids {
+		o, n := had[k], row[k]
+		if o >= 0 && n >= 0 && a.unchanged(olds, int(o), news, int(n)) {
+			continue
+		}
+		if o >= 0 {
+			del, delRows = append(del, id), append(delRows, o)
+		}
+		if n >= 0 {
+			ins, insRows = append(ins, id), append(insRows, n)
+		}
+	}
+	if a.table != nil {
+		a.write(ids)
+	}
+	if err := a.emit(del, olds, delRows, stream.Delete, out); err != nil {
+		return err
+	}
+	return a.emit(ins, news, insRows, stream.Insert, out)
+}
+
+func (a *hashAgg) unchanged(olds []vec.Vec, o int, news []vec.Vec, n int) bool {
+	for j := range olds {
+		if !equalRows(&olds[j], o, &news[j], n) {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *hashAgg) emit(ids []int32, results []vec.Vec, rows []int32, o stream.Op, out executor.Emitter) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	cols := a.keys.Keys(ids)
+	for j := range results {
+		if len(rows) == results[j].N { // all of them, in order
+			cols = append(cols, results[j])
+		} else {
+			cols = append(cols, results[j].Gather(rows))
+		}
+	}
+	var ops []stream.Op
+	if o == stream.Delete {
+		ops = make([]stream.Op, len(ids))
+		for i := range ops {
+			ops[i] = o
+		}
+	}
+	return out.Emit(stream.NewBatch(len(ids), cols, ops))
+}
+
+// write records the state of touched groups, gone ones included.
+func (a *hashAgg) write(ids []int32) {
+	keys := a.keys.Keys(ids)
+	var key, value []byte
+	for i, id := range ids {
+		g := &a.groups[id]
+		key = appendStateKey(key[:0], a.keyTypes, keys, i)
+		if g.rows > 0 || len(a.spec.Keys) == 0 {
+			value = a.encode(value[:0], id, keys, i)
+			a.table.Put(g.vnode, key, value)
+			g.stored = true
+		} else if g.stored {
+			a.table.Delete(g.vnode, key)
+		}
+	}
+}
+
+// flushSets writes the changed values of distinct and ordered aggregates.
+func (a *hashAgg) flushSets() error {
+	for _, c := range a.aggs {
+		if err := c.flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retire forgets the groups that the epoch emptied.
+func (a *hashAgg) retire() {
+	if len(a.spec.Keys) == 0 {
+		return
+	}
+	for _, id := range a.touched {
+		if a.groups[id].rows == 0 {
+			a.forget(id)
+		}
+	}
+}
+
+func (a *hashAgg) forget(id int32) {
+	for _, c := range a.aggs {
+		c.reset(id)
+	}
+	a.keys.Delete(id)
+	a.groups[id] = aggGroup{}
+}
+
+// Watermark keeps the watermark of the window key for the barrier: groups at or
+// below it may still have changes to emit in this epoch.
+func (a *hashAgg) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, _ executor.Emitter) error {
+	k := a.spec.WindowKey
+	if k < 0 || w.Column != a.spec.Keys[k] || a.hasWindow && w.Time <= a.window {
+		return nil
+	}
+	a.window, a.hasWindow, a.sent = w.Time, true, false
+	return nil
+}
+
+// closeWindows drops the groups that can no longer change, without emitting
+// anything: their results are final.
+func (a *hashAgg) closeWindows(out executor.Emitter) error {
+	if !a.hasWindow || a.sent {
+		return nil
+	}
+	if a.window > a.sweepAt {
+		if err := a.sweep(); err != nil {
+			return err
+		}
+	}
+	a.sent = true
+	return out.EmitWatermark(stream.Watermark{Column: a.spec.WindowKey, Time: a.window})
+}
+
+func (a *hashAgg) sweep() error {
+	var live, gone []int32
+	for id := range a.groups {
+		if a.keys.Live(int32(id)) {
+			live = append(live, int32(id))
+		}
+	}
+	windows := a.keys.Keys(live)[a.spec.WindowKey]
+	a.sweepAt = math.MaxInt64
+	for i, id := range live {
+		if windows.Null(i) {
+			continue
+		}
+		if w := windows.I64[i]; w <= a.window {
+			gone = append(gone, id)
+		} else {
+			a.sweepAt = min(a.sweepAt, w-1) // nothing to do until the watermark passes it
+		}
+	}
+	keys := a.stateKeys(gone)
+	closed := make([]bool, len(a.groups))
+	for _, id := range gone {
+		closed[id] = true
+	}
+	for _, c := range a.aggs {
+		c.evict(func(id int32) bool { return closed[id] })
+	}
+	for i, id := range gone {
+		if g := &a.groups[id]; a.table != nil {
+			for _, c := range a.aggs {
+				if err := c.drop(keys[i], g.vnode); err != nil {
+					return err
+				}
+			}
+			if g.stored {
+				a.table.Delete(g.vnode, keys[i])
+			}
+		}
+		a.forget(id)
+	}
+	if a.table != nil && a.res.partial {
+		return a.sweepStored()
+	}
+	return nil
+}
+
+// sweepStored drops closed windows that are only in the table.
+func (a *hashAgg) sweepStored() error {
+	type entry struct {
+		vnode storage.VNode
+		key   []byte
+	}
+	var gone []entry
+	err := a.table.ScanAll(func(v storage.VNode, key, value []byte) (bool, error) {
+		_, k := binary.Varint(value)
+		if k <= 0 || k >= len(value) {
+			return false, sqlerr.New(sqlerr.DataCorrupted, "stored aggregate state of table %d is malformed", a.spec.Groups.ID)
+		}
+		if w, _ := binary.Varint(value[k:]); w <= a.window {
+			gone = append(gone, entry{v, append([]byte(nil), key...)})
+		} else {
+			a.sweepAt = min(a.sweepAt, w-1)
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range gone {
+		for _, c := range a.aggs {
+			if err := c.drop(e.key, e.vnode); err != nil {
+				return err
+			}
+		}
+		a.table.Delete(e.vnode, e.key)
+	}
+	return nil
+}
+
+// evict drops groups from memory when there is too little: all of them are in
+// the table. Those that changed since the last time stay.
+func (a *hashAgg) evict() {
+	a.memory.report(a.bytes())
+	if !a.memory.over() || len(a.spec.Keys) == 0 {
+		return
+	}
+	gone := make([]bool, len(a.groups))
+	any := false
+	for id := range a.groups {
+		if !a.keys.Live(int32(id)) {
+			continue
+		}
+		if g := &a.groups[id]; g.hot {
+			g.hot = false
+		} else {
+			gone[id], any = true, true
+		}
+	}
+	if !any {
+		return
+	}
+	for _, c := range a.aggs {
+		c.evict(func(id int32) bool { return gone[id] })
+	}
+	for id := range gone {
+		if gone[id] {
+			a.res.evict(a.keys.tags[id])
+			a.forget(int32(id))
+		}
+	}
+	a.memory.report(a.bytes())
+}

@@ -1,0 +1,347 @@
+package op
+
+import (
+	"encoding/binary"
+	"math"
+
+	"streamdb/executor"
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/types"
+	"streamdb/vec"
+)
+
+// Open implements executor.Spec.
+func (s *HashAgg) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
+	in := s.In.Schema()
+	a := &hashAgg{
+		spec: s, in: schemaTypes(in), dist: s.Dist, keyTypes: colTypes(in, s.Keys),
+		memory: memory{acc: ctx.Memory}, epoch: 1, rowsCol: -1,
+	}
+	a.keys = newKeyTable(a.keyTypes)
+	a.lossy = a.keys.Lossy()
+	if a.dist == nil {
+		a.dist = s.Keys
+	}
+	if !ctx.Bounded {
+		a.table = ctx.Table(s.Groups)
+		var err error
+		if a.res, err = openResidency(a.table); err != nil {
+			return nil, err
+		}
+		a.sweepAt = math.MaxInt64
+		if a.res.partial {
+			a.sweepAt = minWindow
+		}
+	}
+	for i := range s.Aggs {
+		col, err := s.openColumn(a, ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		a.aggs = append(a.aggs, col)
+		a.old = append(a.old, vec.NewBuilder(s.Aggs[i].T.Layout(), 0))
+		if s.Aggs[i].Merge {
+			a.rowsCol = len(in) - 1
+		}
+	}
+	return a, nil
+}
+
+// hashAgg keeps per group the number of its rows and the state of each
+// aggregate in slices by group id. What a group had emitted is computed from
+// its state when the epoch touches it first; at the barrier old and new results
+// are compared and the changed groups are written.
+//
+//	Groups:    group key -> rows (varint) [window (varint)] [key columns as a row, where
+//	           equal keys may differ, after its length] then the state of each aggregate
+//	Multisets: group key | value key -> see distinct.go, ordered.go
+type hashAgg struct {
+	executor.Base
+	spec     *HashAgg
+	in       []types.T
+	dist     []int
+	keyTypes []types.T
+	lossy    bool
+	rowsCol  int // input column with the rows a partial state stands for; -1: each row is one
+	table    storage.StateTable
+	res      residency
+	memory   memory
+
+	keys   *keyTable
+	groups []aggGroup // by id
+	aggs   []aggColumn
+	epoch  uint32 // rises with every barrier: what touched marks hold
+
+	touched []int32        // ids changed in this epoch
+	had     []int32        // per touched id: its row in old; -1: it had emitted nothing
+	old     []*vec.Builder // per aggregate: results before this epoch
+	oldRows int32
+	started bool // without Keys: the group exists in the state
+
+	ids   []int32
+	sel   []int32
+	first []int32
+	key   []vec.Vec
+
+	rowBuf []byte
+
+	window    int64 // watermark on the window key
+	hasWindow bool
+	sweepAt   int64 // no group has a window at or below it
+	sent      bool  // the watermark has been forwarded
+}
+
+type aggGroup struct {
+	rows   int64
+	mark   uint32 // epoch of the last change
+	vnode  storage.VNode
+	stored bool // the state has an entry
+	hot    bool // changed since the last eviction
+}
+
+func (a *hashAgg) Process(ctx *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
+	cols, n := b.Cols(), b.Rows()
+	if n == 0 {
+		return nil
+	}
+	if cap(a.ids) < n {
+		a.ids = make([]int32, n)
+	}
+	ids := a.ids[:n]
+	a.key = pick(a.key, cols, a.spec.Keys)
+	fresh, rows := a.keys.FindOrInsert(a.key, nil, n, ids)
+	if len(fresh) > 0 {
+		if err := a.admit(cols, n, fresh, rows); err != nil {
+			return err
+		}
+	}
+	if err := a.touch(ctx, b, ids); err != nil {
+		return err
+	}
+	filtered := -1
+	for j, col := range a.aggs {
+		var sel []int32
+		if f := a.spec.Aggs[j].Filter; f >= 0 {
+			if f != filtered {
+				a.sel, filtered = filterRows(&cols[f], n, a.sel), f
+			}
+			if sel = a.sel; len(sel) == 0 {
+				continue
+			}
+		}
+		if err := col.update(ids, cols, b.Ops, sel, n); err != nil {
+			return err
+		}
+	}
+	if a.table == nil {
+		return a.memory.growTo(a.bytes())
+	}
+	return nil
+}
+
+// admit makes room for new ids and reads those that may have a state.
+func (a *hashAgg) admit(cols []vec.Vec, n int, fresh, rows []int32) error {
+	size := a.keys.Ids()
+	for len(a.groups) < size {
+		a.groups = append(a.groups, aggGroup{})
+	}
+	for _, c := range a.aggs {
+		c.grow(size)
+	}
+	if a.table == nil {
+		for _, id := range fresh {
+			a.groups[id] = aggGroup{}
+		}
+		return nil
+	}
+	// Distribution columns are keys: the row that brought an id tells its vnode.
+	dist := make([]vec.Vec, len(a.dist))
+	ts, at := make([]types.T, len(a.dist)), make([]int, len(a.dist))
+	for k, c := range a.dist {
+		dist[k], ts[k], at[k] = cols[c].Gather(rows), a.in[c], k
+	}
+	vnodes := executor.VNodes(dist, at, ts, len(fresh), nil)
+	var ask []int32
+	var askNodes []storage.VNode
+	for k, id := range fresh {
+		a.groups[id] = aggGroup{vnode: vnodes[k]}
+		if a.res.mayHold(a.keys.tags[id]) {
+			ask, askNodes = append(ask, id), append(askNodes, vnodes[k])
+		}
+	}
+	if w := a.spec.WindowKey; w >= 0 {
+		c := &cols[a.spec.Keys[w]]
+		for _, i := range rows {
+			if !c.Null(int(i)) {
+				a.sweepAt = min(a.sweepAt, c.I64[int(i)&c.Mask()]-1)
+			}
+		}
+	}
+	return a.fetch(ask, askNodes)
+}
+
+// fetch reads the stored state of groups that have just come to memory.
+func (a *hashAgg) fetch(ids []int32, vnodes []storage.VNode) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	keys := a.stateKeys(ids)
+	return a.table.MultiGet(vnodes, keys, func(i int, value []byte) error {
+		if value == nil {
+			return nil
+		}
+		return a.decode(ids[i], value)
+	})
+}
+
+// stateKeys is the state keys of groups.
+func (a *hashAgg) stateKeys(ids []int32) [][]byte {
+	cols := a.keys.Keys(ids)
+	keys := make([][]byte, len(ids))
+	var buf []byte
+	for i := range ids {
+		from := len(buf)
+		buf = appendStateKey(buf, a.keyTypes, cols, i)
+		keys[i] = buf[from:len(buf):len(buf)]
+	}
+	return keys
+}
+
+// touch counts rows and, for groups changed for the first time in this epoch,
+// keeps what they had emitted.
+func (a *hashAgg) touch(ctx *executor.Ctx, b *stream.Batch, ids []int32) error {
+	groups, epoch := a.groups, a.epoch
+	had := a.first[:0]
+	note := func(id int32, g *aggGroup) {
+		g.mark, g.hot = epoch, true
+		a.touched = append(a.touched, id)
+		if g.rows > 0 || a.started {
+			had = append(had, id)
+			a.had = append(a.had, a.oldRows)
+			a.oldRows++
+		} else {
+			a.had = append(a.had, -1)
+		}
+	}
+	switch {
+	case a.rowsCol >= 0:
+		c := &b.Cols()[a.rowsCol]
+		m := c.Mask()
+		for i, id := range ids {
+			g := &groups[id]
+			if g.mark != epoch {
+				note(id, g)
+			}
+			g.rows += c.I64[i&m] * int64(b.Op(i))
+		}
+	case b.Ops == nil:
+		for _, id := range ids {
+			g := &groups[id]
+			if g.mark != epoch {
+				note(id, g)
+			}
+			g.rows++
+		}
+	default:
+		for i, id := range ids {
+			g := &groups[id]
+			if g.mark != epoch {
+				note(id, g)
+			}
+			g.rows += int64(b.Ops[i])
+		}
+	}
+	a.first = had
+	return a.remember(ctx, had)
+}
+
+// remember appends what groups have emitted to old.
+func (a *hashAgg) remember(ctx *executor.Ctx, ids []int32) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	for j, c := range a.aggs {
+		if err := c.result(ctx.Expr, ids, a.old[j]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start makes the one group of an aggregate without keys exist: from the state,
+// or else as an empty group that the first barrier emits.
+func (a *hashAgg) start() error {
+	if len(a.spec.Keys) > 0 || a.keys.Len() > 0 {
+		return nil
+	}
+	fresh, rows := a.keys.FindOrInsert(nil, nil, 1, []int32{0})
+	return a.admit(nil, 1, fresh, rows)
+}
+
+func (a *hashAgg) decode(id int32, value []byte) error {
+	corrupt := func() error {
+		return sqlerr.New(sqlerr.DataCorrupted, "stored aggregate state of table %d is malformed", a.spec.Groups.ID)
+	}
+	g := &a.groups[id]
+	rows, k := binary.Varint(value)
+	if k <= 0 {
+		return corrupt()
+	}
+	value = value[k:]
+	g.rows, g.stored = rows, true
+	if len(a.spec.Keys) == 0 {
+		a.started = true
+	}
+	if a.spec.WindowKey >= 0 {
+		if _, k = binary.Varint(value); k <= 0 {
+			return corrupt()
+		}
+		value = value[k:]
+	}
+	if a.lossy {
+		n, k := binary.Uvarint(value)
+		if k <= 0 || int(n) > len(value)-k {
+			return corrupt()
+		}
+		value = value[k+int(n):]
+	}
+	for _, c := range a.aggs {
+		var err error
+		if value, err = c.load(id, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encode is the inverse of decode. keys are the key columns, row is the group's row in them.
+func (a *hashAgg) encode(dst []byte, id int32, keys []vec.Vec, row int) []byte {
+	dst = binary.AppendVarint(dst, a.groups[id].rows)
+	if w := a.spec.WindowKey; w >= 0 {
+		x, _ := intAt(&keys[w], row)
+		dst = binary.AppendVarint(dst, x)
+	}
+	if a.lossy {
+		a.rowBuf = storage.AppendRow(a.rowBuf[:0], keys, row)
+		dst = append(binary.AppendUvarint(dst, uint64(len(a.rowBuf))), a.rowBuf...)
+	}
+	for _, c := range a.aggs {
+		dst = c.encode(id, dst)
+	}
+	return dst
+}
+
+func (a *hashAgg) bytes() int64 {
+	n := a.keys.Bytes() + int64(cap(a.groups))*16 + int64(cap(a.touched)+cap(a.had))*4
+	for j, c := range a.aggs {
+		n += c.bytes() + int64(8*a.old[j].Len())
+	}
+	return n
+}
+
+func (a *hashAgg) Close() error {
+	a.memory.release()
+	return nil
+}

@@ -1,0 +1,416 @@
+package op
+
+import (
+	"container/heap"
+	"encoding/binary"
+	"fmt"
+	"sort"
+
+	"streamdb/executor"
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/vec"
+)
+
+// store adds a batch's rows to the side's state, or takes them away.
+func (j *hashJoin) store(d *joinSide, b *stream.Batch) error {
+	kept := pickCols(b.Cols(), d.keep)
+	n := b.Rows()
+	if d.rows.count == nil {
+		for _, op := range b.Ops {
+			if op != stream.Insert {
+				return fmt.Errorf("op: a retraction reached an append-only side of a join")
+			}
+		}
+		for i, id := range j.ids {
+			if id >= 0 {
+				j.addRow(d, kept, i, id, 1)
+			}
+		}
+		return nil
+	}
+	if cap(j.hashes) < n {
+		j.hashes = make([]uint64, max(n, stream.BatchRows))
+	}
+	j.hashes = j.hashes[:n]
+	d.hash(kept, n, j.hashes)
+	for i, id := range j.ids {
+		if id < 0 {
+			continue
+		}
+		tag := rowTag(j.hashes[i], id)
+		slot := d.rows.find(tag, id, kept, i)
+		op := int32(b.Op(i))
+		if slot < 0 {
+			d.rows.addIndex(j.addRow(d, kept, i, id, op), tag)
+			continue
+		}
+		d.rows.count[slot] += op
+		if d.rows.count[slot] != 0 {
+			d.touch(slot)
+			continue
+		}
+		if d.rows.flags[slot]&rowStored != 0 {
+			j.key = d.stateKey(j, j.key[:0], kept, i)
+			d.table.Delete(j.vnodes[id], j.key)
+		}
+		j.unlink(d, slot)
+	}
+	return nil
+}
+
+// hash hashes what tells the rows of a join key apart.
+func (d *joinSide) hash(kept []vec.Vec, n int, dst []uint64) {
+	if len(d.rowAt) == 0 {
+		vec.HashRows(kept, d.keepTs, n, dst)
+		return
+	}
+	ts := colTypesAt(d.keepTs, d.rowAt)
+	vec.HashRows(pickCols(kept, d.rowAt), ts, n, dst)
+}
+
+func rowTag(hash uint64, id int32) uint32 {
+	return uint32(mulFold(hash^uint64(uint32(id)), mulA) >> 32)
+}
+
+// addRow links a new row in, with a weight.
+func (j *hashJoin) addRow(d *joinSide, kept []vec.Vec, i int, id, weight int32) int32 {
+	r := d.rows
+	slot := r.insert(kept, i, id)
+	head := d.heads[id]
+	r.next[slot] = head
+	if r.prev != nil {
+		r.prev[slot] = -1
+		if head >= 0 {
+			r.prev[head] = slot
+		}
+	}
+	d.heads[id] = slot
+	if r.count != nil {
+		r.count[slot] = weight
+	}
+	if r.deg != nil && i < len(j.deg) {
+		r.deg[slot] = j.deg[i]
+	}
+	if d.table != nil {
+		d.touch(slot)
+	}
+	if j.ctx.Bounded {
+		d.sums[id]++
+	}
+	return slot
+}
+
+// touch marks a row to be written.
+func (d *joinSide) touch(slot int32) {
+	if d.rows.flags[slot]&rowDirty == 0 {
+		d.rows.flags[slot] |= rowDirty
+		d.dirty = append(d.dirty, slot)
+	}
+}
+
+// unlink takes a row out of its key's chain and frees it.
+func (j *hashJoin) unlink(d *joinSide, slot int32) {
+	r := d.rows
+	id, next, prev := r.key[slot], r.next[slot], r.prev[slot]
+	if prev >= 0 {
+		r.next[prev] = next
+	} else {
+		d.heads[id] = next
+		if next < 0 {
+			j.emptied = append(j.emptied, id)
+		}
+	}
+	if next >= 0 {
+		r.prev[next] = prev
+	}
+	r.remove(slot)
+}
+
+// stateKey appends the key in the state table of row i of the kept columns.
+func (d *joinSide) stateKey(j *hashJoin, dst []byte, kept []vec.Vec, i int) []byte {
+	for k, c := range d.keyAt {
+		dst = appendKeyCol(dst, j.keyTypes[k], &kept[c], i, false, false)
+	}
+	if len(d.rowAt) == 0 {
+		return storage.AppendRow(dst, kept, i)
+	}
+	for _, c := range d.rowAt {
+		dst = appendKeyCol(dst, d.keepTs[c], &kept[c], i, false, false)
+	}
+	return dst
+}
+
+// write puts the side's changed rows into its state table.
+func (j *hashJoin) write(d *joinSide) error {
+	r := d.rows
+	live := d.dirty[:0]
+	for _, s := range d.dirty {
+		// A slot may have been freed, and even used again, since it was listed.
+		if r.key[s] >= 0 && r.flags[s]&rowDirty != 0 {
+			r.flags[s] = r.flags[s]&^rowDirty | rowStored
+			live = append(live, s)
+		}
+	}
+	for len(live) > 0 {
+		slots := live[:min(len(live), stream.BatchRows)]
+		live = live[len(slots):]
+		kept := d.gatherAll(slots)
+		for i, s := range slots {
+			w := r.weight(s)
+			if w < 0 || w > 1 && len(d.rowAt) > 0 {
+				return sqlerr.New(sqlerr.InternalError, "a row of a join has weight %d at the end of an epoch", w)
+			}
+			j.key = d.stateKey(j, j.key[:0], kept, i)
+			j.row = binary.AppendUvarint(j.row[:0], uint64(w))
+			j.row = storage.AppendRow(j.row, kept, i)
+			d.table.Put(j.vnodes[r.key[s]], j.key, j.row)
+		}
+	}
+	d.dirty = d.dirty[:0]
+	return nil
+}
+
+func (d *joinSide) gatherAll(slots []int32) []vec.Vec {
+	kept := make([]vec.Vec, len(d.keep))
+	for c := range kept {
+		kept[c] = d.rows.gather(c, slots)
+	}
+	return kept
+}
+
+// loading collects rows of a state table on their way into memory.
+type loading struct {
+	builders []*vec.Builder
+	ids      []int32
+	weights  []int32
+}
+
+func (d *joinSide) newLoading() *loading { return &loading{builders: d.dec.Builders(64)} }
+
+func (d *joinSide) decode(l *loading, value []byte) error {
+	w, k := binary.Uvarint(value)
+	if k <= 0 {
+		return sqlerr.New(sqlerr.DataCorrupted, "unreadable row in the state of a join")
+	}
+	l.weights = append(l.weights, int32(w))
+	return d.dec.Append(l.builders, value[k:])
+}
+
+// take moves the collected rows into memory; they are clean.
+func (j *hashJoin) take(d *joinSide, l *loading) {
+	n := len(l.weights)
+	if n == 0 {
+		return
+	}
+	cols := make([]vec.Vec, len(l.builders))
+	for c, b := range l.builders {
+		cols[c] = b.Vec()
+	}
+	j.deg = j.deg[:0]
+	hashes := make([]uint64, n)
+	if d.rows.tags != nil {
+		d.hash(cols, n, hashes)
+	}
+	for i, id := range l.ids {
+		slot := j.addRow(d, cols, i, id, l.weights[i])
+		d.rows.flags[slot] = rowStored
+		d.sums[id] += l.weights[i]
+		if d.rows.tags != nil {
+			d.rows.addIndex(slot, rowTag(hashes[i], id))
+		}
+	}
+	d.dirty = d.dirty[:len(d.dirty)-n] // addRow listed them
+}
+
+// load brings the rows of new keys into memory. key are their key columns, one row per id.
+func (j *hashJoin) load(key []vec.Vec, ids []int32, places []storage.VNode) error {
+	order := make([]int, len(ids))
+	prefixes := make([][]byte, len(ids))
+	var bytes []byte
+	for k := range ids {
+		order[k] = k
+		from := len(bytes)
+		bytes = appendStateKey(bytes, j.keyTypes, key, k)
+		prefixes[k] = bytes[from:len(bytes):len(bytes)]
+	}
+	sort.Slice(order, func(a, b int) bool {
+		x, y := order[a], order[b]
+		if places[x] != places[y] {
+			return places[x] < places[y]
+		}
+		return string(prefixes[x]) < string(prefixes[y])
+	})
+	for s := range j.sides {
+		d := &j.sides[s]
+		l := d.newLoading()
+		for _, k := range order {
+			err := d.table.Scan(places[k], prefixes[k], func(_, value []byte) (bool, error) {
+				l.ids = append(l.ids, ids[k])
+				return true, d.decode(l, value)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		j.take(d, l)
+	}
+	return j.loadDegrees(ids)
+}
+
+// loadAll brings everything into memory.
+func (j *hashJoin) loadAll() error {
+	j.complete = true
+	var all []int32
+	for s := range j.sides {
+		d := &j.sides[s]
+		l := d.newLoading()
+		flush := func() error {
+			n := len(l.weights)
+			cols := make([]vec.Vec, len(l.builders))
+			for c, b := range l.builders {
+				cols[c] = b.Vec()
+			}
+			key := pickCols(cols, d.keyAt)
+			l.ids = make([]int32, n)
+			fresh, rows := j.keys.FindOrInsert(key, nil, n, l.ids)
+			all = append(all, fresh...)
+			if err := j.addKeys(key, fresh, rows); err != nil {
+				return err
+			}
+			j.take(d, l)
+			l = d.newLoading()
+			return nil
+		}
+		err := d.table.ScanAll(func(_ storage.VNode, _, value []byte) (bool, error) {
+			if err := d.decode(l, value); err != nil {
+				return false, err
+			}
+			if len(l.weights) == stream.BatchRows {
+				return true, flush()
+			}
+			return true, nil
+		})
+		if err == nil && len(l.weights) > 0 {
+			err = flush()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return j.loadDegrees(all)
+}
+
+// loadDegrees counts the matches of the rows of keys that were just loaded.
+func (j *hashJoin) loadDegrees(ids []int32) error {
+	if !j.counts(0) && !j.counts(1) {
+		return nil
+	}
+	l, r, res := &j.sides[0], &j.sides[1], j.residual
+	eval := func() error {
+		pass, err := res.eval(j.ctx.Expr, func(c int) vec.Vec {
+			if res.cols[c] < res.width {
+				return l.rows.gather(res.at[c], res.rows)
+			}
+			return r.rows.gather(res.at[c], res.slots)
+		})
+		if err != nil {
+			return err
+		}
+		for _, k := range pass {
+			a, b := res.rows[k], res.slots[k]
+			if l.rows.deg != nil {
+				l.rows.deg[a] += r.rows.weight(b)
+			}
+			if r.rows.deg != nil {
+				r.rows.deg[b] += l.rows.weight(a)
+			}
+		}
+		res.clear()
+		return nil
+	}
+	res.clear()
+	for _, id := range ids {
+		for a := l.heads[id]; a >= 0; a = l.rows.next[a] {
+			for b := r.heads[id]; b >= 0; b = r.rows.next[b] {
+				if res.add(a, b) {
+					if err := eval(); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return eval()
+}
+
+// closeWindows drops the keys of windows that both watermarks have passed.
+func (j *hashJoin) closeWindows() error {
+	upTo, ok := j.window()
+	if !j.windowed || !ok {
+		return nil
+	}
+	for len(j.windows) > 0 && j.windows[0].time <= upTo {
+		time := j.windows[0].time
+		id := j.windows.pop()
+		if !j.keys.Live(id) || j.times[id] != time {
+			continue
+		}
+		for k := range j.sides {
+			d := &j.sides[k]
+			var slots []int32
+			for s := d.heads[id]; s >= 0; s = d.rows.next[s] {
+				slots = append(slots, s)
+			}
+			kept := d.gatherAll(slots)
+			for i, s := range slots {
+				if d.rows.flags[s]&rowStored != 0 {
+					j.key = d.stateKey(j, j.key[:0], kept, i)
+					d.table.Delete(j.vnodes[id], j.key)
+				}
+				j.unlink(d, s)
+			}
+			d.sums[id] = 0
+		}
+		j.keys.Delete(id)
+	}
+	return nil
+}
+
+// windowHeap orders key ids by the time of their window, the earliest first. An
+// id whose key was deleted and given out again may stand in it twice.
+type windowHeap []windowKey
+
+type windowKey struct {
+	time int64
+	id   int32
+}
+
+func (h windowHeap) Len() int           { return len(h) }
+func (h windowHeap) Less(a, b int) bool { return h[a].time < h[b].time }
+func (h windowHeap) Swap(a, b int)      { h[a], h[b] = h[b], h[a] }
+
+// Push and Pop serve container/heap.
+func (h *windowHeap) Push(x any) { *h = append(*h, x.(windowKey)) }
+
+// Pop serves container/heap.
+func (h *windowHeap) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return last
+}
+
+func (h *windowHeap) push(time int64, id int32) { heap.Push(h, windowKey{time, id}) }
+func (h *windowHeap) pop() int32                { return heap.Pop(h).(windowKey).id }
+
+var _ executor.Operator = (*hashJoin)(nil)
+
+func colTypesAt[T any](ts []T, at []int) []T {
+	out := make([]T, len(at))
+	for i, c := range at {
+		out[i] = ts[c]
+	}
+	return out
+}

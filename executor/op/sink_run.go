@@ -1,0 +1,292 @@
+package op
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"streamdb/connector"
+	"streamdb/executor"
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/vec"
+)
+
+// sink runs a Sink: it nets out each epoch's changes and writes them to the
+// outbox, in the same commit as the epoch itself. A goroutine of its own
+// delivers committed epochs one by one from snapshots of the outbox, so that the
+// graph never waits for the outside; what it has delivered is removed with a
+// later barrier. After a restart an epoch whose removal was not committed is
+// delivered again: connectors are idempotent by epoch where the target can be.
+type sink struct {
+	spec   *Sink
+	ctx    *executor.OpenCtx
+	env    *Env
+	log    *slog.Logger
+	stat   *Stat
+	outbox storage.StateTable
+	def    *connector.Def
+	vnode  storage.VNode
+
+	rows    byteMap // row image -> id
+	weights []int
+	row     []byte
+
+	undelivered []stream.Epoch // in the outbox, rising
+	ready       chan struct{}
+	target      atomic.Uint64 // all epochs up to it may be delivered
+	delivered   atomic.Uint64                   // all epochs up to it have been delivered
+	partly      [storage.NumVNodes]stream.Epoch // by vnode: delivered up to it; of the delivering goroutine
+	cancel      context.CancelFunc
+	wg          sync.WaitGroup
+}
+
+func openSink(s *Sink, ctx *executor.OpenCtx) (executor.Operator, error) {
+	if ctx.Bounded {
+		return nil, sqlerr.Unsupported("a sink in a query")
+	}
+	env := envOf(ctx)
+	if env.Connectors == nil {
+		return nil, errors.New("op: Sink needs Env.Connectors")
+	}
+	def, ok := env.Connectors(s.Conf.Connector)
+	if !ok || def.OpenSink == nil {
+		return nil, sqlerr.New(sqlerr.UndefinedObject, "connector %q of sink %s does not exist", s.Conf.Connector, s.Name)
+	}
+	log := ctx.Log
+	if log == nil {
+		log = slog.Default()
+	}
+	k := &sink{
+		spec: s, ctx: ctx, env: env, log: log.With("sink", s.Name), def: def,
+		stat:   env.Stats.Of(StatKey{Job: ctx.Job, Kind: "sink", Name: s.Name, Instance: ctx.Instance}),
+		outbox: ctx.Table(s.Outbox),
+		vnode:  storage.VNode(ctx.VNodes.From),
+		ready:  make(chan struct{}, 1),
+	}
+	err := k.outbox.ScanAll(func(_ storage.VNode, key, _ []byte) (bool, error) {
+		epoch := stream.Epoch(binary.BigEndian.Uint64(key))
+		if n := len(k.undelivered); n == 0 || k.undelivered[n-1] != epoch {
+			k.undelivered = append(k.undelivered, epoch)
+		}
+		return true, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var run context.Context
+	run, k.cancel = context.WithCancel(context.Background())
+	k.wg.Add(1)
+	go func() {
+		defer k.wg.Done()
+		k.deliver(run)
+	}()
+	k.tell(0, true)
+	return k, nil
+}
+
+func (k *sink) Close() error {
+	k.cancel()
+	k.wg.Wait()
+	return nil
+}
+
+func (k *sink) Watermark(*executor.Ctx, int, stream.Watermark, executor.Emitter) error { return nil }
+
+// Process adds a batch to the epoch's net changes.
+func (k *sink) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
+	cols := b.Cols()
+	for i := range b.Rows() {
+		k.row = storage.AppendRow(k.row[:0], cols, i)
+		id, isNew := k.rows.Insert(k.row)
+		if isNew {
+			k.weights = append(k.weights, 0)
+		}
+		k.weights[id] += int(b.Op(i))
+	}
+	return nil
+}
+
+// Barrier writes the net changes to the outbox, deletes first, and removes
+// epochs that were delivered.
+func (k *sink) Barrier(_ *executor.Ctx, b stream.Barrier, _ executor.Emitter) error {
+	seq := uint32(0)
+	for _, sign := range []int{-1, +1} {
+		for id, w := range k.weights {
+			for ; w*sign > 0; w -= sign {
+				key := binary.BigEndian.AppendUint64(nil, uint64(b.Epoch))
+				key = binary.BigEndian.AppendUint32(key, seq)
+				seq++
+				k.row = append(append(k.row[:0], byte(int8(sign))), k.rows.Key(int32(id))...)
+				k.outbox.Put(k.vnode, key, k.row)
+			}
+		}
+	}
+	k.weights = k.weights[:0]
+	k.rows.Reset()
+	if seq > 0 {
+		k.undelivered = append(k.undelivered, b.Epoch)
+		k.stat.End.Store(int64(b.Epoch))
+	}
+	return k.prune()
+}
+
+// prune removes delivered epochs from the outbox.
+func (k *sink) prune() error {
+	done := stream.Epoch(k.delivered.Load())
+	n := 0
+	for n < len(k.undelivered) && k.undelivered[n] <= done {
+		var gone [][]byte
+		vnode := k.vnode
+		prefix := binary.BigEndian.AppendUint64(nil, uint64(k.undelivered[n]))
+		err := k.outbox.ScanAll(func(v storage.VNode, key, _ []byte) (bool, error) {
+			if string(key[:8]) == string(prefix) {
+				vnode = v
+				gone = append(gone, append([]byte(nil), key...))
+			}
+			return string(key[:8]) <= string(prefix), nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, key := range gone {
+			k.outbox.Delete(vnode, key)
+		}
+		n++
+	}
+	k.undelivered = append(k.undelivered[:0], k.undelivered[n:]...)
+	return nil
+}
+
+// Committed tells the delivering goroutine what is durable.
+func (k *sink) Committed(_ *executor.Ctx, epoch stream.Epoch) error {
+	k.tell(epoch, false)
+	return nil
+}
+
+// tell passes on the newest epoch that may be delivered.
+func (k *sink) tell(epoch stream.Epoch, all bool) {
+	last := stream.Epoch(0)
+	for _, e := range k.undelivered {
+		if all || e <= epoch {
+			last = e
+		}
+	}
+	if last <= stream.Epoch(k.target.Load()) {
+		return
+	}
+	k.target.Store(uint64(last))
+	select {
+	case k.ready <- struct{}{}:
+	default:
+	}
+}
+
+// deliver runs until Close.
+func (k *sink) deliver(ctx context.Context) {
+	var target connector.Sink
+	defer func() {
+		if target == nil {
+			return
+		}
+		if err := target.Close(); err != nil {
+			k.log.Warn("closing the sink failed", "error", err)
+		}
+	}()
+	pause := firstPause
+	for {
+		select {
+		case <-k.ready:
+		case <-ctx.Done():
+			return
+		}
+		for {
+			err := k.deliverUpTo(ctx, &target, stream.Epoch(k.target.Load()))
+			if err == nil {
+				pause = firstPause
+				k.stat.SetErr(nil)
+				break
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			k.stat.SetErr(err)
+			k.log.Warn("delivery failed; trying again", "error", err, "in", pause)
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return
+			}
+			pause = min(2*pause, longestPause)
+		}
+	}
+}
+
+// deliverUpTo delivers the epochs of the outbox that have not been, up to one.
+func (k *sink) deliverUpTo(ctx context.Context, target *connector.Sink, upTo stream.Epoch) error {
+	if upTo <= stream.Epoch(k.delivered.Load()) {
+		return nil
+	}
+	if *target == nil {
+		t, err := k.def.OpenSink(ctx, k.spec.Conf.Config())
+		if err != nil {
+			return err
+		}
+		*target = t
+	}
+	snap := k.ctx.Snapshot()
+	defer snap.Close()
+	layouts := schemaLayouts(k.spec.In.Schema())
+	dec := storage.NewRowDecoder(layouts, nil)
+	var (
+		epoch    stream.Epoch
+		builders []*vec.Builder
+		ops      []int8
+	)
+	flush := func() error {
+		if len(ops) == 0 {
+			return nil
+		}
+		cols := make([]vec.Vec, len(builders))
+		for i, b := range builders {
+			cols[i] = b.Vec()
+		}
+		if err := (*target).Write(ctx, uint64(epoch), cols, ops, len(ops)); err != nil {
+			return err
+		}
+		k.stat.Rows.Add(int64(len(ops)))
+		k.stat.Offset.Store(int64(epoch))
+		ops = nil
+		return nil
+	}
+	to := binary.BigEndian.AppendUint64(nil, uint64(upTo)+1)
+	for v := k.ctx.VNodes.From; v < k.ctx.VNodes.To; v++ {
+		from := binary.BigEndian.AppendUint64(nil, uint64(k.partly[v])+1)
+		err := snap.Scan(k.spec.Outbox.ID, storage.VNode(v), from, to, func(key, value []byte) (bool, error) {
+			e := stream.Epoch(binary.BigEndian.Uint64(key))
+			if e != epoch || len(ops) == 0 {
+				if err := flush(); err != nil {
+					return false, err
+				}
+				k.partly[v] = max(k.partly[v], epoch)
+				epoch, builders = e, dec.Builders(64)
+			}
+			ops = append(ops, int8(value[0]))
+			return true, dec.Append(builders, value[1:])
+		})
+		if err == nil {
+			err = flush()
+		}
+		if err != nil {
+			return err
+		}
+		k.partly[v], epoch = upTo, 0
+	}
+	k.delivered.Store(uint64(upTo))
+	return nil
+}

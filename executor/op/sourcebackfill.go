@@ -1,0 +1,264 @@
+package op
+
+import (
+	"errors"
+
+	"streamdb/connector"
+	"streamdb/executor"
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/vec"
+)
+
+// sourceBackfill runs a SourceBackfill. Each split is read privately from its
+// start, while live rows of it are dropped, until what has been read reaches
+// the offset that the live source published as the end of what it has emitted:
+// everything below has then been read here, and everything at or above is still
+// to come live. From that offset on live rows pass.
+type sourceBackfill struct {
+	*readers
+	spec   *SourceBackfill
+	octx   *executor.OpenCtx
+	env    *Env
+	hub    *SourceState // of the shared source's job
+	state  storage.StateTable
+	splits []*splitReader
+	byNum  map[int64]*splitReader
+	known  map[string]*SplitState
+	src2   connector.Source
+	listed bool
+	turn   int
+	limit  rateLimiter
+	slow   func() // gives the live source its speed back; nil: not asked
+	stat   *Stat
+	doneAt stream.Epoch
+	cols   []int // of the live input
+}
+
+func openSourceBackfill(s *SourceBackfill, ctx *executor.OpenCtx) (executor.Operator, error) {
+	in, ok := s.In.(*executor.Input)
+	if !ok || in.Upstream == 0 {
+		return nil, errors.New("op: SourceBackfill needs the shared source's job as its input")
+	}
+	if ctx.Bounded {
+		return nil, sqlerr.Unsupported("a backfill in a query")
+	}
+	env := envOf(ctx)
+	r, err := newReaders(&s.Conf, s.Cols, env, ctx.Log)
+	if err != nil {
+		return nil, err
+	}
+	b := &sourceBackfill{
+		readers: r, spec: s, octx: ctx, env: env, hub: env.Sources.Of(in.Upstream),
+		state: ctx.Table(s.State_), known: map[string]*SplitState{}, byNum: map[int64]*splitReader{},
+		stat: env.Stats.Of(StatKey{Job: ctx.Job, Kind: "backfill", Name: s.Conf.Name, Instance: ctx.Instance}),
+		cols: append(append([]int{}, s.Cols...), len(s.Conf.Schema)),
+	}
+	err = b.state.ScanAll(func(_ storage.VNode, key, value []byte) (bool, error) {
+		st, err := DecodeSplit(key, value)
+		if err != nil {
+			return false, err
+		}
+		b.known[st.ID] = &st
+		if st.Done { // passes live rows at once; the split's reader is never opened
+			b.byNum[int64(st.Number)] = &splitReader{SplitState: st, stat: &Stat{}}
+		}
+		return true, nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	r.search()
+	return b, nil
+}
+
+func (b *sourceBackfill) Close() error {
+	if b.slow != nil {
+		b.slow()
+		b.slow = nil
+	}
+	return b.close(b.splits)
+}
+
+// Wake tells of new splits and of rows in readers that can tell.
+func (b *sourceBackfill) Wake() <-chan struct{} { return b.wake }
+
+// Process passes live rows of splits that have caught up.
+func (b *sourceBackfill) Process(_ *executor.Ctx, _ int, batch *stream.Batch, out executor.Emitter) error {
+	ids := batch.Cols()[len(b.spec.Conf.Schema)]
+	n := batch.Rows()
+	mask := ids.Mask()
+	sel := make([]int32, 0, n)
+	last, from := int64(-1), int64(-1) // rows of one split follow each other
+	for i := range n {
+		id := ids.I64[i&mask]
+		if num := id >> rowIDShift; num != last {
+			last, from = num, -1
+			if s := b.byNum[num]; s != nil && s.Done {
+				from = s.Next
+			}
+		}
+		if from >= 0 && id&(1<<rowIDShift-1) >= from {
+			sel = append(sel, int32(i))
+		}
+	}
+	switch len(sel) {
+	case 0:
+		return nil
+	case n:
+		return out.Emit(projectBatch(batch, b.cols))
+	}
+	return out.Emit(projectBatch(batch, b.cols).Take(sel))
+}
+
+// Watermark passes once all splits have caught up.
+func (b *sourceBackfill) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, out executor.Emitter) error {
+	if !b.caughtUp() {
+		return nil
+	}
+	for i, c := range b.cols {
+		if c == w.Column {
+			if err := out.EmitWatermark(stream.Watermark{Column: i, Time: w.Time}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *sourceBackfill) caughtUp() bool {
+	if !b.listed {
+		return false
+	}
+	for _, s := range b.splits {
+		if !s.Done {
+			return false
+		}
+	}
+	return true
+}
+
+// adopt takes over new splits whose number the live source knows.
+func (b *sourceBackfill) adopt(f foundSplits) {
+	b.src2, b.listed = f.src, true
+	for _, sp := range f.splits {
+		number, ok := b.hub.known(sp.ID)
+		if !ok {
+			b.listed = len(b.splits) > 0 // the live source has yet to find it
+			continue
+		}
+		if !b.octx.VNodes.Contains(splitVNode(number)) || b.has(sp.ID) {
+			continue
+		}
+		s := &splitReader{SplitState: SplitState{ID: sp.ID, Number: number, Next: sp.Start}, split: sp, stat: &Stat{}, dirty: true}
+		if st := b.known[sp.ID]; st != nil {
+			s.SplitState, s.dirty = *st, false
+		}
+		b.splits = append(b.splits, s)
+		b.byNum[int64(number)] = s
+	}
+}
+
+func (b *sourceBackfill) has(id string) bool {
+	for _, s := range b.splits {
+		if s.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// Poll reads a chunk of the next split that has not caught up.
+func (b *sourceBackfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) {
+	select {
+	case f := <-b.found:
+		b.adopt(f)
+	default:
+	}
+	behind := 0
+	for _, s := range b.splits {
+		if !s.Done && !b.meets(s) {
+			behind++
+		}
+	}
+	b.ask(behind > 0)
+	if behind == 0 {
+		return false, nil
+	}
+	b.env.active(b.octx.Job)
+	n := b.limit.allow(b.env.rate(b.octx.Job, BackfillRate), stream.BatchRows)
+	if n == 0 {
+		b.timer.Reset(ratePause)
+		return false, nil
+	}
+	for range b.splits {
+		b.turn = (b.turn + 1) % len(b.splits)
+		s := b.splits[b.turn]
+		if s.Done {
+			continue
+		}
+		rows := b.read(ctx, b.src2, s, n)
+		if rows == 0 && s.chunk.Next == s.Next {
+			continue
+		}
+		b.idle = 0
+		s.Next, s.dirty = s.chunk.Next, true
+		b.limit.spend(rows)
+		b.stat.Rows.Add(int64(rows))
+		if rows == 0 {
+			return true, nil
+		}
+		return true, out.Emit(b.batch(s))
+	}
+	// The live source may publish at any time that both have met.
+	b.rest(b.splits, longestIdle)
+	return false, nil
+}
+
+// meets switches a split over to live rows if what was read reaches what the
+// live source has emitted.
+func (b *sourceBackfill) meets(s *splitReader) bool {
+	pos, ok := b.hub.position(s.ID)
+	if !ok || s.Next < pos {
+		return false
+	}
+	s.Done, s.dirty = true, true
+	b.shut(s)
+	s.chunk = connector.Chunk{Cols: []*vec.Builder(nil)}
+	return true
+}
+
+// ask slows the live source down while this job is behind.
+func (b *sourceBackfill) ask(behind bool) {
+	switch {
+	case behind && b.slow == nil:
+		b.slow = b.hub.Slow()
+	case !behind && b.slow != nil:
+		b.slow()
+		b.slow = nil
+	}
+}
+
+// Barrier writes the offsets that moved.
+func (b *sourceBackfill) Barrier(_ *executor.Ctx, bar stream.Barrier, _ executor.Emitter) error {
+	for _, s := range b.splits {
+		if s.dirty {
+			s.dirty = false
+			s.put(b.state)
+		}
+	}
+	if b.doneAt == 0 && b.caughtUp() {
+		b.doneAt = bar.Epoch
+		b.stat.DoneAt.Store(uint64(bar.Epoch))
+	}
+	return nil
+}
+
+// Committed announces the end once it is visible.
+func (b *sourceBackfill) Committed(_ *executor.Ctx, epoch stream.Epoch) error {
+	if b.doneAt != 0 && epoch >= b.doneAt {
+		b.stat.Done.Store(true)
+	}
+	return nil
+}

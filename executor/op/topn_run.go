@@ -1,0 +1,527 @@
+package op
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"streamdb/executor"
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/types"
+	"streamdb/vec"
+)
+
+// Open implements executor.Spec.
+func (s *TopN) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
+	in := s.In.Schema()
+	t := &topN{
+		spec: s, in: schemaTypes(in), dist: s.Dist, groupTypes: colTypes(in, s.Group),
+		sort: newSortEncoder(in, s.Keys), end: math.MaxInt, memory: memory{acc: ctx.Memory},
+		dec: storage.NewRowDecoder(schemaLayouts(in), nil), set: newOrdSet(),
+	}
+	t.groups = newKeyTable(t.groupTypes)
+	if t.dist == nil {
+		t.dist = s.Group
+	}
+	rowKey := make([]SortKey, len(s.RowKey))
+	for i, c := range s.RowKey {
+		rowKey[i] = SortKey{Col: c}
+	}
+	t.row = newSortEncoder(in, rowKey)
+	if s.Limit >= 0 {
+		t.end = int(s.Offset + s.Limit)
+		t.slack = t.end + max(t.end, 16)
+	} else {
+		t.slack = math.MaxInt
+	}
+	if ctx.Bounded {
+		return t, nil
+	}
+	t.table = ctx.Table(s.Rows)
+	var err error
+	t.res, err = openResidency(t.table)
+	return t, err
+}
+
+// topN keeps per group an ordered set of the first rows, at least up to the
+// last one that is emitted; the rest, if any, is only in the state table.
+// Changes are gathered until the barrier, summed by row, and applied deletes
+// first, so that their order in the epoch does not matter.
+//
+//	group | sort key | row key -> length of the sort key (uvarint), row
+type topN struct {
+	executor.Base
+	spec       *TopN
+	in         []types.T
+	dist       []int
+	groupTypes []types.T
+	sort, row  *sortEncoder
+	end        int // ranks up to here are emitted
+	slack      int // rows kept in memory per group when there are more
+	table      storage.StateTable
+	res        residency
+	memory     memory
+	dec        *storage.RowDecoder
+	seq        uint64 // bounded: rows so far, breaks ties
+
+	groups *keyTable
+	state  []topGroup // by group id
+	set    *ordSet
+
+	changes []topChange
+	data    arena // keys and values of changes
+	ids     []int32
+	buf     []byte
+	out     []*vec.Builder
+	ops     []stream.Op
+}
+
+type topGroup struct {
+	root   int32
+	size   int32 // rows in memory
+	vnode  storage.VNode
+	loaded bool
+	all    bool // no row of the group is only in the table
+	hot    bool // changed since the last eviction
+}
+
+type topChange struct {
+	group      int32
+	klen, vlen uint32
+	at         span
+	weight     int32
+}
+
+// topRow is a row of a window.
+type topRow struct{ key, val []byte }
+
+func (t *topN) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
+	cols, n := b.Cols(), b.Rows()
+	if cap(t.ids) < n {
+		t.ids = make([]int32, n)
+	}
+	ids := t.ids[:n]
+	group := make([]vec.Vec, len(t.spec.Group))
+	for j, c := range t.spec.Group {
+		group[j] = cols[c]
+	}
+	fresh, rows := t.groups.FindOrInsert(group, nil, n, ids)
+	if len(fresh) > 0 {
+		vnodes := executor.VNodes(cols, t.dist, t.in, n, nil)
+		for k, id := range fresh {
+			for int(id) >= len(t.state) {
+				t.state = append(t.state, topGroup{})
+			}
+			has := t.table != nil && t.res.mayHold(t.groups.tags[id])
+			t.state[id] = topGroup{vnode: vnodes[rows[k]], loaded: !has, all: !has}
+		}
+	}
+	had := t.set.Bytes() + t.groups.Bytes()
+	for i := range n {
+		key := t.sort.append(t.buf[:0], cols, i)
+		sortLen := len(key)
+		if t.table == nil {
+			t.seq++
+			key = binary.BigEndian.AppendUint64(key, t.seq)
+		} else {
+			key = t.row.append(key, cols, i)
+		}
+		t.buf = key
+		g := &t.state[ids[i]]
+		if (t.table == nil || t.spec.AppendOnly) && t.beyond(g, key, sortLen) {
+			continue
+		}
+		klen := len(key)
+		t.buf = binary.AppendUvarint(t.buf, uint64(sortLen))
+		t.buf = storage.AppendRow(t.buf, cols, i)
+		if t.table == nil {
+			if b.Op(i) != stream.Insert {
+				return sqlerr.New(sqlerr.InternalError, "top-n: a bounded input retracts a row")
+			}
+			t.set.Insert(&g.root, t.buf[:klen], t.buf[klen:], 1)
+			g.size++
+			t.trim(g, nil)
+			continue
+		}
+		t.changes = append(t.changes, topChange{ids[i], uint32(klen), uint32(len(t.buf) - klen), t.data.add(t.buf), int32(b.Op(i))})
+	}
+	if t.table == nil {
+		return t.memory.grow(t.set.Bytes() + t.groups.Bytes() - had)
+	}
+	return nil
+}
+
+// beyond reports whether a row of an input without retractions can never be in
+// the window.
+func (t *topN) beyond(g *topGroup, key []byte, sortLen int) bool {
+	if !g.loaded || int(g.size) < t.end {
+		return false
+	}
+	if t.end == 0 {
+		return true
+	}
+	last := t.set.Key(t.set.Max(g.root))
+	if bytes.Compare(key, last) <= 0 {
+		return false
+	}
+	return !t.spec.WithTies || !bytes.HasPrefix(last, key[:sortLen])
+}
+
+// trim drops what an input without retractions will never need again. prefix is
+// the group's state key; nil in a bounded run.
+func (t *topN) trim(g *topGroup, prefix []byte) {
+	for int(g.size) > t.end {
+		last := t.set.Max(g.root)
+		key := t.set.Key(last)
+		if t.spec.WithTies && t.end > 0 {
+			// The rows that tie with the one at rank end stay.
+			sortLen, _ := binary.Uvarint(t.set.Val(last))
+			at, _ := t.rank(g, t.end)
+			if bytes.HasPrefix(t.set.Key(at), key[:sortLen]) {
+				return
+			}
+		}
+		if t.table != nil {
+			t.table.Delete(g.vnode, append(prefix[:len(prefix):len(prefix)], key...))
+		}
+		t.set.Remove(&g.root, bytes.Clone(key))
+		g.size--
+	}
+}
+
+// rank finds the node at a rank from 1.
+func (t *topN) rank(g *topGroup, rank int) (at int32, ok bool) {
+	i := 0
+	t.set.Walk(g.root, func(node int32) bool {
+		i++
+		at, ok = node, i == rank
+		return !ok
+	})
+	return at, ok
+}
+
+// Barrier applies the changes of the epoch and emits what they did to the windows.
+func (t *topN) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
+	t.out, t.ops = t.dec.Builders(64), nil
+	if t.table == nil {
+		return t.emitAll(out)
+	}
+	slices.SortFunc(t.changes, func(a, b topChange) int {
+		if a.group != b.group {
+			return cmp.Compare(a.group, b.group)
+		}
+		if c := bytes.Compare(t.data.get(a.at, int(a.klen)), t.data.get(b.at, int(b.klen))); c != 0 {
+			return c
+		}
+		return bytes.Compare(t.change(a).val, t.change(b).val)
+	})
+	t.changes = t.consolidate(t.changes)
+	for from := 0; from < len(t.changes); {
+		to := from + 1
+		for to < len(t.changes) && t.changes[to].group == t.changes[from].group {
+			to++
+		}
+		if err := t.applyGroup(t.changes[from].group, t.changes[from:to]); err != nil {
+			return err
+		}
+		from = to
+		if len(t.ops) >= stream.BatchRows {
+			if err := t.flush(out); err != nil {
+				return err
+			}
+		}
+	}
+	t.changes, t.data = t.changes[:0], arena{}
+	if cap(t.changes) > 1<<16 {
+		t.changes = nil
+	}
+	if err := t.flush(out); err != nil {
+		return err
+	}
+	t.evict()
+	return nil
+}
+
+func (t *topN) change(c topChange) topRow {
+	b := t.data.get(c.at, int(c.klen+c.vlen))
+	return topRow{b[:c.klen], b[c.klen:]}
+}
+
+// consolidate sums sorted changes of equal rows and drops what sums to nothing.
+func (t *topN) consolidate(cs []topChange) []topChange {
+	out := cs[:0]
+	for _, c := range cs {
+		if k := len(out) - 1; k >= 0 && out[k].group == c.group && out[k].klen == c.klen && out[k].vlen == c.vlen {
+			a, b := t.change(out[k]), t.change(c)
+			if bytes.Equal(a.key, b.key) && bytes.Equal(a.val, b.val) {
+				out[k].weight += c.weight
+				continue
+			}
+		}
+		if k := len(out) - 1; k >= 0 && out[k].weight == 0 {
+			out = out[:k]
+		}
+		out = append(out, c)
+	}
+	if k := len(out) - 1; k >= 0 && out[k].weight == 0 {
+		out = out[:k]
+	}
+	return out
+}
+
+// prefix is the state key of a group.
+func (t *topN) prefix(id int32) []byte {
+	cols := t.groups.Keys([]int32{id})
+	return appendStateKey(nil, t.groupTypes, cols, 0)
+}
+
+func (t *topN) applyGroup(id int32, cs []topChange) error {
+	g := &t.state[id]
+	g.hot = true
+	prefix := t.prefix(id)
+	if !g.loaded {
+		if err := t.load(g, prefix, t.slack); err != nil {
+			return err
+		}
+	}
+	before, err := t.window(g, prefix)
+	if err != nil {
+		return err
+	}
+	var bound []byte // rows above it may be in the table alone
+	if !g.all {
+		bound = bytes.Clone(t.set.Key(t.set.Max(g.root)))
+	}
+	for _, c := range cs {
+		if c.weight < 0 {
+			if err := t.remove(g, prefix, t.change(c), bound); err != nil {
+				return err
+			}
+		}
+	}
+	for _, c := range cs {
+		if c.weight > 0 {
+			if err := t.insert(g, prefix, t.change(c), c.weight, bound); err != nil {
+				return err
+			}
+		}
+	}
+	if t.spec.AppendOnly {
+		t.trim(g, prefix)
+	}
+	after, err := t.window(g, prefix)
+	if err != nil {
+		return err
+	}
+	if err := t.diff(before, after); err != nil {
+		return err
+	}
+	if !t.spec.AppendOnly && t.slack < math.MaxInt/2 && int(g.size) > 2*t.slack {
+		for int(g.size) > t.slack {
+			t.set.Remove(&g.root, bytes.Clone(t.set.Key(t.set.Max(g.root))))
+			g.size--
+		}
+		g.all = false
+	}
+	if g.size == 0 && g.all {
+		t.groups.Delete(id)
+	}
+	return nil
+}
+
+func (t *topN) remove(g *topGroup, prefix []byte, r topRow, bound []byte) error {
+	t.table.Delete(g.vnode, append(prefix[:len(prefix):len(prefix)], r.key...))
+	if bound != nil && bytes.Compare(r.key, bound) > 0 {
+		return nil
+	}
+	if !t.set.Remove(&g.root, r.key) {
+		return sqlerr.New(sqlerr.InternalError, "top-n: a row that never came is retracted")
+	}
+	g.size--
+	return nil
+}
+
+func (t *topN) insert(g *topGroup, prefix []byte, r topRow, weight int32, bound []byte) error {
+	if weight > 1 {
+		return sqlerr.New(sqlerr.InternalError, "top-n: two rows have the same stream key")
+	}
+	t.table.Put(g.vnode, append(prefix[:len(prefix):len(prefix)], r.key...), r.val)
+	if bound != nil && bytes.Compare(r.key, bound) > 0 {
+		return nil
+	}
+	if t.set.Find(g.root, r.key) != 0 {
+		return sqlerr.New(sqlerr.InternalError, "top-n: two rows have the same stream key")
+	}
+	t.set.Insert(&g.root, r.key, r.val, 1)
+	g.size++
+	return nil
+}
+
+// load reads the first rows of a group from the table, what the group has in
+// memory aside.
+func (t *topN) load(g *topGroup, prefix []byte, rows int) error {
+	t.set.Clear(&g.root)
+	g.size, g.all, g.loaded = 0, true, true
+	return t.table.Scan(g.vnode, prefix, func(key, value []byte) (bool, error) {
+		if int(g.size) == rows {
+			g.all = false
+			return false, nil
+		}
+		t.set.Insert(&g.root, key[len(prefix):], value, 1)
+		g.size++
+		return true, nil
+	})
+}
+
+// window is the rows of a group at the emitted ranks, in order. It reads more
+// of the group where the rows in memory do not reach.
+func (t *topN) window(g *topGroup, prefix []byte) ([]topRow, error) {
+	for want := t.slack; ; want *= 2 {
+		rows, enough := t.cached(g)
+		if enough || g.all {
+			return rows, nil
+		}
+		if err := t.load(g, prefix, want); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// cached is the window as far as the rows in memory reach, and whether rows
+// beyond them could not belong to it.
+func (t *topN) cached(g *topGroup) (rows []topRow, enough bool) {
+	i := 0
+	var tie []byte
+	t.set.Walk(g.root, func(node int32) bool {
+		i++
+		key := t.set.Key(node)
+		if i > t.end {
+			if !t.spec.WithTies || t.end == 0 || !bytes.HasPrefix(key, tie) {
+				enough = true
+				return false
+			}
+		}
+		val := t.set.Val(node)
+		n, k := binary.Uvarint(val)
+		if i > int(t.spec.Offset) {
+			rows = append(rows, topRow{key, val[k:]})
+		}
+		if i == t.end {
+			tie = key[:n]
+		}
+		return true
+	})
+	if i >= t.end && !t.spec.WithTies {
+		enough = true
+	}
+	return rows, enough
+}
+
+// diff emits the difference of two windows, both in order of key.
+func (t *topN) diff(before, after []topRow) error {
+	for len(before) > 0 || len(after) > 0 {
+		c := 0
+		switch {
+		case len(before) == 0:
+			c = 1
+		case len(after) == 0:
+			c = -1
+		default:
+			c = bytes.Compare(before[0].key, after[0].key)
+		}
+		same := c == 0 && bytes.Equal(before[0].val, after[0].val)
+		if c <= 0 {
+			if !same {
+				if err := t.add(before[0].val, stream.Delete); err != nil {
+					return err
+				}
+			}
+			before = before[1:]
+		}
+		if c >= 0 {
+			if !same {
+				if err := t.add(after[0].val, stream.Insert); err != nil {
+					return err
+				}
+			}
+			after = after[1:]
+		}
+	}
+	return nil
+}
+
+func (t *topN) add(row []byte, o stream.Op) error {
+	t.ops = append(t.ops, o)
+	return t.dec.Append(t.out, row)
+}
+
+func (t *topN) flush(out executor.Emitter) error {
+	if len(t.ops) == 0 {
+		return nil
+	}
+	cols := make([]vec.Vec, len(t.out))
+	for j := range cols {
+		cols[j] = t.out[j].Vec()
+	}
+	ops := t.ops
+	if !slices.Contains(ops, stream.Delete) {
+		ops = nil
+	}
+	b := stream.NewBatch(len(t.ops), cols, ops)
+	t.out, t.ops = t.dec.Builders(64), nil
+	return out.Emit(b)
+}
+
+// emitAll ends a bounded run: the windows in order.
+func (t *topN) emitAll(out executor.Emitter) error {
+	for id := range t.state {
+		if !t.groups.Live(int32(id)) {
+			continue
+		}
+		rows, _ := t.cached(&t.state[id])
+		for _, r := range rows {
+			if err := t.add(r.val, stream.Insert); err != nil {
+				return err
+			}
+			if len(t.ops) >= stream.BatchRows {
+				if err := t.flush(out); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return t.flush(out)
+}
+
+// evict drops groups from memory when there is too little: all their rows are
+// in the table. Groups that changed since the last time are kept.
+func (t *topN) evict() {
+	t.memory.report(t.bytes())
+	if !t.memory.over() {
+		return
+	}
+	for id := range t.state {
+		if !t.groups.Live(int32(id)) {
+			continue
+		}
+		if g := &t.state[id]; g.hot {
+			g.hot = false
+		} else {
+			t.res.evict(t.groups.tags[id])
+			t.set.Clear(&g.root)
+			t.groups.Delete(int32(id))
+		}
+	}
+	t.memory.report(t.bytes())
+}
+
+func (t *topN) bytes() int64 { return t.groups.Bytes() + t.set.Bytes() + int64(16*cap(t.state)) }
+
+func (t *topN) Close() error {
+	t.memory.release()
+	return nil
+}

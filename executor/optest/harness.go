@@ -1,0 +1,282 @@
+package optest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"streamdb/executor"
+	"streamdb/expr"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/types"
+)
+
+// Build makes the tree under test over its inputs.
+type Build func(in []executor.Spec) executor.Spec
+
+// Options of a Harness. The zero value is usual.
+type Options struct {
+	Evict  bool             // memory is always short: operators shed what they can at every barrier
+	Env    any              // OpenCtx.Env
+	VNodes storage.VNodeSet // zero: all
+}
+
+// Harness runs a tree of operators as a job's task does: Push and Watermark,
+// then Barrier, which seals and commits the epoch. It is used by one goroutine;
+// Close it (New registers that with t).
+type Harness struct {
+	t       testing.TB
+	opts    Options
+	schemas []types.Schema
+	spec    executor.Spec
+	fs      vfs.FS
+	store   *storage.Store
+	epoch   stream.Epoch
+	root    *node
+	order   []*node
+	leaves  []*node // parents of the inputs
+	leafIn  []int
+	ctx     *executor.Ctx
+	memory  *executor.Accountant
+
+	sum        Net // all output of committed epochs
+	delta      Net // output of the epoch in progress
+	Watermarks []stream.Watermark
+}
+
+// node is an operator of the running tree and the emitter of its output.
+type node struct {
+	h      *Harness
+	op     executor.Operator
+	tables []storage.StateTable
+	parent *node
+	in     int
+}
+
+func (n *node) Emit(b *stream.Batch) error {
+	if n.parent != nil {
+		return n.parent.op.Process(n.h.ctx, n.in, b, n.parent)
+	}
+	schema := n.h.spec.Schema()
+	if len(b.Cols()) != len(schema) {
+		return fmt.Errorf("optest: output has %d columns, the schema %d", len(b.Cols()), len(schema))
+	}
+	for j, c := range b.Cols() {
+		if c.Layout != schema[j].Type.Layout() {
+			return fmt.Errorf("optest: column %d has layout %d, its type is %s", j, c.Layout, schema[j].Type)
+		}
+	}
+	for _, c := range Changes(b) {
+		n.h.delta.Add(Text(schema, c.Row), int64(c.Op))
+	}
+	return nil
+}
+
+func (n *node) EmitWatermark(w stream.Watermark) error {
+	if n.parent != nil {
+		return n.parent.op.Watermark(n.h.ctx, n.in, w, n.parent)
+	}
+	n.h.Watermarks = append(n.h.Watermarks, w)
+	return nil
+}
+
+// New opens the tree over an empty store in memory.
+func New(t testing.TB, schemas []types.Schema, build Build, opts Options) *Harness {
+	t.Helper()
+	h := &Harness{t: t, opts: opts, schemas: schemas, fs: vfs.NewMem(), sum: Net{}, delta: Net{}}
+	if h.opts.VNodes == (storage.VNodeSet{}) {
+		h.opts.VNodes = storage.AllVNodes
+	}
+	ins := make([]executor.Spec, len(schemas))
+	for i, s := range schemas {
+		ins[i] = &executor.Input{Fragment: i, Cols: s}
+	}
+	h.spec = build(ins)
+	h.ctx = &executor.Ctx{Context: context.Background(), Expr: &expr.Ctx{Now: time.Unix(1e9, 0).UTC(), Location: time.UTC}}
+	h.open()
+	t.Cleanup(h.Close)
+	return h
+}
+
+func (h *Harness) check(err error) {
+	h.t.Helper()
+	if err != nil {
+		h.t.Fatalf("optest: %v", err)
+	}
+}
+
+func (h *Harness) open() {
+	h.t.Helper()
+	store, err := storage.Open(storage.Options{Dir: "db", FS: h.fs, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	h.check(err)
+	h.store = store
+	h.memory = executor.NewAccountant(0)
+	if h.opts.Evict {
+		h.memory = executor.NewAccountant(1)
+	}
+	h.leaves, h.leafIn, h.order = make([]*node, len(h.schemas)), make([]int, len(h.schemas)), nil
+	h.root = h.openNode(h.spec)
+	h.epoch = store.Visible() + 1
+	h.ctx.Epoch = h.epoch
+}
+
+func (h *Harness) openNode(s executor.Spec) *node {
+	h.t.Helper()
+	n := &node{h: h}
+	for i, in := range s.Inputs() {
+		if leaf, ok := in.(*executor.Input); ok {
+			h.leaves[leaf.Fragment], h.leafIn[leaf.Fragment] = n, i
+			continue
+		}
+		child := h.openNode(in)
+		child.parent, child.in = n, i
+	}
+	op, err := s.Open(&executor.OpenCtx{
+		Context: h.ctx, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Job: 1, Parallelism: 1, VNodes: h.opts.VNodes,
+		Table: func(def storage.TableDef) storage.StateTable {
+			t := h.store.OpenTable(def, h.opts.VNodes)
+			n.tables = append(n.tables, t)
+			return t
+		},
+		Snapshot: h.store.Snapshot, Memory: h.memory, Expr: h.ctx.Expr, Env: h.opts.Env,
+	})
+	h.check(err)
+	n.op = op
+	h.order = append(h.order, n)
+	return n
+}
+
+// Push feeds changes of an input as one batch.
+func (h *Harness) Push(in int, cs []Change) {
+	h.t.Helper()
+	h.check(h.TryPush(in, cs))
+}
+
+// TryPush is Push for changes that may be refused.
+func (h *Harness) TryPush(in int, cs []Change) error {
+	n := h.leaves[in]
+	return n.op.Process(h.ctx, h.leafIn[in], Batch(h.schemas[in], cs), n)
+}
+
+// PushText is Push of Parse.
+func (h *Harness) PushText(in int, text string) {
+	h.t.Helper()
+	h.Push(in, Parse(h.t, h.schemas[in], text))
+}
+
+// Watermark feeds a watermark.
+func (h *Harness) Watermark(in, column int, time int64) {
+	h.t.Helper()
+	n := h.leaves[in]
+	h.check(n.op.Watermark(h.ctx, h.leafIn[in], stream.Watermark{Column: column, Time: time}, n))
+}
+
+// Poll polls every operator that makes rows by itself until none has more.
+func (h *Harness) Poll() {
+	h.t.Helper()
+	for _, n := range h.order {
+		for p, ok := n.op.(executor.Poller); ok; {
+			more, err := p.Poll(h.ctx, n)
+			h.check(err)
+			if !more {
+				break
+			}
+		}
+	}
+}
+
+// Barrier ends the epoch: flush, seal, commit. It returns the net output of the
+// epoch.
+func (h *Harness) Barrier() Net {
+	h.t.Helper()
+	net, err := h.TryBarrier()
+	h.check(err)
+	return net
+}
+
+// TryBarrier is Barrier for an epoch that may fail; nothing is committed then.
+func (h *Harness) TryBarrier() (Net, error) {
+	h.t.Helper()
+	for _, n := range h.order {
+		if err := n.op.Barrier(h.ctx, stream.Barrier{Epoch: h.epoch}, n); err != nil {
+			return nil, err
+		}
+	}
+	var deltas []*storage.Delta
+	for _, n := range h.order {
+		for _, t := range n.tables {
+			if d := t.Seal(h.epoch); d != nil {
+				deltas = append(deltas, d)
+			}
+		}
+	}
+	_, err := h.store.Commit(storage.CommitReq{Epoch: h.epoch, Deltas: deltas, Sync: true})
+	h.check(err)
+	committed := h.epoch
+	h.epoch++
+	h.ctx.Epoch = h.epoch
+	for _, n := range h.order {
+		if c, ok := n.op.(executor.Committed); ok {
+			h.check(c.Committed(h.ctx, committed))
+		}
+	}
+	net := h.delta
+	for row, w := range net {
+		h.sum.Add(row, w)
+	}
+	h.delta = Net{}
+	return net, nil
+}
+
+// Sum is the output of all committed epochs together.
+func (h *Harness) Sum() Net { return h.sum }
+
+// Restart closes everything and opens it from the store: what came after the
+// last barrier is lost, as in a crash, and must be fed again.
+func (h *Harness) Restart() {
+	h.t.Helper()
+	h.Close()
+	h.delta = Net{}
+	h.open()
+}
+
+// SetEvict changes Options.Evict with the next Restart.
+func (h *Harness) SetEvict(on bool) { h.opts.Evict = on }
+
+// StateRows is the number of rows stored in a table.
+func (h *Harness) StateRows(def storage.TableDef) int {
+	h.t.Helper()
+	snap := h.store.Snapshot()
+	defer snap.Close()
+	n := 0
+	h.check(snap.ScanTable(def.ID, func(storage.VNode, []byte, []byte) (bool, error) {
+		n++
+		return true, nil
+	}))
+	return n
+}
+
+// Memory is what the operators report to hold.
+func (h *Harness) Memory() int64 { return h.memory.Used() }
+
+// Close closes operators, tables and the store; harmless when done before.
+func (h *Harness) Close() {
+	h.t.Helper()
+	if h.store == nil {
+		return
+	}
+	for _, n := range h.order {
+		h.check(n.op.Close())
+		for _, t := range n.tables {
+			h.check(t.Close())
+		}
+	}
+	h.check(h.store.Close())
+	h.store = nil
+}

@@ -1,0 +1,106 @@
+package executor
+
+import (
+	"context"
+
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/types"
+)
+
+// output sends what a task produces to one consumer fragment: one edge per
+// instance of it, or the one edge to its own instance for Forward.
+type output struct {
+	dist  Distribution
+	types []types.T // of the columns
+	edges []*Edge
+	next  int    // the target in turn, for Random
+	gauge *gauge // of the sending task
+
+	owner  [storage.NumVNodes]uint8
+	vnodes []storage.VNode // scratch
+	sels   [][]int32       // scratch, by target; handed to no one
+}
+
+func newOutput(dist Distribution, cols types.Schema, edges []*Edge) *output {
+	o := &output{dist: dist, edges: edges}
+	for _, c := range cols {
+		o.types = append(o.types, c.Type)
+	}
+	if dist.Kind == Hash && len(edges) > 1 {
+		o.owner = owners(len(edges))
+		o.sels = make([][]int32, len(edges))
+	}
+	return o
+}
+
+// batch sends the rows where they belong.
+func (o *output) batch(ctx context.Context, b *stream.Batch) error {
+	if len(o.edges) == 1 {
+		return o.edges[0].send(ctx, o.gauge, stream.Message{Batch: b})
+	}
+	switch o.dist.Kind {
+	case Hash:
+		return o.split(ctx, b)
+	case Random:
+		o.next = (o.next + 1) % len(o.edges)
+		return o.edges[o.next].send(ctx, o.gauge, stream.Message{Batch: b})
+	case Broadcast:
+		return o.all(ctx, stream.Message{Batch: b})
+	default:
+		return o.edges[0].send(ctx, o.gauge, stream.Message{Batch: b})
+	}
+}
+
+// split sends each row to the owner of its vnode.
+func (o *output) split(ctx context.Context, b *stream.Batch) error {
+	n := b.Rows()
+	o.vnodes = VNodes(b.Cols(), o.dist.Cols, o.types, n, o.vnodes)
+	for t := range o.sels {
+		o.sels[t] = o.sels[t][:0]
+	}
+	for i, v := range o.vnodes {
+		t := o.owner[v]
+		o.sels[t] = append(o.sels[t], int32(i))
+	}
+	for t, sel := range o.sels {
+		part := b
+		switch len(sel) {
+		case 0:
+			continue
+		case n: // all rows are for one target
+		default:
+			part = b.Take(sel)
+		}
+		if err := o.edges[t].send(ctx, o.gauge, stream.Message{Batch: part}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// all sends a barrier or watermark, which concern every consumer.
+func (o *output) all(ctx context.Context, m stream.Message) error {
+	for _, e := range o.edges {
+		if err := e.send(ctx, o.gauge, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gone reports whether nobody listens any more.
+func (o *output) gone() bool {
+	for _, e := range o.edges {
+		if !e.isDetached() {
+			return false
+		}
+	}
+	return true
+}
+
+func (o *output) close() {
+	for _, e := range o.edges {
+		e.close()
+	}
+}

@@ -1,0 +1,5 @@
+package casts
+
+import "streamdb/expr"
+
+func jsonCasts() []*expr.Def { return nil }

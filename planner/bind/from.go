@@ -1,0 +1,445 @@
+package bind
+
+import (
+	"streamdb/catalog"
+	"streamdb/expr"
+	"streamdb/internal/sqlerr"
+	"streamdb/planner/logical"
+	"streamdb/sql/ast"
+	"streamdb/types"
+)
+
+// from binds a FROM list: comma is a join without condition, LATERAL items see
+// those before them.
+func (b *Binder) from(items []ast.TableExpr, parent *scope, env *cteEnv) (logical.Node, *scope, error) {
+	sc := &scope{parent: parent, ctes: env}
+	var node logical.Node
+	for _, it := range items {
+		n, s, err := b.table(it, sc, env)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := b.merge(sc, s, it); err != nil {
+			return nil, nil, err
+		}
+		if node == nil {
+			node = n
+		} else {
+			node = joinOrApply(logical.Inner, node, n, nil)
+		}
+	}
+	if node == nil {
+		node = logical.OneRow()
+	}
+	return node, sc, nil
+}
+
+func joinOrApply(kind logical.JoinKind, l, r logical.Node, on []expr.Expr) logical.Node {
+	if logical.Free(r).Meets(logical.OutSet(l)) {
+		return &logical.Apply{Kind: kind, L: l, R: r, On: on}
+	}
+	return &logical.Join{Kind: kind, L: l, R: r, On: on}
+}
+
+// merge adds a relation's names to a scope; two of one name are an error.
+func (b *Binder) merge(sc, s *scope, n ast.Node) error {
+	for _, r := range s.rels {
+		for _, o := range sc.rels {
+			if r.name == o.name && r.name != "" {
+				return b.errAt(n, sqlerr.DuplicateAlias, "table name \"%s\" specified more than once", r.name)
+			}
+		}
+	}
+	sc.add(s)
+	return nil
+}
+
+// table binds one element of FROM. left is what LATERAL sees.
+func (b *Binder) table(t ast.TableExpr, left *scope, env *cteEnv) (logical.Node, *scope, error) {
+	outer := &scope{parent: left.parent, ctes: env}
+	switch t := t.(type) {
+	case *ast.TableName:
+		if t.AsOf != nil {
+			return nil, nil, b.unsupported(t, "FOR SYSTEM_TIME AS OF")
+		}
+		n, cols, rel, err := b.relation(t.Name, env)
+		if err != nil {
+			return nil, nil, err
+		}
+		return b.aliased(n, cols, rel, t.Name.Base(), t.Name.Schema(), t.Alias, t)
+	case *ast.SubqueryTable:
+		sc := outer
+		if t.Lateral {
+			sc = left
+		}
+		rel, err := b.query(t.Query, sc, env)
+		if err != nil {
+			return nil, nil, err
+		}
+		return b.aliased(rel.Root, rel.scopeCols(), relation{}, "", "", t.Alias, t)
+	case *ast.FuncTable:
+		if t.AsOf != nil {
+			return nil, nil, b.unsupported(t, "FOR SYSTEM_TIME AS OF")
+		}
+		return b.funcTable(t, left, env)
+	case *ast.RowsFrom:
+		return b.rowsFrom(t, left, env)
+	case *ast.Join:
+		return b.join(t, left, env)
+	}
+	return nil, nil, sqlerr.Unsupported("%T in FROM", t)
+}
+
+// aliased gives a relation its alias and column aliases.
+func (b *Binder) aliased(n logical.Node, cols []scopeCol, rel relation, name, schema string, alias *ast.TableAlias, at ast.Node) (logical.Node, *scope, error) {
+	if alias != nil && alias.Name != "" {
+		name, schema = alias.Name, ""
+	}
+	visible := 0
+	for i := range cols {
+		cols[i].rel, cols[i].schema = name, schema
+		if cols[i].hidden {
+			continue
+		}
+		if alias != nil && visible < len(alias.Columns) {
+			cols[i].name = alias.Columns[visible]
+		}
+		visible++
+	}
+	if alias != nil && len(alias.Columns) > visible {
+		return nil, nil, b.errAt(at, sqlerr.InvalidColumnReference, "table \"%s\" has %d columns available but %d columns specified", name, visible, len(alias.Columns))
+	}
+	rel.name = name
+	rel.cols = nil
+	for _, c := range cols {
+		if !c.hidden {
+			rel.cols = append(rel.cols, c.id)
+		}
+	}
+	return n, &scope{cols: cols, rels: []relation{rel}}, nil
+}
+
+// relation finds a relation by name: CTE, system table, or catalog object.
+func (b *Binder) relation(name ast.Name, env *cteEnv) (logical.Node, []scopeCol, relation, error) {
+	base, schema := name.Base(), name.Schema()
+	if schema == "" {
+		if e := (&scope{ctes: env}).findCTE(base); e != nil {
+			return b.cteRef(e, name)
+		}
+	}
+	if db := name.Database(); db != "" && b.ctx.Database != "" && db != b.ctx.Database {
+		return nil, nil, relation{}, b.errAt(name, sqlerr.FeatureNotSupported, "cross-database references are not implemented: \"%s\"", name)
+	}
+	if o := b.Object(schema, base); o != nil {
+		n, cols, rel, err := b.object(o, name)
+		return n, cols, rel, err
+	}
+	if n, cols, ok := b.systemTable(schema, base); ok {
+		return n, cols, relation{}, nil
+	}
+	if schema != "" {
+		if _, ok := b.ctx.Catalog.Schema(schema); !ok && !catalog.IsSystemSchema(schema) {
+			return nil, nil, relation{}, b.errAt(name, sqlerr.UndefinedTable, "relation \"%s.%s\" does not exist", schema, base)
+		}
+	}
+	shown := base
+	if schema != "" {
+		shown = schema + "." + base
+	}
+	err := b.errAt(name, sqlerr.UndefinedTable, "relation \"%s\" does not exist", shown)
+	if near := b.nearObject(base); near != "" {
+		err.WithHint("Perhaps you meant the relation \"%s\".", near)
+	}
+	return nil, nil, relation{}, err
+}
+
+// Object finds a catalog object along the search path; system schemas shadow
+// nothing here.
+func (b *Binder) Object(schema, name string) *catalog.Object {
+	if schema == "" && b.ctx.SystemTable != nil { // pg_catalog is searched first
+		if _, ok := b.ctx.SystemTable("pg_catalog", name); ok {
+			return nil
+		}
+	}
+	return b.ctx.Catalog.Resolve(schema, name, b.ctx.SearchPath)
+}
+
+func (b *Binder) nearObject(name string) string {
+	best, dist := "", 3
+	for _, o := range b.ctx.Catalog.Objects() {
+		if d := editDistance(name, o.Name); d < dist && d < len(name) {
+			best, dist = o.Name, d
+		}
+	}
+	return best
+}
+
+func (b *Binder) systemTable(schema, name string) (logical.Node, []scopeCol, bool) {
+	if b.ctx.SystemTable == nil {
+		return nil, nil, false
+	}
+	schemas := []string{schema}
+	if schema == "" {
+		schemas = append([]string{"pg_catalog"}, b.ctx.SearchPath...)
+	}
+	for _, s := range schemas {
+		if sch, ok := b.ctx.SystemTable(s, name); ok {
+			n := &logical.Virtual{Schema: s, Name: name}
+			var cols []scopeCol
+			for i, c := range sch {
+				id := b.Meta.New(c.Name, c.Type)
+				n.Cols, n.Idx = append(n.Cols, id), append(n.Idx, i)
+				cols = append(cols, scopeCol{name: c.Name, id: id, hidden: c.Hidden})
+			}
+			return n, cols, true
+		}
+	}
+	return nil, nil, false
+}
+
+// object reads a catalog object; views are bound in place.
+func (b *Binder) object(o *catalog.Object, at ast.Node) (logical.Node, []scopeCol, relation, error) {
+	b.Deps[o.ID] = true
+	switch o.Kind {
+	case catalog.View:
+		return b.view(o, at)
+	case catalog.Table, catalog.MaterializedView, catalog.Source:
+	default:
+		return nil, nil, relation{}, b.errAt(at, sqlerr.WrongObjectType, "\"%s\" is not a table or view", o.Name).WithDetail("It is a %s.", o.Kind)
+	}
+	var ids []logical.ColID
+	var idx []int
+	var cols []scopeCol
+	for i, c := range o.Cols {
+		id := b.Meta.New(c.Name, c.Type)
+		b.Meta.Cols[id].NotNull = c.NotNull
+		ids, idx = append(ids, id), append(idx, i)
+		cols = append(cols, scopeCol{name: c.Name, id: id, hidden: c.Hidden})
+	}
+	var rel relation
+	for _, k := range o.PrimaryKey() {
+		rel.pk = append(rel.pk, ids[k])
+	}
+	if o.Kind == catalog.Source {
+		return &logical.SourceScan{Obj: o, Cols: ids, Idx: idx}, cols, rel, nil
+	}
+	if o.Rows == nil {
+		return nil, nil, rel, b.errAt(at, sqlerr.ObjectNotInPrerequisiteState, "relation \"%s\" has no rows yet", o.Name)
+	}
+	return &logical.Scan{Obj: o, Cols: ids, Idx: idx}, cols, rel, nil
+}
+
+// view binds the text of a view where it is used.
+func (b *Binder) view(o *catalog.Object, at ast.Node) (logical.Node, []scopeCol, relation, error) {
+	if b.views >= maxViewDepth {
+		return nil, nil, relation{}, b.errAt(at, sqlerr.StatementTooComplex, "views are nested too deeply")
+	}
+	q, err := b.ctx.ParseQuery(o.Query)
+	if err != nil {
+		return nil, nil, relation{}, sqlerr.Wrap(sqlerr.InternalError, err, "view \"%s\" cannot be read", o.Name)
+	}
+	saved := *b.ctx
+	b.views++
+	b.ctx.SearchPath = o.SearchPath
+	rel, err := b.query(q, nil, nil)
+	b.ctx.SearchPath = saved.SearchPath
+	b.views--
+	if err != nil {
+		return nil, nil, relation{}, err
+	}
+	cols := rel.scopeCols()
+	k := 0
+	for _, c := range o.Cols {
+		if c.Hidden || k >= len(cols) {
+			continue
+		}
+		cols[k].name = c.Name
+		k++
+	}
+	return rel.Root, cols, relation{}, nil
+}
+
+// cteRef binds a CTE where it is used.
+func (b *Binder) cteRef(e *cteEnv, at ast.Node) (logical.Node, []scopeCol, relation, error) {
+	if e.self {
+		return nil, nil, relation{}, b.unsupported(at, "WITH RECURSIVE")
+	}
+	if e.cte.Query == nil {
+		return nil, nil, relation{}, b.unsupported(at, "AS CHANGELOG FROM")
+	}
+	rel, err := b.query(e.cte.Query, e.outer, e.env)
+	if err != nil {
+		return nil, nil, relation{}, err
+	}
+	cols := rel.scopeCols()
+	if len(e.cte.Columns) > len(cols) {
+		return nil, nil, relation{}, b.errAt(e.cte, sqlerr.InvalidColumnReference, "WITH query \"%s\" has %d columns available but %d columns specified", e.cte.Name, len(cols), len(e.cte.Columns))
+	}
+	for i, n := range e.cte.Columns {
+		cols[i].name = n
+	}
+	return rel.Root, cols, relation{}, nil
+}
+
+// join binds JOIN in its forms.
+func (b *Binder) join(j *ast.Join, left *scope, env *cteEnv) (logical.Node, *scope, error) {
+	if j.AsOf {
+		return nil, nil, b.unsupported(j, "ASOF JOIN")
+	}
+	ln, ls, err := b.table(j.Left, left, env)
+	if err != nil {
+		return nil, nil, err
+	}
+	visible := &scope{parent: left.parent, ctes: env}
+	visible.add(left)
+	visible.add(ls)
+	rn, rs, err := b.table(j.Right, visible, env)
+	if err != nil {
+		return nil, nil, err
+	}
+	sc := &scope{parent: left.parent, ctes: env}
+	sc.add(ls)
+	if err := b.merge(sc, rs, j); err != nil {
+		return nil, nil, err
+	}
+	kind := map[ast.JoinKind]logical.JoinKind{ast.InnerJoin: logical.Inner, ast.CrossJoin: logical.Inner,
+		ast.LeftJoin: logical.Left, ast.RightJoin: logical.Right, ast.FullJoin: logical.Full}[j.Kind]
+	lateral := logical.Free(rn).Meets(logical.OutSet(ln))
+	if lateral && (kind == logical.Right || kind == logical.Full) {
+		return nil, nil, b.errAt(j.Right, sqlerr.InvalidColumnReference, "invalid reference to FROM-clause entry: the combining JOIN type must be INNER or LEFT for a LATERAL reference")
+	}
+	using := j.Using
+	if j.Natural {
+		using = commonNames(ls, rs)
+	}
+	var node logical.Node
+	switch {
+	case len(using) > 0:
+		node, sc, err = b.joinUsing(j, kind, ln, rn, ls, rs, using)
+	case j.On != nil:
+		node, err = b.joinOn(j, kind, ln, rn, sc)
+	default:
+		node = joinOrApply(kind, ln, rn, nil)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	sc.parent, sc.ctes = left.parent, env
+	if j.Alias != nil && j.Alias.Name != "" {
+		cols := append([]scopeCol(nil), sc.cols...)
+		return b.aliased(node, cols, relation{}, "", "", j.Alias, j)
+	}
+	return node, sc, nil
+}
+
+func (b *Binder) joinOn(j *ast.Join, kind logical.JoinKind, l, r logical.Node, sc *scope) (logical.Node, error) {
+	c := b.exprCtx(sc, "JOIN/ON")
+	if kind == logical.Inner {
+		first, rest, err := c.conditions(j.On)
+		if err != nil {
+			return nil, err
+		}
+		n, err := c.attach(joinOrApply(kind, l, r, first))
+		if err == nil && len(rest) > 0 {
+			n = &logical.Filter{In: n, Conds: rest}
+		}
+		return n, err
+	}
+	on, err := c.cond(j.On, "JOIN/ON")
+	if err != nil {
+		return nil, err
+	}
+	if len(*c.pending) > 0 { // a subquery that concerns one side is evaluated there
+		if kind != logical.Left {
+			return nil, b.unsupported(j.On, "a subquery in the condition of this outer join")
+		}
+		nr, err := c.attach(r)
+		if err != nil {
+			return nil, err
+		}
+		if logical.Free(nr).Meets(logical.OutSet(l)) {
+			return nil, b.unsupported(j.On, "a subquery over both sides in the condition of an outer join")
+		}
+		r = nr
+	}
+	return joinOrApply(kind, l, r, expr.Conjuncts(on)), nil
+}
+
+func commonNames(l, r *scope) []string {
+	var out []string
+	for _, a := range l.cols {
+		if a.hidden {
+			continue
+		}
+		for _, c := range r.cols {
+			if !c.hidden && a.name == c.name {
+				out = append(out, a.name)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// joinUsing joins on columns of equal name, which appear once in the result.
+func (b *Binder) joinUsing(j *ast.Join, kind logical.JoinKind, ln, rn logical.Node, ls, rs *scope, using []string) (logical.Node, *scope, error) {
+	find := func(s *scope, name, side string) (int, error) {
+		found := -1
+		for i, c := range s.cols {
+			if c.name == name && !c.hidden {
+				if found >= 0 {
+					return 0, b.errAt(j, sqlerr.AmbiguousColumn, "common column name \"%s\" appears more than once in %s table", name, side)
+				}
+				found = i
+			}
+		}
+		if found < 0 {
+			return 0, b.errAt(j, sqlerr.UndefinedColumn, "column \"%s\" specified in USING clause does not exist in %s table", name, side)
+		}
+		return found, nil
+	}
+	sc := &scope{}
+	var merged []scopeCol
+	var on []expr.Expr
+	var items []logical.Item
+	lcols, rcols := append([]scopeCol(nil), ls.cols...), append([]scopeCol(nil), rs.cols...)
+	for _, name := range using {
+		li, err := find(&scope{cols: ls.cols}, name, "left")
+		if err != nil {
+			return nil, nil, err
+		}
+		ri, err := find(&scope{cols: rs.cols}, name, "right")
+		if err != nil {
+			return nil, nil, err
+		}
+		x, y := b.Meta.Ref(lcols[li].id), b.Meta.Ref(rcols[ri].id)
+		eq, err := b.applyOp(j, "=", x, y)
+		if err != nil {
+			return nil, nil, err
+		}
+		on = append(on, eq)
+		m := scopeCol{name: name, id: x.Index, rel: j.UsingAlias}
+		switch kind {
+		case logical.Right:
+			m.id = y.Index
+		case logical.Full:
+			args, t, err := b.common("JOIN/USING", []expr.Expr{x, y}, j)
+			if err != nil {
+				return nil, nil, err
+			}
+			m.id = b.Meta.New(name, t)
+			items = append(items, logical.Item{Col: m.id, E: &expr.Coalesce{Args: args, T: t}})
+		}
+		merged = append(merged, m)
+		lcols[li].hidden, rcols[ri].hidden = true, true
+	}
+	node := joinOrApply(kind, ln, rn, on)
+	if len(items) > 0 {
+		node = &logical.Project{In: node, Items: append(logical.Pass(b.Meta, node.Out()), items...)}
+	}
+	sc.cols = append(append(merged, lcols...), rcols...)
+	sc.rels = append(append(sc.rels, ls.rels...), rs.rels...)
+	return node, sc, nil
+}
+
+var timestampT = types.Of(types.Timestamp)

@@ -1,0 +1,348 @@
+package bind
+
+import (
+	"strings"
+
+	"streamdb/expr"
+	"streamdb/expr/casts"
+	"streamdb/internal/sqlerr"
+	"streamdb/sql/ast"
+	"streamdb/types"
+)
+
+// is binds IS [NOT] NULL, TRUE, FALSE and UNKNOWN.
+func (c *exprCtx) is(e *ast.Is) (expr.Expr, error) {
+	name := map[ast.IsTest]string{ast.IsNull: "is_null", ast.IsUnknown: "is_unknown", ast.IsTrue: "is_true", ast.IsFalse: "is_false"}[e.Test]
+	if name == "" {
+		return nil, c.b.unsupported(e, "IS JSON and the like")
+	}
+	x, err := c.bind(e.Expr)
+	if err != nil {
+		return nil, err
+	}
+	if e.Test == ast.IsNull {
+		if x, err = c.b.known(x, e); err != nil {
+			return nil, err
+		}
+	} else if x, err = c.b.boolean(x, strings.ToUpper(strings.ReplaceAll(name, "_", " ")), e); err != nil {
+		return nil, err
+	}
+	if e.Not {
+		name = strings.Replace(name, "is_", "is_not_", 1)
+	}
+	return c.b.applyOp(e, name, x)
+}
+
+// like binds LIKE, ILIKE and SIMILAR TO.
+func (c *exprCtx) like(e *ast.Like) (expr.Expr, error) {
+	x, err := c.bind(e.Expr)
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.bind(e.Pattern)
+	if err != nil {
+		return nil, err
+	}
+	var esc expr.Expr
+	if e.Escape != nil {
+		if esc, err = c.bind(e.Escape); err != nil {
+			return nil, err
+		}
+	}
+	op := "~~"
+	switch e.Kind {
+	case ast.LikeILike:
+		op = "~~*"
+	case ast.LikeSimilar:
+		args := []expr.Expr{p}
+		if esc != nil {
+			args = append(args, esc)
+		}
+		if p, err = c.b.applyFunc(e, "similar_to_escape", args...); err != nil {
+			return nil, err
+		}
+		op, esc = "~", nil
+	}
+	if esc != nil {
+		if p, err = c.b.applyFunc(e, "like_escape", p, esc); err != nil {
+			return nil, err
+		}
+	}
+	if e.Not {
+		op = "!" + op
+	}
+	return c.b.applyOp(e, op, x, p)
+}
+
+// in binds x [NOT] IN (list) and, as a value, x [NOT] IN (query).
+func (c *exprCtx) in(e *ast.In) (expr.Expr, error) {
+	if e.Query != nil {
+		return c.inQuery(e, e.Expr, "=", false, e.Query, e.Not)
+	}
+	if row, ok := e.Expr.(*ast.RowExpr); ok {
+		return c.rowIn(e, row)
+	}
+	args, err := c.binds(append([]ast.Expr{e.Expr}, e.List...))
+	if err != nil {
+		return nil, err
+	}
+	if x, ok, err := c.inList(args, e); ok || err != nil {
+		return x, err
+	}
+	var ors []expr.Expr
+	for _, v := range args[1:] {
+		eq, err := c.b.applyOp(e, "=", args[0], v)
+		if err != nil {
+			return nil, err
+		}
+		ors = append(ors, eq)
+	}
+	out := expr.Expr(&expr.Or{Args: ors})
+	if len(ors) == 1 {
+		out = ors[0]
+	}
+	if e.Not {
+		return c.b.not(out)
+	}
+	return out, nil
+}
+
+// inList makes the node for constants when all of the list has one type with x.
+func (c *exprCtx) inList(args []expr.Expr, e *ast.In) (expr.Expr, bool, error) {
+	for _, a := range args[1:] {
+		if _, ok := a.(*expr.Const); !ok {
+			return nil, false, nil
+		}
+	}
+	t := args[0].Type()
+	if isUnknown(t) || t.ID == types.Record {
+		return nil, false, nil
+	}
+	common, err := c.b.commonType("IN", args, e)
+	if err != nil || !common.SameKind(t) {
+		return nil, false, nil // operators decide, and name the fault
+	}
+	vals := make([]types.Datum, len(args)-1)
+	for i, a := range args[1:] {
+		x, err := c.b.coerce(a, bare(t), casts.Implicit, e)
+		if err != nil {
+			return nil, false, err
+		}
+		k, ok := expr.Fold(x).(*expr.Const)
+		if !ok {
+			return nil, false, nil
+		}
+		vals[i] = k.Value
+	}
+	return expr.NewIn(args[0], vals, e.Not), true, nil
+}
+
+// rowIn is (a, b) IN ((1, 2), ..).
+func (c *exprCtx) rowIn(e *ast.In, row *ast.RowExpr) (expr.Expr, error) {
+	var ors []expr.Expr
+	for _, v := range e.List {
+		r, ok := v.(*ast.RowExpr)
+		if !ok {
+			return nil, c.b.unsupported(v, "IN of a row and a value that is not a row")
+		}
+		eq, err := c.rowOp(e, "=", row, r)
+		if err != nil {
+			return nil, err
+		}
+		ors = append(ors, eq)
+	}
+	out := expr.Expr(&expr.Or{Args: ors})
+	if e.Not {
+		return c.b.not(out)
+	}
+	return out, nil
+}
+
+func (c *exprCtx) rowCompare(e *ast.Binary, l, r *ast.RowExpr) (expr.Expr, error) {
+	return c.rowOp(e, e.Op, l, r)
+}
+
+// rowOp compares rows field by field, as SQL defines it.
+func (c *exprCtx) rowOp(n ast.Node, op string, l, r *ast.RowExpr) (expr.Expr, error) {
+	if len(l.Items) != len(r.Items) {
+		return nil, c.b.errAt(n, sqlerr.SyntaxError, "unequal number of entries in row expressions")
+	}
+	ls, err := c.binds(l.Items)
+	if err != nil {
+		return nil, err
+	}
+	rs, err := c.binds(r.Items)
+	if err != nil {
+		return nil, err
+	}
+	return c.b.rowsOp(n, op, ls, rs)
+}
+
+func (b *Binder) rowsOp(n ast.Node, op string, ls, rs []expr.Expr) (expr.Expr, error) {
+	each := func(op string, i int) (expr.Expr, error) { return b.applyOp(n, op, ls[i], rs[i]) }
+	switch op {
+	case "=", "<>", "!=":
+		var parts []expr.Expr
+		for i := range ls {
+			x, err := each(op, i)
+			if err != nil {
+				return nil, err
+			}
+			parts = append(parts, x)
+		}
+		if len(parts) == 1 {
+			return parts[0], nil
+		}
+		if op == "=" {
+			return &expr.And{Args: parts}, nil
+		}
+		return &expr.Or{Args: parts}, nil
+	case "<", "<=", ">", ">=":
+		last := len(ls) - 1
+		out, err := each(op, last)
+		if err != nil {
+			return nil, err
+		}
+		for i := last - 1; i >= 0; i-- { // a < b OR a = b AND (rest)
+			lt, err := each(op[:1], i)
+			if err != nil {
+				return nil, err
+			}
+			eq, err := each("=", i)
+			if err != nil {
+				return nil, err
+			}
+			out = &expr.Or{Args: []expr.Expr{lt, &expr.And{Args: []expr.Expr{eq, out}}}}
+		}
+		return out, nil
+	}
+	return nil, b.unsupported(n, "the operator %s on rows", op)
+}
+
+// anyAll binds x op ANY|ALL (array or query).
+func (c *exprCtx) anyAll(e *ast.AnyAll) (expr.Expr, error) {
+	if e.Query != nil {
+		return c.inQuery(e, e.Expr, e.Op, e.All, e.Query, false)
+	}
+	args, err := c.binds([]ast.Expr{e.Expr, e.Array})
+	if err != nil {
+		return nil, err
+	}
+	return c.b.applyAnyAll(e, e.Op, e.All, args[0], args[1])
+}
+
+// array binds ARRAY[..]; brackets inside make further dimensions.
+func (c *exprCtx) array(e *ast.ArrayExpr) (expr.Expr, error) {
+	args, err := c.binds(e.Items)
+	if err != nil {
+		return nil, err
+	}
+	if len(args) == 0 {
+		return nil, c.b.errAt(e, sqlerr.IndeterminateDatatype, "cannot determine type of empty array").
+			WithHint("Explicitly cast to the desired type, for example ARRAY[]::integer[].")
+	}
+	args, t, err := c.b.common("ARRAY", args, e)
+	if err != nil {
+		return nil, err
+	}
+	return c.b.arrayOf(args, t, e)
+}
+
+func (c *exprCtx) typedArray(e *ast.ArrayExpr, elem types.T) (expr.Expr, error) {
+	args := make([]expr.Expr, len(e.Items))
+	for i, it := range e.Items {
+		var x expr.Expr
+		var err error
+		if inner, ok := it.(*ast.ArrayExpr); ok {
+			x, err = c.typedArray(inner, elem)
+		} else if x, err = c.bind(it); err == nil {
+			x, err = c.b.coerce(x, elem, casts.Explicit, it)
+		}
+		if err != nil {
+			return nil, err
+		}
+		args[i] = x
+	}
+	if len(args) > 0 && args[0].Type().ID == types.Array {
+		elem = args[0].Type()
+	}
+	return c.b.arrayOf(args, elem, e)
+}
+
+func (c *exprCtx) row(e *ast.RowExpr) (expr.Expr, error) {
+	args, err := c.binds(e.Items)
+	if err != nil {
+		return nil, err
+	}
+	t := types.T{ID: types.Record}
+	for i := range args {
+		if args[i], err = c.b.known(args[i], e); err != nil {
+			return nil, err
+		}
+		t.Fields = append(t.Fields, types.Field{Name: "f" + itoa(i+1), Type: args[i].Type()})
+	}
+	return c.b.makeRow(args, t, e)
+}
+
+func (c *exprCtx) field(e *ast.FieldSelect) (expr.Expr, error) {
+	if e.Star {
+		return nil, c.b.unsupported(e, "(row).*")
+	}
+	x, err := c.bind(e.Expr)
+	if err != nil {
+		return nil, err
+	}
+	return c.b.makeField(x, e.Field, e)
+}
+
+func (c *exprCtx) subscript(e *ast.Subscript) (expr.Expr, error) {
+	x, err := c.bind(e.Expr)
+	if err != nil {
+		return nil, err
+	}
+	t := x.Type()
+	if t.ID == types.Jsonb {
+		if e.Slice {
+			return nil, c.b.errAt(e, sqlerr.DatatypeMismatch, "jsonb subscript does not support slices")
+		}
+		return c.operatorOn(e, "->", x, e.Index)
+	}
+	if _, ok := t.ElemType(); !ok {
+		return nil, c.b.errAt(e, sqlerr.DatatypeMismatch, "cannot subscript type %s because it does not support subscripting", bare(t))
+	}
+	if e.Slice {
+		lo, hi := expr.Null(types.Of(types.Int4)), expr.Null(types.Of(types.Int4))
+		args := []expr.Expr{x, lo, hi}
+		for i, bound := range []ast.Expr{e.Low, e.High} {
+			if bound == nil {
+				args[i+1] = &expr.Const{Value: types.IntDatum([]int64{-1 << 31, 1<<31 - 1}[i]), T: types.Of(types.Int4)}
+				continue
+			}
+			y, err := c.bind(bound)
+			if err != nil {
+				return nil, err
+			}
+			if args[i+1], err = c.b.coerce(y, types.Of(types.Int4), casts.Assignment, e); err != nil {
+				return nil, err
+			}
+		}
+		return c.b.applyFunc(e, sliceFunc, args...)
+	}
+	// a[i][j] is one call over all subscripts.
+	y, err := c.bind(e.Index)
+	if err != nil {
+		return nil, err
+	}
+	if y, err = c.b.coerce(y, types.Of(types.Int4), casts.Assignment, e); err != nil {
+		return nil, err
+	}
+	return c.b.applyFunc(e, subscriptFunc, x, y)
+}
+
+func (c *exprCtx) operatorOn(n ast.Node, op string, x expr.Expr, rest ast.Expr) (expr.Expr, error) {
+	y, err := c.bind(rest)
+	if err != nil {
+		return nil, err
+	}
+	return c.b.applyOp(n, op, x, y)
+}

@@ -1,0 +1,215 @@
+package bind
+
+import (
+	"streamdb/expr"
+	"streamdb/expr/casts"
+	"streamdb/internal/sqlerr"
+	"streamdb/planner/logical"
+	"streamdb/sql/ast"
+	"streamdb/types"
+)
+
+// funcTable binds a function in FROM.
+func (b *Binder) funcTable(t *ast.FuncTable, left *scope, env *cteEnv) (logical.Node, *scope, error) {
+	call, ok := t.Call.(*ast.FuncCall)
+	if ok {
+		switch call.Name.Base() {
+		case "tumble", "hop":
+			return b.windowTable(t, call, env)
+		case "session":
+			return nil, nil, b.unsupported(t, "SESSION windows")
+		}
+	}
+	if !ok {
+		return b.scalarTable(t, left, env)
+	}
+	name := call.Name.Base()
+	if !isSetFunc(name) {
+		return b.scalarTable(t, left, env)
+	}
+	if t.Alias != nil && len(t.Alias.Types) > 0 {
+		return nil, nil, b.unsupported(t, "a column definition list")
+	}
+	fns := []*ast.FuncCall{call}
+	if name == "unnest" && len(call.Args) > 1 { // unnest(a, b) runs in lock step
+		fns = nil
+		for _, a := range call.Args {
+			fns = append(fns, &ast.FuncCall{Pos: call.Pos, Name: call.Name, Args: []ast.Expr{a}})
+		}
+	}
+	return b.setTable(fns, t.Ordinality, t.Alias, name, left, env, t)
+}
+
+func (b *Binder) rowsFrom(t *ast.RowsFrom, left *scope, env *cteEnv) (logical.Node, *scope, error) {
+	var fns []*ast.FuncCall
+	for _, f := range t.Funcs {
+		call, ok := f.Call.(*ast.FuncCall)
+		if !ok || !isSetFunc(call.Name.Base()) || len(f.Types) > 0 {
+			return nil, nil, b.unsupported(f, "this function in ROWS FROM")
+		}
+		fns = append(fns, call)
+	}
+	return b.setTable(fns, t.Ordinality, t.Alias, "", left, env, t)
+}
+
+// setTable is ProjectSet over one row; its arguments may refer to what stands left.
+func (b *Binder) setTable(fns []*ast.FuncCall, ordinality bool, alias *ast.TableAlias, name string, left *scope, env *cteEnv, at ast.Node) (logical.Node, *scope, error) {
+	inner := &scope{parent: left, ctes: env}
+	c := b.exprCtx(inner, "FROM")
+	ps := &logical.ProjectSet{}
+	var cols []scopeCol
+	for _, f := range fns {
+		call, t, err := c.bindSet(f, f.Name.Base())
+		if err != nil {
+			return nil, nil, err
+		}
+		if t.ID == types.Record {
+			return nil, nil, b.unsupported(f, "%s in FROM", f.Name.Base())
+		}
+		colName := f.Name.Base()
+		if alias != nil && alias.Name != "" && len(fns) == 1 {
+			colName = alias.Name
+		}
+		call.Col = b.Meta.New(colName, t)
+		ps.Calls = append(ps.Calls, call)
+		cols = append(cols, scopeCol{name: colName, id: call.Col})
+	}
+	node, err := c.attach(logical.OneRow())
+	if err != nil {
+		return nil, nil, err
+	}
+	ps.In = node
+	if ordinality {
+		ps.Ordinality = b.Meta.New("ordinality", types.Of(types.Int8))
+		cols = append(cols, scopeCol{name: "ordinality", id: ps.Ordinality})
+	}
+	return b.aliased(ps, cols, relation{}, name, "", alias, at)
+}
+
+// scalarTable is a scalar function in FROM: one row.
+func (b *Binder) scalarTable(t *ast.FuncTable, left *scope, env *cteEnv) (logical.Node, *scope, error) {
+	c := b.exprCtx(&scope{parent: left, ctes: env}, "FROM")
+	e, err := c.bind(t.Call)
+	if err != nil {
+		return nil, nil, err
+	}
+	if e, err = b.known(e, t); err != nil {
+		return nil, nil, err
+	}
+	name := columnName(t.Call)
+	if t.Alias != nil && t.Alias.Name != "" {
+		name = t.Alias.Name
+	}
+	node, err := c.attach(logical.OneRow())
+	if err != nil {
+		return nil, nil, err
+	}
+	id := b.Meta.New(name, e.Type())
+	items := []logical.Item{{Col: id, E: e}}
+	cols := []scopeCol{{name: name, id: id}}
+	if t.Ordinality {
+		ord := b.Meta.New("ordinality", types.Of(types.Int8))
+		items = append(items, logical.Item{Col: ord, E: &expr.Const{Value: types.IntDatum(1), T: types.Of(types.Int8)}})
+		cols = append(cols, scopeCol{name: "ordinality", id: ord})
+	}
+	return b.aliased(&logical.Project{In: node, Items: items}, cols, relation{}, columnName(t.Call), "", t.Alias, t)
+}
+
+// windowTable binds TUMBLE(t, time, size [, offset]) and HOP(t, time, slide, size [, offset]).
+func (b *Binder) windowTable(t *ast.FuncTable, call *ast.FuncCall, env *cteEnv) (logical.Node, *scope, error) {
+	name := call.Name.Base()
+	least := 3
+	if name == "hop" {
+		least = 4
+	}
+	if len(call.Args) < least || len(call.Args) > least+1 {
+		return nil, nil, b.errAt(call, sqlerr.UndefinedFunction, "%s takes a relation, a time column and %d or %d intervals", name, least-2, least-1)
+	}
+	var node logical.Node
+	var cols []scopeCol
+	var rel relation
+	var err error
+	rname := name
+	switch arg := call.Args[0].(type) {
+	case *ast.ColumnRef:
+		node, cols, rel, err = b.relation(ast.Name{Pos: arg.Pos, Parts: arg.Parts}, env)
+		rname = arg.Parts[len(arg.Parts)-1]
+	case *ast.Subquery:
+		var r *Rel
+		if r, err = b.query(arg.Query, nil, env); err == nil {
+			node, cols = r.Root, r.scopeCols()
+		}
+	default:
+		return nil, nil, b.errAt(call.Args[0], sqlerr.SyntaxError, "the first argument of %s must be a relation", name)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	sc := &scope{cols: append([]scopeCol(nil), cols...), rels: []relation{{name: rname}}}
+	for i := range sc.cols {
+		sc.cols[i].rel = rname
+	}
+	ref, ok := call.Args[1].(*ast.ColumnRef)
+	if !ok {
+		return nil, nil, b.errAt(call.Args[1], sqlerr.SyntaxError, "the second argument of %s must be a column", name)
+	}
+	col, err := b.lookup(sc, ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	wt := col.T
+	switch col.T.ID {
+	case types.Timestamp, types.TimestampTZ:
+		wt = types.Of(col.T.ID)
+	case types.Date:
+		wt = types.Of(types.Timestamp)
+	default:
+		return nil, nil, b.errAt(ref, sqlerr.DatatypeMismatch, "the time column of %s must be a timestamp or a date, not %s", name, bare(col.T))
+	}
+	h := &logical.Hop{In: node, Time: col.Index}
+	var us []int64
+	for _, a := range call.Args[2:] {
+		v, err := b.intervalMicros(a)
+		if err != nil {
+			return nil, nil, err
+		}
+		us = append(us, v)
+	}
+	if name == "tumble" {
+		h.Slide, h.Size = us[0], us[0]
+		us = us[1:]
+	} else {
+		h.Slide, h.Size = us[0], us[1]
+		us = us[2:]
+	}
+	if len(us) > 0 {
+		h.Offset = us[0]
+	}
+	if h.Slide <= 0 || h.Size <= 0 {
+		return nil, nil, b.errAt(call, sqlerr.InvalidParameterValue, "the size and the slide of a window must be positive")
+	}
+	h.Start, h.End = b.Meta.New("window_start", wt), b.Meta.New("window_end", wt)
+	cols = append(cols, scopeCol{name: "window_start", id: h.Start}, scopeCol{name: "window_end", id: h.End})
+	return b.aliased(h, cols, rel, rname, "", t.Alias, t)
+}
+
+// intervalMicros evaluates an interval constant without months.
+func (b *Binder) intervalMicros(e ast.Expr) (int64, error) {
+	c := b.exprCtx(&scope{}, "a window")
+	x, err := c.bind(e)
+	if err != nil {
+		return 0, err
+	}
+	if x, err = b.coerce(x, types.Of(types.Interval), casts.Implicit, e); err != nil {
+		return 0, err
+	}
+	k, ok := expr.FoldStable(b.evalCtx(), x).(*expr.Const)
+	if !ok || k.Value.Null {
+		return 0, b.errAt(e, sqlerr.InvalidParameterValue, "the size of a window must be a constant interval")
+	}
+	iv := types.DecodeInterval([]byte(k.Value.S))
+	if iv.Months != 0 {
+		return 0, b.unsupported(e, "a window of months")
+	}
+	return int64(iv.Days)*86400_000_000 + iv.Micros, nil
+}

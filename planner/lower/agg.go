@@ -1,0 +1,155 @@
+package lower
+
+import (
+	"slices"
+
+	"streamdb/executor/op"
+	"streamdb/expr/aggs"
+	"streamdb/planner/logical"
+	"streamdb/types"
+)
+
+// agg becomes HashAgg. Rows come to where their group is: a distribution by some
+// of the keys is as good as one by all.
+func (l *lowerer) agg(n *logical.Agg, need logical.Set) (*rel, error) {
+	below := logical.SetOf(n.Keys...)
+	var items []logical.AggItem
+	for _, it := range n.Aggs {
+		if !need.Has(it.Col) {
+			continue
+		}
+		items = append(items, it)
+		below = union(below, it.Args...)
+		below = union(below, it.Filter)
+		for _, k := range it.OrderBy {
+			below = union(below, k.Col)
+		}
+	}
+	r, err := l.lower(n.In, below)
+	if err != nil {
+		return nil, err
+	}
+	if l.job {
+		ids := slices.DeleteFunc(slices.Clone(r.cols), func(id logical.ColID) bool { return !below.Has(id) })
+		if len(n.Keys) == 0 || !(r.dist.kind == hashed && logical.SetOf(r.dist.cols...).Subset(logical.SetOf(n.Keys...))) {
+			if l.parallel() && len(ids) < len(r.cols) {
+				r = l.pick(r, ids) // before an exchange only what is used
+			}
+			if r, err = l.exchange(r, n.Keys); err != nil {
+				return nil, err
+			}
+		}
+	}
+	agg := &op.HashAgg{In: r.spec, Keys: r.posAll(n.Keys), AppendOnly: r.appendOnly || !l.job, WindowKey: -1, Groups: l.table("groups")}
+	out := &rel{key: slices.Clone(n.Keys), dist: r.dist, cols: slices.Clone(n.Keys)}
+	if len(n.Keys) == 0 {
+		out.key = nil
+	}
+	for _, it := range items {
+		call := op.AggCall{Def: it.Def, Args: r.posAll(it.Args), Distinct: it.Distinct, Filter: -1, OrderBy: l.sortKeys(r, it.OrderBy), T: l.meta.Cols[it.Col].Type}
+		if it.Filter != 0 {
+			call.Filter = r.pos(it.Filter)
+		}
+		agg.Aggs = append(agg.Aggs, call)
+		agg.Multisets = append(agg.Multisets, l.multiset(it, agg.AppendOnly))
+		out.cols = append(out.cols, it.Col)
+	}
+	if l.job {
+		agg.Dist = l.vnodeCols(r, n.Keys)
+		for i, k := range n.Keys {
+			if r.marks.Has(k) {
+				agg.WindowKey = i
+				out.marks = logical.SetOf(k)
+				break
+			}
+		}
+	}
+	out.appendOnly = len(items) == 0 && r.appendOnly
+	agg.Out = l.schema(out.cols)
+	out.spec = agg
+	return out, nil
+}
+
+// multiset is the table for an aggregate that must remember its values: distinct
+// and ordered ones, and those whose state cannot take a value back.
+func (l *lowerer) multiset(it logical.AggItem, appendOnly bool) op.TableRef {
+	def, ok := aggs.ByKey(it.Def)
+	if l.job && ok && (it.Distinct || len(it.OrderBy) > 0 || def.NeedsMultiset || def.New == nil || !appendOnly && !def.Retractable) {
+		return l.table("values")
+	}
+	return op.TableRef{}
+}
+
+// union is UNION ALL. In a job the key of a row is its branch and its key there:
+// key columns of equal type at the same place share a column.
+func (l *lowerer) union(n *logical.Union, need logical.Set) (*rel, error) {
+	ins := make([]*rel, len(n.Ins))
+	for i, in := range n.Ins {
+		var below logical.Set
+		for k, id := range n.Cols {
+			if need.Has(id) {
+				below = union(below, n.InCols[i][k])
+			}
+		}
+		var err error
+		if ins[i], err = l.lower(in, below); err != nil {
+			return nil, err
+		}
+	}
+	out := &rel{appendOnly: true}
+	var cols []int
+	for k, id := range n.Cols {
+		if need.Has(id) {
+			cols, out.cols = append(cols, k), append(out.cols, id)
+		}
+	}
+	u := &op.Union{}
+	var slots []slot
+	if l.job {
+		slots = l.keySlots(ins)
+		tag := l.meta.New("_branch", types.Of(types.Int4))
+		out.cols, out.key = append(out.cols, tag), []logical.ColID{tag}
+		for i := range slots {
+			slots[i].id = l.meta.New("_key", slots[i].t)
+			out.cols, out.key = append(out.cols, slots[i].id), append(out.key, slots[i].id)
+		}
+		out.dist = dist{kind: single}
+		for _, in := range ins {
+			out.appendOnly = out.appendOnly && in.appendOnly
+			if in.dist.kind != single {
+				out.dist.kind = anywhere
+			}
+		}
+	}
+	for b, in := range ins {
+		var items []logical.Item
+		for _, k := range cols {
+			items = append(items, logical.Item{Col: n.Cols[k], E: l.meta.Ref(n.InCols[b][k])})
+		}
+		if l.job {
+			items = append(items, l.branchKey(out.key[0], slots, b, in)...)
+			if out.dist.kind == anywhere && in.dist.kind == single { // spread, to run beside the others
+				key := in.key
+				if len(key) == 0 {
+					key = in.cols[:min(1, len(in.cols))]
+				}
+				var err error
+				if in, err = l.exchange(in, key); err != nil {
+					return nil, err
+				}
+			}
+		}
+		branch := l.calc(in, nil, items)
+		u.Ins = append(u.Ins, branch.spec)
+		marked := logical.Set{}
+		for _, k := range cols {
+			if in.marks.Has(n.InCols[b][k]) && (b == 0 || out.marks.Has(n.Cols[k])) {
+				marked = union(marked, n.Cols[k])
+			}
+		}
+		out.marks = marked
+	}
+	u.Out = l.schema(out.cols)
+	out.spec = u
+	return out, nil
+}

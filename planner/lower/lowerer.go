@@ -1,0 +1,233 @@
+package lower
+
+import (
+	"slices"
+
+	"streamdb/executor"
+	"streamdb/executor/op"
+	"streamdb/expr"
+	"streamdb/internal/sqlerr"
+	"streamdb/planner/logical"
+	"streamdb/storage"
+	"streamdb/types"
+)
+
+// Options is what lowering depends on besides the plan.
+type Options struct {
+	NextTableID func() storage.TableID // jobs only
+	Parallelism int                    // jobs: more than 1 plans exchanges
+	Eval        *expr.Ctx              // for constants; Params hold the values of $1 .. in a SELECT
+	AsOf        bool
+}
+
+type lowerer struct {
+	meta  *logical.Meta
+	job   bool
+	opt   Options
+	frags []executor.Fragment
+}
+
+// dist is where the rows of a stream are.
+type dist struct {
+	kind distKind
+	cols []logical.ColID // hashed
+}
+
+type distKind uint8
+
+const (
+	anywhere distKind = iota
+	single
+	hashed
+)
+
+// rel is a lowered node: a Spec and what is known of its rows.
+type rel struct {
+	spec       executor.Spec
+	cols       []logical.ColID // by position
+	key        []logical.ColID // the stream key (jobs); empty: at most one row
+	dist       dist
+	appendOnly bool
+	marks      logical.Set // columns with watermarks
+}
+
+// pos is the position of a column.
+func (r *rel) pos(id logical.ColID) int {
+	p := slices.Index(r.cols, id)
+	if p < 0 {
+		panic("planner: a column is missing from its input")
+	}
+	return p
+}
+
+func (r *rel) posAll(ids []logical.ColID) []int {
+	out := make([]int, len(ids))
+	for i, id := range ids {
+		out[i] = r.pos(id)
+	}
+	return out
+}
+
+func (r *rel) has(id logical.ColID) bool { return slices.Contains(r.cols, id) }
+
+// expr gives an expression positions.
+func (r *rel) expr(e expr.Expr) expr.Expr {
+	if e == nil {
+		return nil
+	}
+	return expr.Rewrite(e, func(x expr.Expr) expr.Expr {
+		if c, ok := x.(*expr.Col); ok {
+			return &expr.Col{Index: r.pos(c.Index), T: c.T}
+		}
+		return x
+	})
+}
+
+func (r *rel) exprs(es []expr.Expr) []expr.Expr {
+	out := make([]expr.Expr, len(es))
+	for i, e := range es {
+		out[i] = r.expr(e)
+	}
+	return out
+}
+
+func (l *lowerer) schema(ids []logical.ColID) types.Schema {
+	s := make(types.Schema, len(ids))
+	for i, id := range ids {
+		c := l.meta.Cols[id]
+		s[i] = types.Column{Name: c.Name, Type: c.Type}
+	}
+	return s
+}
+
+// table names a new state table of a job; the zero TableRef in a SELECT.
+func (l *lowerer) table(name string) op.TableRef {
+	if !l.job {
+		return op.TableRef{}
+	}
+	return op.TableRef{ID: l.opt.NextTableID(), Name: name, Format: 1}
+}
+
+func (l *lowerer) sortKeys(r *rel, keys []logical.SortKey) []op.SortKey {
+	out := make([]op.SortKey, len(keys))
+	for i, k := range keys {
+		out[i] = op.SortKey{Col: r.pos(k.Col), Desc: k.Desc, NullsFirst: k.NullsFirst}
+	}
+	return out
+}
+
+// lower turns a node into a Spec that provides at least the needed columns, and
+// in a job its stream key.
+func (l *lowerer) lower(n logical.Node, need logical.Set) (*rel, error) {
+	switch n := n.(type) {
+	case *logical.Scan:
+		return l.scan(n, need, nil)
+	case *logical.SourceScan:
+		return l.source(n, need)
+	case *logical.Watermark:
+		return l.watermark(n, need)
+	case *logical.Virtual:
+		return l.virtual(n, need)
+	case *logical.Values:
+		return l.values(n)
+	case *logical.Filter:
+		return l.filter(n, need)
+	case *logical.Project:
+		return l.project(n, need)
+	case *logical.Join:
+		return l.join(n, need)
+	case *logical.Agg:
+		return l.agg(n, need)
+	case *logical.Union:
+		return l.union(n, need)
+	case *logical.Sort:
+		return l.sort(n, need)
+	case *logical.Limit:
+		return l.limit(n, need)
+	case *logical.Hop:
+		return l.hop(n, need)
+	case *logical.ProjectSet:
+		return l.projectSet(n, need)
+	case *logical.SingleRow:
+		return l.singleRow(n, need)
+	case *logical.Apply:
+		return nil, sqlerr.Unsupported("this form of correlated subquery")
+	}
+	return nil, sqlerr.Unsupported("the plan node %T", n)
+}
+
+// calc computes columns over r; where may be nil. A Calc below that only
+// filters is merged into it.
+func (l *lowerer) calc(r *rel, where expr.Expr, items []logical.Item) *rel {
+	out := *r
+	if items != nil {
+		out.cols = make([]logical.ColID, len(items))
+	}
+	c := &op.Calc{In: r.spec, Where: r.expr(where)}
+	if below, ok := r.spec.(*op.Calc); ok && below.Exprs == nil {
+		c.In = below.In
+		if c.Where != nil {
+			c.Where = expr.AndOf(append(expr.Conjuncts(below.Where), expr.Conjuncts(c.Where)...))
+		} else {
+			c.Where = below.Where
+		}
+	}
+	if items == nil {
+		c.Out = l.schema(r.cols)
+		out.spec = c
+		return &out
+	}
+	c.Exprs = make([]expr.Expr, len(items))
+	for i, it := range items {
+		c.Exprs[i] = r.expr(it.E)
+		out.cols[i] = it.Col
+	}
+	c.Out = l.schema(out.cols)
+	out.spec = c
+	return &out
+}
+
+// narrow drops the columns that are not in keep; keys stay.
+func (l *lowerer) narrow(r *rel, keep logical.Set) *rel {
+	if l.job {
+		keep = keep.Union(logical.SetOf(r.key...))
+	}
+	var ids []logical.ColID
+	for _, id := range r.cols {
+		if keep.Has(id) && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == len(r.cols) || len(ids) == 0 {
+		return r
+	}
+	return l.pick(r, ids)
+}
+
+// pick makes the columns exactly ids, in order.
+func (l *lowerer) pick(r *rel, ids []logical.ColID) *rel {
+	if slices.Equal(r.cols, ids) || len(ids) == 0 {
+		return r
+	}
+	return l.calc(r, nil, logical.Pass(l.meta, ids))
+}
+
+// constant evaluates an expression without columns, now.
+func (l *lowerer) constant(e expr.Expr) (types.Datum, error) {
+	ctx := l.opt.Eval
+	if ctx == nil {
+		ctx = &expr.Ctx{}
+	}
+	return expr.EvalRow(ctx, e)
+}
+
+// union is a with ids added.
+func union(a logical.Set, ids ...logical.ColID) logical.Set {
+	n := a.Clone()
+	for _, id := range ids {
+		if id != 0 {
+			n.Add(id)
+		}
+	}
+	return n
+}

@@ -1,0 +1,87 @@
+package parse
+
+import (
+	"strings"
+
+	"streamdb/sql/ast"
+)
+
+// withOptions reads WITH (name = value, ..), or nothing.
+func (r *reader) withOptions() []*ast.Option {
+	if !r.kw("with") || !r.isPunct(1, "(") {
+		return nil
+	}
+	r.p++
+	return r.parenOptions()
+}
+
+// parenOptions reads (name = value, ..), or nothing.
+func (r *reader) parenOptions() []*ast.Option {
+	var out []*ast.Option
+	if !r.takePunct("(") {
+		return nil
+	}
+	if r.takePunct(")") {
+		return nil
+	}
+	for {
+		out = append(out, r.option())
+		// A comma may stand behind the last one.
+		if !r.takePunct(",") || r.isPunct(0, ")") {
+			break
+		}
+	}
+	r.needPunct(")")
+	return out
+}
+
+// option reads name [=] value.
+func (r *reader) option() *ast.Option {
+	o := &ast.Option{Pos: r.pos(), Name: r.optionName()}
+	if r.takeOp("=") || !r.isPunct(0, ",") && !r.isPunct(0, ")") {
+		r.optionValue(o)
+	} else {
+		o.Kind = ast.OptionNone
+	}
+	return o
+}
+
+func (r *reader) optionName() string {
+	if r.cur().kind == str {
+		return r.stringConst()
+	}
+	parts := []string{r.anyWord()}
+	for r.takePunct(".") {
+		parts = append(parts, r.anyWord())
+	}
+	return strings.Join(parts, ".")
+}
+
+func (r *reader) optionValue(o *ast.Option) {
+	switch t := r.cur(); {
+	case t.kind == str:
+		o.Value = r.stringConst()
+	case t.kind == number || (t.isOp("-") || t.isOp("+")) && r.at(1).kind == number:
+		o.Kind = ast.OptionNumber
+		if t.kind == operator {
+			o.Value = strings.TrimPrefix(t.val, "+")
+			r.p++
+		}
+		o.Value += r.cur().val
+		r.p++
+	case t.isWord("secret") && r.at(1).isName():
+		r.p++
+		o.Kind = ast.OptionSecret
+		o.Secret = r.name()
+		o.AsFile = r.take("as", "file")
+	case t.kind == word && r.isPunct(1, "("):
+		from := r.p
+		r.p = min(int(r.parens.partner[r.p+1])+1, len(r.toks)-1)
+		o.Kind, o.Value = ast.OptionRaw, r.source(from, r.p)
+	case t.isName():
+		o.Kind = ast.OptionWord
+		o.Value = strings.Join(r.restOfName(ast.Name{}).Parts, ".")
+	default:
+		r.fail()
+	}
+}
