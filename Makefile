@@ -25,7 +25,7 @@ fuzz-short:
 
 # 20 million events, 20 kills.
 chaos:
-	go test ./cmd/streamdb -run TestChaos -count 1 -timeout 60m -v -chaos.events 20000000 -chaos.kills 20
+	go test ./cmd/streamdb -run TestChaos -count 1 -timeout 60m -v -chaos.events 20000000 -chaos.kills 20 -chaos.gap 0
 
 # Ten minutes of q5 and q8 at full speed; memory must stay flat.
 soak:

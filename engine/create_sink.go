@@ -8,7 +8,6 @@ import (
 	"streamdb/internal/sqlerr"
 	"streamdb/planner"
 	"streamdb/sql/ast"
-	"streamdb/stream"
 	"streamdb/types"
 	"streamdb/wire"
 )
@@ -40,12 +39,12 @@ func createSink(text Statement, st *ast.CreateSink) action {
 			if err := sinkConnector(o, st); err != nil {
 				return nil, err
 			}
-			job, err := planner.SinkJob(s.jobCtx(cat, text.Text()), stream.JobID(o.ID), query, o)
+			job, err := planner.SinkJob(s.jobCtx(cat, text.Text()), o, query)
 			if err != nil {
 				return nil, err
 			}
 			o.Cols, o.DependsOn = catalogColumns(job.Cols), job.DependsOn
-			if err := pin(o, &job.Plan); err != nil {
+			if err := pin(o, job.Plan); err != nil {
 				return nil, err
 			}
 			c, err := s.withSources(cat, job.Plan.Upstreams())
@@ -53,7 +52,7 @@ func createSink(text Statement, st *ast.CreateSink) action {
 				return nil, err
 			}
 			c.put = append(c.put, o)
-			c.start = append(c.start, &job.Plan)
+			c.start = append(c.start, job.Plan)
 			id = o.ID
 			return c, nil
 		})
@@ -87,7 +86,7 @@ func sinkConnector(o *catalog.Object, st *ast.CreateSink) error {
 	if d.OpenSink == nil {
 		return sqlerr.Unsupported("connector '%s' as a sink", name)
 	}
-	if err := connector.CheckOptions(d, d.SinkOptions, cfg); err != nil {
+	if err := connector.CheckOptions(d, cfg, true); err != nil {
 		return err
 	}
 	o.Connector = conn

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"streamdb/catalog"
 	"streamdb/connector"
@@ -68,10 +69,10 @@ func (s *Session) tableChange(o *catalog.Object, bctx *bind.Context) (*change, e
 		return nil, err
 	}
 	o.Rows = job.Rows
-	if err := pin(o, &job.Plan); err != nil {
+	if err := pin(o, job.Plan); err != nil {
 		return nil, err
 	}
-	return &change{put: []*catalog.Object{o}, start: []*executor.Plan{&job.Plan}}, nil
+	return &change{put: []*catalog.Object{o}, start: []*executor.Plan{job.Plan}}, nil
 }
 
 // queryColumns gives a CREATE TABLE AS its columns.
@@ -80,8 +81,8 @@ func (s *Session) queryColumns(o *catalog.Object, cat *catalog.Catalog, st *ast.
 	if err != nil {
 		return err
 	}
-	names := make([]string, len(q.Columns))
-	for i, c := range q.Columns {
+	names := make([]string, len(q.Cols))
+	for i, c := range q.Cols {
 		names[i] = c.Name
 	}
 	if len(st.Columns) > len(names) {
@@ -90,7 +91,7 @@ func (s *Session) queryColumns(o *catalog.Object, cat *catalog.Catalog, st *ast.
 	for i, c := range st.Columns {
 		names[i] = c.Name
 	}
-	for i, c := range q.Columns {
+	for i, c := range q.Cols {
 		if slices.Contains(names[:i], names[i]) {
 			return sqlerr.New(sqlerr.DuplicateColumn, "column \"%s\" specified more than once", names[i])
 		}
@@ -198,7 +199,7 @@ func readConnector(o *catalog.Object, def *ast.RelationDef) error {
 	if name == "" {
 		if o.Kind == catalog.Source {
 			return sqlerr.New(sqlerr.InvalidParameterValue, "a source needs a connector").
-				WithHint("Write WITH (connector = '...'); there are: %s.", all.Names())
+				WithHint("Write WITH (connector = '...'); there are: %s.", connectorNames())
 		}
 		if def.Format != nil {
 			return sqlerr.New(sqlerr.InvalidParameterValue, "FORMAT needs a connector").
@@ -220,7 +221,7 @@ func readConnector(o *catalog.Object, def *ast.RelationDef) error {
 	if d.OpenSource == nil {
 		return sqlerr.Unsupported("connector '%s' as a source", name)
 	}
-	if err := connector.CheckOptions(d, d.SourceOptions, cfg); err != nil {
+	if err := connector.CheckOptions(d, cfg, false); err != nil {
 		return err
 	}
 	if len(o.Cols) == 0 && d.Schema != nil {
@@ -251,7 +252,7 @@ func openable(o *catalog.Object, conn *catalog.Connector) (*connector.Def, conne
 	d, ok := all.Find(conn.Name)
 	if !ok {
 		return nil, connector.Config{}, sqlerr.New(sqlerr.UndefinedObject, "connector '%s' does not exist", conn.Name).
-			WithHint("There are: %s.", all.Names())
+			WithHint("There are: %s.", connectorNames())
 	}
 	cfg := connector.Config{Name: o.Name, Options: conn.Options, Format: conn.Format, Encode: conn.Encode, EncodeOptions: conn.EncodeOptions}
 	for _, c := range o.Cols {
@@ -260,6 +261,15 @@ func openable(o *catalog.Object, conn *catalog.Connector) (*connector.Def, conne
 		}
 	}
 	return d, cfg, nil
+}
+
+// connectorNames lists the connectors for hints.
+func connectorNames() string {
+	var names []string
+	for _, d := range all.Defs() {
+		names = append(names, d.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // optionMap reads WITH options; connector is taken out.

@@ -33,8 +33,8 @@ func createView(text Statement, st *ast.CreateView) action {
 				return nil, err
 			}
 			o := &catalog.Object{ID: s.db.newID(), Kind: catalog.View, Schema: schema, Name: st.Name.Base(), Owner: s.info.User,
-				Definition: text.Text(), Query: st.QueryText, SearchPath: s.settings.searchPath(s.info.User), DependsOn: q.DependsOn}
-			if o.Cols, err = viewColumns(q.Columns, st.Columns); err != nil {
+				Definition: text.Text(), Query: st.QueryText, SearchPath: s.settings.searchPath(s.info.User), DependsOn: q.Reads}
+			if o.Cols, err = viewColumns(q.Cols, st.Columns); err != nil {
 				return nil, err
 			}
 			if replace {
@@ -111,13 +111,13 @@ func createMaterializedView(text Statement, st *ast.CreateMaterializedView) acti
 			}
 			o := &catalog.Object{ID: s.db.newID(), Kind: catalog.MaterializedView, Schema: schema, Name: st.Name.Base(), Owner: s.info.User,
 				Definition: text.Text(), Query: st.QueryText, SearchPath: s.settings.searchPath(s.info.User), Creating: true}
-			job, err := planner.Materialized(s.jobCtx(cat, text.Text()), stream.JobID(o.ID), st.Query, st.Columns)
+			job, err := planner.Materialized(s.jobCtx(cat, text.Text()), o.ID, st.Query, st.Columns)
 			if err != nil {
 				return nil, err
 			}
 			o.Cols = catalogColumns(job.Cols)
 			o.Rows, o.DependsOn, o.AppendOnly = job.Rows, job.DependsOn, job.AppendOnly
-			if err := pin(o, &job.Plan); err != nil {
+			if err := pin(o, job.Plan); err != nil {
 				return nil, err
 			}
 			c, err := s.withSources(cat, job.Plan.Upstreams())
@@ -125,7 +125,7 @@ func createMaterializedView(text Statement, st *ast.CreateMaterializedView) acti
 				return nil, err
 			}
 			c.put = append(c.put, o)
-			c.start = append(c.start, &job.Plan)
+			c.start = append(c.start, job.Plan)
 			id = o.ID
 			return c, nil
 		})
@@ -158,11 +158,11 @@ func (s *Session) withSources(cat *catalog.Catalog, upstreams []stream.JobID) (*
 			return nil, err
 		}
 		n := *src
-		if err := pin(&n, &job.Plan); err != nil {
+		if err := pin(&n, job.Plan); err != nil {
 			return nil, err
 		}
 		c.put = append(c.put, &n)
-		c.start = append(c.start, &job.Plan)
+		c.start = append(c.start, job.Plan)
 	}
 	return c, nil
 }

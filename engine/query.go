@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"streamdb/catalog"
+	"streamdb/expr"
 	"streamdb/internal/sqlerr"
 	"streamdb/planner"
 	"streamdb/sql/ast"
@@ -19,25 +20,24 @@ func (s *Session) analyseQuery(p *Prepared, st *ast.Query) error {
 	if err != nil {
 		return err
 	}
-	spec, err := planner.Bounded(bctx, q)
-	if err != nil {
-		return err
-	}
-	p.params = bctx.ParamTypes
-	p.cols = resultColumns(q.Columns)
+	p.params = q.Params
+	p.cols = resultColumns(q.Cols)
 	if p.cols == nil {
 		p.cols = []wire.Column{}
 	}
-	reads := q.DependsOn
 	p.action = func(ctx context.Context, s *Session, args []types.Datum) (wire.Rows, error) {
 		t, err := s.begun()
 		if err != nil {
 			return nil, err
 		}
-		if err := readable(t.cat, reads); err != nil {
+		if err := readable(t.cat, q.Reads); err != nil {
 			return nil, err
 		}
 		t.replayable = false
+		spec, err := planner.Bounded(q, s.exprCtx(ctx, t, args))
+		if err != nil {
+			return nil, err
+		}
 		return s.run(ctx, t, spec, args, p.cols, "SELECT"), nil
 	}
 	return nil
@@ -141,7 +141,7 @@ func (s *Session) explain(p *Prepared, st ast.Stmt, verbose bool) ([]string, err
 		if err != nil {
 			return nil, err
 		}
-		spec, err := planner.Bounded(bctx, q)
+		spec, err := planner.Bounded(q, &expr.Ctx{Env: s.Env()})
 		if err != nil {
 			return nil, err
 		}
@@ -157,7 +157,7 @@ func (s *Session) explain(p *Prepared, st ast.Stmt, verbose bool) ([]string, err
 		if err != nil {
 			return nil, err
 		}
-		return planner.ExplainPlan(&job.Plan, verbose), nil
+		return planner.ExplainPlan(job.Plan, verbose), nil
 	case *ast.CreateTable, *ast.CreateSource, *ast.CreateSink, *ast.CreateView:
 		return nil, sqlerr.Unsupported("EXPLAIN of this statement").WithHint("EXPLAIN a query or CREATE MATERIALIZED VIEW.")
 	}

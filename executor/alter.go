@@ -64,8 +64,21 @@ func (g *Graph) Submit(a Alteration, req checkpoint.Request) (*checkpoint.Ticket
 	if err != nil {
 		return nil, err
 	}
+	return alt.submit(req), nil
+}
+
+// submit adds the alteration to a request. The request depends on the jobs that
+// the alteration builds on.
+func (alt *alteration) submit(req checkpoint.Request) *checkpoint.Ticket {
+	g := alt.g
+	req.Jobs = slices.Clone(req.Jobs)
 	for _, at := range alt.attach {
-		req.Jobs = append(slices.Clone(req.Jobs), at.task.id.Job)
+		req.Jobs = append(req.Jobs, at.task.id.Job)
+	}
+	for _, j := range alt.started { // a job that is replaced must stop well
+		if slices.Contains(alt.a.Stop, j.plan.Job) && g.Running(j.plan.Job) {
+			req.Jobs = append(req.Jobs, j.plan.Job)
+		}
 	}
 	slices.Sort(req.Jobs)
 	req.Jobs = slices.Compact(req.Jobs)
@@ -89,7 +102,7 @@ func (g *Graph) Submit(a Alteration, req checkpoint.Request) (*checkpoint.Ticket
 			failed(err)
 		}
 	}
-	return g.o.Coordinator.Submit(req), nil
+	return g.o.Coordinator.Submit(req)
 }
 
 // buildLocked checks the alteration and makes the tasks of the jobs to start.

@@ -177,6 +177,12 @@ func (g *Graph) register(j *runningJob) {
 // startTasks starts the goroutines of a job; now is the time of its first epoch.
 func (g *Graph) startTasks(j *runningJob, now time.Time) {
 	durable := g.o.Store.Durable()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		j.cancel(errGraphClosed)
+		return
+	}
 	for _, t := range j.tasks() {
 		t.opts.now = now
 		t.durable.Store(uint64(durable))
@@ -326,7 +332,8 @@ func (g *Graph) noticeDurable(n stream.Epoch) {
 
 // Close stops all jobs at a last barrier, so that everything that entered is
 // committed and durable, and waits for their tasks. When ctx ends before that, they are
-// cancelled: what was not committed is lost. The coordinator is left running.
+// cancelled: what was not committed is lost. The coordinator must run; it is left
+// running.
 func (g *Graph) Close(ctx context.Context) error {
 	g.mu.Lock()
 	if g.closed {
@@ -334,22 +341,21 @@ func (g *Graph) Close(ctx context.Context) error {
 		g.wg.Wait()
 		return nil
 	}
+	g.closed = true // from here on nothing starts
 	all := slices.Clone(g.order)
 	g.mu.Unlock()
-	_, err := g.Alter(ctx, Alteration{Stop: all}, checkpoint.Request{Sync: true})
-	g.mu.Lock()
-	g.closed = true
-	g.mu.Unlock()
+	var err error
+	if len(all) > 0 {
+		alt := &alteration{g: g, a: Alteration{Stop: all}}
+		_, err = alt.submit(checkpoint.Request{Sync: true}).Wait(ctx)
+	}
 	if err != nil {
 		g.cancel(errGraphClosed)
-	} else {
-		// Every task acked its last epoch, and returns by itself.
-		done := make(chan struct{})
-		stopWaiting := context.AfterFunc(ctx, func() { g.cancel(errGraphClosed) })
-		go func() { g.wg.Wait(); close(done) }()
-		<-done
-		stopWaiting()
 	}
+	// Every task that acked its last epoch returns by itself; one that is stuck, or
+	// whose alteration came too late, when ctx ends.
+	stopWaiting := context.AfterFunc(ctx, func() { g.cancel(errGraphClosed) })
+	defer stopWaiting()
 	g.wg.Wait()
 	g.cancel(errGraphClosed)
 	return err

@@ -256,35 +256,37 @@ func (t *Task) open() (err error) {
 	return nil
 }
 
-// step does one round: a barrier or notice, a message, a poll; or it waits.
-// finished: the task ended in good order.
+// step does one round, or waits when there is nothing to do. finished: the task
+// ended in good order.
 func (t *Task) step() (finished bool, err error) {
 	if t.ctx.Err() != nil {
 		return false, context.Cause(t.ctx)
 	}
+	did, finished, err := t.round()
+	if !did && !finished && err == nil {
+		t.wait()
+	}
+	return finished, err
+}
+
+// round does the next things that are there to do, without waiting: an injected
+// barrier, or else a notice, a message of one edge and a poll of one poller.
+func (t *Task) round() (did, finished bool, err error) {
 	t.gauge.set(working)
 	if b, ok := t.takeInjected(); ok {
 		t.barrier = &b
-		return t.align()
+		finished, err = t.align()
+		return true, finished, err
 	}
 	if err := t.notify(); err != nil {
-		return false, err
+		return false, false, err
 	}
-	did, finished, err := t.readOne()
-	if finished || err != nil {
-		return finished, err
+	did, finished, err = t.readOne()
+	if finished || err != nil || t.barrier != nil {
+		return did, finished, err
 	}
-	if t.barrier == nil {
-		polled, err := t.pollOne()
-		if err != nil {
-			return false, err
-		}
-		did = did || polled
-	}
-	if !did {
-		t.wait()
-	}
-	return false, nil
+	polled, err := t.pollOne()
+	return did || polled, false, err
 }
 
 func (t *Task) takeInjected() (b stream.Barrier, ok bool) {

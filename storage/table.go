@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -52,10 +53,21 @@ func (s *Store) OpenTable(def TableDef, vnodes VNodeSet) StateTable {
 }
 
 func (t *stateTable) Put(v VNode, key, value []byte) {
+	t.own(v)
 	t.cur.append(v, key, value, uint32(len(value)))
 }
 
-func (t *stateTable) Delete(v VNode, key []byte) { t.cur.append(v, key, nil, tombstone) }
+func (t *stateTable) Delete(v VNode, key []byte) {
+	t.own(v)
+	t.cur.append(v, key, nil, tombstone)
+}
+
+// own checks that the row is the instance's to write: another may own it.
+func (t *stateTable) own(v VNode) {
+	if !t.set.Contains(v) {
+		panic(fmt.Sprintf("storage: write to vnode %d of table %q, but this instance owns [%d, %d)", v, t.def.Name, t.set.From, t.set.To))
+	}
+}
 
 func (t *stateTable) Dirty() int { return t.cur.bytes + entryBytes*len(t.cur.entries) }
 

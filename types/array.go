@@ -305,6 +305,9 @@ func (p *arrayParser) level(depth int) error {
 	n := 0
 	p.space()
 	if p.i < len(p.s) && p.s[p.i] == '}' {
+		if depth > 0 {
+			return p.fail("Unexpected \"}\" character.")
+		}
 		p.i++
 		return p.close(depth, 0)
 	}
@@ -316,7 +319,7 @@ func (p *arrayParser) level(depth int) error {
 		switch p.s[p.i] {
 		case '{':
 			if depth+1 == len(p.dims) && n > 0 || depth+1 == len(p.dims) && p.dims[depth] >= 0 {
-				return p.fail(errSubArrays)
+				return p.fail("Unexpected \"{\" character.")
 			}
 			if err := p.level(depth + 1); err != nil {
 				return err

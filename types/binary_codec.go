@@ -140,10 +140,10 @@ func appendBinaryNumeric(dst []byte, d Decimal) []byte {
 		head(0, 0, 0xc000, 0)
 		return dst
 	case formPosInf:
-		head(0, 0, 0xd000, 0)
+		head(0, 0, 0xd000, 0x20) // the scale is what Postgres sends
 		return dst
 	case formNegInf:
-		head(0, 0, 0xf000, 0)
+		head(0, 0, 0xf000, 0x20)
 		return dst
 	}
 	sign := uint16(0)

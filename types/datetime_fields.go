@@ -176,12 +176,12 @@ func partOfInfinity(u Unit, v int64) (d Decimal, null bool) {
 
 // ExtractTimestamp is extract(unit from timestamp). name is the unit as written, for errors.
 func ExtractTimestamp(u Unit, name string, us int64) (d Decimal, null bool, err error) {
-	if u == UnitUnknown || u >= UnitTimezone {
-		return d, false, ErrUnit(name, Of(Timestamp))
-	}
-	if isInf(us) {
+	if u != UnitUnknown && isInf(us) {
 		d, null = partOfInfinity(u, us)
 		return d, null, nil
+	}
+	if u == UnitUnknown || u >= UnitTimezone {
+		return d, false, ErrUnit(name, Of(Timestamp))
 	}
 	d, _ = part(u, us)
 	return d, false, nil
@@ -290,7 +290,7 @@ func ExtractInterval(u Unit, name string, v Span) (Decimal, error) {
 func TruncTimestamp(u Unit, name string, us int64) (int64, error) {
 	out, ok := truncLocal(u, us)
 	if !ok {
-		return 0, ErrUnit(name, Of(Timestamp))
+		return 0, errTruncUnit(u, name, Of(Timestamp))
 	}
 	return out, nil
 }
@@ -300,7 +300,7 @@ func TruncTimestampTZ(u Unit, name string, us int64, loc *time.Location) (int64,
 	if isInf(us) || loc == nil || loc == time.UTC {
 		out, ok := truncLocal(u, us)
 		if !ok {
-			return 0, ErrUnit(name, Of(TimestampTZ))
+			return 0, errTruncUnit(u, name, Of(TimestampTZ))
 		}
 		return out, nil
 	}
@@ -308,15 +308,26 @@ func TruncTimestampTZ(u Unit, name string, us int64, loc *time.Location) (int64,
 	out, ok := truncLocal(u, us+off)
 	switch {
 	case !ok:
-		return 0, ErrUnit(name, Of(TimestampTZ))
+		return 0, errTruncUnit(u, name, Of(TimestampTZ))
 	case u <= UnitHour:
 		return out - off, nil // within the hour the clock did not change
 	}
 	return LocalToUTC(loc, out), nil
 }
 
+// errTruncUnit is ErrUnit for date_trunc, which knows only the units of time.
+func errTruncUnit(u Unit, name string, t T) error {
+	if u >= UnitEpoch && u <= UnitIsoYear {
+		return sqlerr.New(sqlerr.InvalidParameterValue, "unit \"%s\" not recognized for type %s", name, t)
+	}
+	return ErrUnit(name, t)
+}
+
 // truncLocal cuts a local time; ok is false for units that cannot be cut to.
 func truncLocal(u Unit, us int64) (out int64, ok bool) {
+	if isInf(us) {
+		return us, true
+	}
 	step := int64(0)
 	switch u {
 	case UnitMicroseconds:
@@ -334,9 +345,6 @@ func truncLocal(u Unit, us int64) (out int64, ok bool) {
 	case UnitWeek, UnitMonth, UnitQuarter, UnitYear, UnitDecade, UnitCentury, UnitMillennium:
 	default:
 		return 0, false
-	}
-	if isInf(us) {
-		return us, true
 	}
 	if step != 0 {
 		return us - floorMod(us, step), true
@@ -400,7 +408,7 @@ func TruncInterval(u Unit, name string, v Span) (Span, error) {
 		return v, sqlerr.New(sqlerr.FeatureNotSupported, "unit \"%s\" not supported for type interval", name).
 			WithDetail("Months usually have fractional weeks.")
 	default:
-		return v, ErrUnit(name, Of(Interval))
+		return v, errTruncUnit(u, name, Of(Interval))
 	}
 	return v, nil
 }

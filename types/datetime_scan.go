@@ -206,7 +206,7 @@ var dtWords = map[string]dtWord{
 	"am": {wAMPM, 0}, "pm": {wAMPM, 1}, "ad": {wEra, 0}, "bc": {wEra, 1},
 	"now": {wSpecial, specialNow}, "today": {wSpecial, specialToday}, "tomorrow": {wSpecial, specialTomorrow},
 	"yesterday": {wSpecial, specialYesterday}, "epoch": {wSpecial, specialEpoch},
-	"infinity": {wSpecial, specialPosInf}, "+infinity": {wSpecial, specialPosInf}, "-infinity": {wSpecial, specialNegInf},
+	"infinity": {wSpecial, specialPosInf}, "-infinity": {wSpecial, specialNegInf},
 	"allballs": {wSpecial, specialAllballs},
 	"t":        {wISOTime, 0}, "y": {wUnit, 'y'}, "m": {wUnit, 'm'}, "d": {wUnit, 'd'}, "h": {wUnit, 'h'}, "mm": {wUnit, 'n'}, "s": {wUnit, 's'},
 	"j": {wUnit, 'j'}, "jd": {wUnit, 'j'}, "julian": {wUnit, 'j'},

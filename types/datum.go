@@ -1,6 +1,9 @@
 package types
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"math"
+)
 
 // Datum is one SQL value without its type, for the places that handle single
 // values: literals, parameters, defaults, catalog rows, results at the wire.
@@ -55,6 +58,8 @@ func (d Datum) MarshalJSON() ([]byte, error) {
 		j.Odd = "inf"
 	case d.F-d.F != 0:
 		j.Odd = "-inf"
+	case d.F == 0 && math.Signbit(d.F):
+		j.Odd = "-0"
 	default:
 		j.F = d.F
 	}
@@ -70,11 +75,13 @@ func (d *Datum) UnmarshalJSON(b []byte) error {
 	*d = Datum{Null: j.Null, I: j.I, F: j.F, S: string(j.S)}
 	switch j.Odd {
 	case "nan":
-		d.F = nan()
+		d.F = math.NaN()
 	case "inf":
-		d.F = inf(1)
+		d.F = math.Inf(1)
 	case "-inf":
-		d.F = inf(-1)
+		d.F = math.Inf(-1)
+	case "-0":
+		d.F = math.Copysign(0, -1)
 	}
 	return nil
 }

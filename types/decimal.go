@@ -152,7 +152,7 @@ func (d Decimal) Sign() int {
 	return 1
 }
 
-// abs128 is the coefficient as a big.Int; not to be changed.
+// bigCoef is the coefficient as a big.Int; not to be changed.
 func (d *Decimal) bigCoef() *big.Int {
 	if d.big != nil {
 		return d.big

@@ -4,8 +4,6 @@ import (
 	"math"
 	"math/big"
 
-	"github.com/cockroachdb/apd/v3"
-
 	"streamdb/internal/sqlerr"
 )
 
@@ -18,50 +16,6 @@ func clampScale(scale int, args ...*Decimal) int {
 		scale = max(scale, int(a.scale))
 	}
 	return min(max(scale, 0), numericMaxDispScale)
-}
-
-// toAPD converts a finite decimal.
-func (d *Decimal) toAPD() *apd.Decimal {
-	out := &apd.Decimal{Negative: d.form == formNeg, Exponent: -d.scale}
-	out.Coeff.SetMathBigInt(d.bigCoef())
-	return out
-}
-
-// ofAPD rounds half away from zero to a scale.
-func ofAPD(x *apd.Decimal, scale int) (Decimal, error) {
-	z := x.Coeff.MathBigInt()
-	d := ofBig(x.Negative, z, 0)
-	exp := int(x.Exponent)
-	switch {
-	case exp+scale >= 0:
-		d = d.scaleUp(exp + scale)
-		d.scale = int32(scale)
-	case -exp <= 1<<20:
-		// rescale works on the coefficient alone, so a scale beyond the type's is fine here.
-		d.scale = int32(-exp)
-		d = d.cutTo(scale)
-	default:
-		d = Decimal{scale: int32(scale)}
-	}
-	return d.check()
-}
-
-// cutTo rounds half away from zero to fewer digits without limits on the scale.
-func (d Decimal) cutTo(scale int) Decimal {
-	p := bigPow10(int(d.scale) - scale)
-	q, r := new(big.Int).QuoRem(d.bigCoef(), p, new(big.Int))
-	if r.Lsh(r, 1).Cmp(p) >= 0 {
-		q.Add(q, bigOne)
-	}
-	return ofBig(d.form == formNeg, q, scale)
-}
-
-func apdContext(precision int) *apd.Context {
-	c := apd.BaseContext.WithPrecision(uint32(max(precision, 20)))
-	c.MaxExponent, c.MinExponent = apd.MaxExponent, apd.MinExponent
-	c.Rounding = apd.RoundHalfUp
-	c.Traps = 0
-	return c
 }
 
 // Sqrt is the square root. Error: 2201F for negative numbers.
@@ -118,12 +72,7 @@ func (d *Decimal) expTo(scale int, f float64) (Decimal, error) {
 		}
 		return Decimal{scale: int32(scale)}, nil
 	}
-	digits := scale + int(f*0.434294481903252) + 12
-	out := new(apd.Decimal)
-	if _, err := apdContext(digits).Exp(out, d.toAPD()); err != nil {
-		return Decimal{}, errNumericOverflow()
-	}
-	return ofAPD(out, scale)
+	return ofBigFloat(bigExp(d.bigFloat(bitsOf(scale+max(int(f*0.4343), 0)+12))), scale)
 }
 
 // lnWeight estimates the decimal weight of ln(d): Postgres's estimate_ln_dweight.
@@ -186,20 +135,13 @@ func (d Decimal) Ln() (Decimal, error) {
 }
 
 func (d *Decimal) lnTo(scale int) (Decimal, error) {
-	out, err := d.lnAPD(scale + 20 + max(d.lnWeight(), 0))
-	if err != nil {
-		return Decimal{}, err
-	}
-	return ofAPD(out, scale)
+	return ofBigFloat(d.lnBig(scale+12), scale)
 }
 
-// lnAPD is ln(d) with a precision.
-func (d *Decimal) lnAPD(precision int) (*apd.Decimal, error) {
-	out := new(apd.Decimal)
-	if _, err := apdContext(precision).Ln(out, d.toAPD()); err != nil {
-		return nil, sqlerr.Wrap(sqlerr.InternalError, err, "logarithm failed")
-	}
-	return out, nil
+// lnBig is ln(d) with an absolute error below 10^-digits.
+func (d *Decimal) lnBig(digits int) *big.Float {
+	bits := bitsOf(digits)
+	return bigLn(d.bigFloat(bits+32), bits)
 }
 
 // Log is the logarithm of d to a base. Errors: 2201E, 22012.
@@ -223,23 +165,13 @@ func (d Decimal) Log(base Decimal) (Decimal, error) {
 	}
 	weight := d.lnWeight() - base.lnWeight()
 	scale := clampScale(numericMinSig-weight, &base, &d)
-	precision := scale + max(weight, 0) + 25
-	x, err := d.lnAPD(precision)
-	if err != nil {
-		return d, err
-	}
-	y, err := base.lnAPD(precision)
-	if err != nil {
-		return d, err
-	}
-	if y.IsZero() {
+	if base.Cmp(DecimalOne) == 0 {
 		return d, errDivZero()
 	}
-	out := new(apd.Decimal)
-	if _, err := apdContext(precision).Quo(out, x, y); err != nil {
-		return d, errDivZero()
-	}
-	return ofAPD(out, scale)
+	// Small logarithms need more digits for the same relative error.
+	digits := scale + max(weight, 0) + 2*max(-base.lnWeight(), -d.lnWeight(), 0) + 15
+	y := base.lnBig(digits)
+	return ofBigFloat(y.Quo(d.lnBig(digits), y), scale)
 }
 
 // Log10 is the logarithm to base 10. Error: 2201E.
@@ -255,7 +187,7 @@ func (d Decimal) Pow(e Decimal) (Decimal, error) {
 	}
 	if e.isInt() {
 		if n, err := e.ToInt(Int4); err == nil {
-			return d.powInt(n, int(e.scale))
+			return d.powInt(n)
 		}
 	}
 	switch {
@@ -274,13 +206,9 @@ func (d Decimal) Pow(e Decimal) (Decimal, error) {
 		d = d.Neg()
 	}
 	// A first estimate gives the weight of the result.
-	lnBase, err := d.lnAPD(25)
-	if err != nil {
-		return d, err
-	}
-	approx := new(apd.Decimal)
-	apdContext(25).Mul(approx, lnBase, e.toAPD())
-	f, _ := approx.Float64()
+	expDigits := max(e.digits()-int(e.scale), 0)
+	approx := d.lnBig(expDigits + 20 + max(-d.lnWeight(), 0))
+	f, _ := approx.Mul(approx, e.bigFloat(approx.Prec())).Float64()
 	if math.Abs(f) > numericMaxResultScal*3.01 {
 		if f > 0 {
 			return d, errNumericOverflow()
@@ -288,39 +216,28 @@ func (d Decimal) Pow(e Decimal) (Decimal, error) {
 		return Decimal{scale: numericMaxDispScale}, nil
 	}
 	scale := clampScale(numericMinSig-int(f*0.434294481903252), &d, &e)
-	precision := scale + int(math.Abs(f)*0.434294481903252) + e.digits() + 25
-	if lnBase, err = d.lnAPD(precision); err != nil {
-		return d, err
-	}
-	out := new(apd.Decimal)
-	c := apdContext(precision)
-	c.Mul(out, lnBase, e.toAPD())
-	if _, err := c.Exp(out, out); err != nil {
-		return d, errNumericOverflow()
-	}
-	r, err := ofAPD(out, scale)
+	ln := d.lnBig(scale + int(math.Abs(f)*0.4343) + expDigits + 20)
+	r, err := ofBigFloat(bigExp(ln.Mul(ln, e.bigFloat(ln.Prec()))), scale)
 	if neg {
 		r = r.Neg()
 	}
 	return r, err
 }
 
-// powInt raises to an integer power exactly, then rounds.
-func (d Decimal) powInt(n int64, eScale int) (Decimal, error) {
-	// log10 |d^n| chooses the scale.
-	f := 0.0
+// powInt raises to an integer power with at least 16 digits after the point.
+func (d Decimal) powInt(n int64) (Decimal, error) {
+	f := 0.0 // log10 |d^n|
 	if !d.IsZero() {
 		k := min(d.digits(), 16)
 		f = float64(n) * (math.Log10(float64(d.leading(k))) + float64(d.digits()-k-int(d.scale)))
 	}
+	scale := clampScale(numericMinSig, &d)
 	if f > numericMaxDigits {
 		return d, errNumericOverflow()
 	}
-	if f+1 < -numericMaxDispScale {
-		return Decimal{scale: numericMaxDispScale}, nil
+	if f+1 < float64(-scale) {
+		return Decimal{scale: int32(scale)}, nil
 	}
-	e := Decimal{scale: int32(eScale)}
-	scale := clampScale(numericMinSig-int(f), &d, &e)
 	switch {
 	case n == 0:
 		return DecimalOne.Round(scale), nil
@@ -333,23 +250,54 @@ func (d Decimal) powInt(n int64, eScale int) (Decimal, error) {
 	case n == -1:
 		return DecimalOne.DivTo(d, scale)
 	}
-	precision := scale + int(math.Abs(f)) + 15
-	c := apdContext(precision + 20)
-	x, out := d.toAPD(), apd.New(1, 0)
 	m := n
 	if m < 0 {
 		m = -m
 	}
-	for ; m > 0; m >>= 1 {
-		if m&1 != 0 {
-			c.Mul(out, out, x)
+	neg := d.form == formNeg && m&1 == 1
+	if int64(d.digits())*m < 5000 && int64(d.scale)*m < 5000 {
+		// Exact, so that halves round as they should.
+		z := new(big.Int).Exp(d.bigCoef(), big.NewInt(m), nil)
+		if n > 0 {
+			return ofBig(neg, z, int(d.scale)*int(m)).cutTo(scale).check()
 		}
-		c.Mul(x, x, x)
+		// 1 / (z * 10^-s) at the result's scale.
+		num := new(big.Int).Lsh(bigPow10(int(d.scale)*int(m)+scale), 1)
+		num.Add(num, z).Quo(num, new(big.Int).Lsh(z, 1))
+		return ofBig(neg, num, scale).check()
+	}
+	x := d.Abs()
+	base := x.bigFloat(bitsOf(scale + int(math.Abs(f)) + 40))
+	out := new(big.Float).SetPrec(base.Prec()).SetInt64(1)
+	for k := m; k > 0; k >>= 1 {
+		if k&1 != 0 {
+			out.Mul(out, base)
+		}
+		base.Mul(base, base)
 	}
 	if n < 0 {
-		c.Quo(out, apd.New(1, 0), out)
+		out.Quo(new(big.Float).SetPrec(out.Prec()).SetInt64(1), out)
 	}
-	return ofAPD(out, scale)
+	r, err := ofBigFloat(out, scale)
+	if neg {
+		r = r.Neg()
+	}
+	return r, err
+}
+
+// cutTo rounds half away from zero to a scale, which may be the larger one.
+func (d Decimal) cutTo(scale int) Decimal {
+	if int(d.scale) <= scale {
+		r := d.scaleUp(scale - int(d.scale))
+		r.scale = int32(scale)
+		return r
+	}
+	p := bigPow10(int(d.scale) - scale)
+	q, r := new(big.Int).QuoRem(d.bigCoef(), p, new(big.Int))
+	if r.Lsh(r, 1).Cmp(p) >= 0 {
+		q.Add(q, bigOne)
+	}
+	return ofBig(d.form == formNeg, q, scale)
 }
 
 // powSpecial handles NaN and the infinities, as POSIX pow does.

@@ -3,6 +3,7 @@ package types
 import (
 	"bytes"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 
@@ -32,9 +33,6 @@ func ParseFloat(id ID, s string) (float64, error) {
 		}
 		switch strings.ToLower(body) {
 		case "nan":
-			if len(body) == len(x) {
-				return math.NaN(), nil
-			}
 			return math.NaN(), nil
 		case "inf", "infinity":
 			return math.Inf(sign), nil
@@ -97,12 +95,54 @@ func AppendFloat(dst []byte, id ID, f float64, env *Env) []byte {
 	if env != nil && env.RoundFloats {
 		return appendFloatRounded(dst, f, bits, max(digits+env.ExtraFloat, 1))
 	}
-	if a := math.Abs(f); a != 0 && (a < 1e-4 || a >= limit) {
-		if bits == 64 || float32(a) < 1e-4 || a >= limit {
-			return strconv.AppendFloat(dst, f, 'e', -1, bits)
+	if a := math.Abs(f); a != 0 && (a < 1e-4 || a >= limit) && (bits == 64 || a >= limit || float32(a) < 1e-4) {
+		start := len(dst)
+		dst = strconv.AppendFloat(dst, f, 'e', -1, bits)
+		if a >= limit && a < 1e40 && onBoundary(dst[start:], f, bits) {
+			dst = appendInside(dst[:start], f, bits)
 		}
+		return dst
 	}
 	return strconv.AppendFloat(dst, f, 'f', -1, bits)
+}
+
+// onBoundary reports whether a shortest form lies half way between f and its
+// neighbour. Go takes such a form when it reads back as f (ties to even),
+// Postgres does not: 1e23 is 9.999999999999999e+22. Only integers of few digits
+// can lie there.
+func onBoundary(text []byte, f float64, bits int) bool {
+	mantBits := 53
+	if bits == 32 {
+		mantBits = 24
+	}
+	_, exp := math.Frexp(f) // f = frac * 2^exp
+	if exp <= mantBits {
+		return false
+	}
+	e := bytes.IndexByte(text, 'e')
+	exp10, _ := strconv.Atoi(string(text[e+1:]))
+	digits := strings.TrimPrefix(strings.Replace(string(text[:e]), ".", "", 1), "-")
+	zeros := exp10 - (len(digits) - 1)
+	if zeros < 0 {
+		return false
+	}
+	n, _ := new(big.Int).SetString(digits, 10)
+	n.Mul(n, bigPow10(zeros))
+	exact, _ := big.NewFloat(math.Abs(f)).Int(nil)
+	half := new(big.Int).Lsh(bigOne, uint(exp-mantBits-1))
+	return n.Sub(n, exact).CmpAbs(half) == 0
+}
+
+// appendInside appends the shortest form strictly between f's neighbours.
+func appendInside(dst []byte, f float64, bits int) []byte {
+	start := len(dst)
+	for prec := 0; prec <= 16; prec++ {
+		dst = strconv.AppendFloat(dst[:start], f, 'e', prec, bits)
+		if g, err := strconv.ParseFloat(string(dst[start:]), bits); err == nil && g == f && !onBoundary(dst[start:], f, bits) {
+			break
+		}
+	}
+	return dst
 }
 
 // appendFloatRounded is C's %.*g.

@@ -62,6 +62,12 @@ func ParseIntervalMod(s string, mod int32, env *Env) (Span, error) {
 			return v.ApplyMod(mod), nil
 		}
 	}
+	if d.beyond {
+		return Span{}, ErrIntervalRange()
+	}
+	if e == dtFieldOverflow {
+		e = dtIntervalOverflow
+	}
 	return Span{}, dateTimeError(e, s, "interval")
 }
 
@@ -74,10 +80,14 @@ type intervalDecoder struct {
 	days     int64
 	micros   int64
 	overflow bool
+	beyond   bool // years that fit 32 bits as such, but not as months
 }
 
 func (d *intervalDecoder) result() (Span, dtErr) {
-	if d.overflow || d.months != int64(int32(d.months)) || d.days != int64(int32(d.days)) {
+	if !d.overflow && d.months != int64(int32(d.months)) {
+		d.beyond = true
+	}
+	if d.overflow || d.beyond || d.days != int64(int32(d.days)) {
 		return Span{}, dtIntervalOverflow
 	}
 	return Span{int32(d.months), int32(d.days), d.micros}, dtOK
@@ -104,7 +114,7 @@ func (d *intervalDecoder) addDays(n, unit int64) {
 func (d *intervalDecoder) addMonths(n, unit int64) {
 	p, ok := MulInt64(n, unit)
 	d.months += p
-	if !ok || p != int64(int32(p)) {
+	if !ok || n != int64(int32(n)) {
 		d.overflow = true
 	}
 }
@@ -277,14 +287,13 @@ func (d *intervalDecoder) clock(s string) dtErr {
 	if m > 59 && h != 0 || us > Minute {
 		return dtFieldOverflow
 	}
-	total := us
-	if t, ok := MulInt64(h, Hour); ok {
-		total += t + m*Minute
-	}
+	sign := int64(1)
 	if neg {
-		total = -total
+		sign = -1
 	}
-	d.addMicros(total, 1)
+	d.addMicros(sign*h, Hour)
+	d.addMicros(sign*m, Minute)
+	d.addMicros(sign*us, 1)
 	return dtOK
 }
 
@@ -357,7 +366,7 @@ func (d *intervalDecoder) iso(s string) dtErr {
 	date, found := true, false
 	for s != "" {
 		if s[0] == 'T' {
-			date = false
+			date, found = false, true
 			s = s[1:]
 			continue
 		}

@@ -302,8 +302,9 @@ func AppendJsonArray(dst []byte, values [][]byte) []byte {
 	return append(dst, ']')
 }
 
-// jsonRank orders the kinds: null < string < number < boolean < array < object,
-// as byte values in keys; 0 is left for the empty array at the top, which
+// appendJsonKey appends the key of a jsonb value: a byte for its kind, in the
+// order null < string < number < boolean < array < object
+// (arrays and objects then by their number of members); 0 is left for the empty array at the top, which
 // Postgres sorts below everything.
 func appendJsonKey(dst, b []byte, top bool) []byte {
 	switch JsonbKind(b) {

@@ -21,7 +21,7 @@ func AppendJsonb(dst []byte, s string) ([]byte, error) {
 	if err := checkText(s); err != nil {
 		return nil, err
 	}
-	if err := p.value(0, "Expected JSON value, but found \"%s\"."); err != nil {
+	if err := p.value(0); err != nil {
 		return nil, err
 	}
 	p.space()
@@ -107,7 +107,7 @@ func (p *jsonParser) unexpected(format string) error {
 	return jsonError(format, t)
 }
 
-func (p *jsonParser) value(depth int, expected string) error {
+func (p *jsonParser) value(depth int) error {
 	if depth > maxJSONDepth {
 		return sqlerr.New(sqlerr.StatementTooComplex, "stack depth limit exceeded")
 	}
@@ -140,7 +140,7 @@ func (p *jsonParser) value(depth int, expected string) error {
 		return jsonError("Token \"%s\" is invalid.", t)
 	}
 	if t[0] != 't' && t[0] != 'f' && t[0] != 'n' {
-		return jsonError(expected, t)
+		return jsonError("Expected JSON value, but found \"%s\".", t)
 	}
 	p.dst = append(p.dst, t...)
 	p.i += len(t)
@@ -311,12 +311,10 @@ func (p *jsonParser) array(depth int) error {
 		p.dst = append(p.dst, ']')
 		return nil
 	}
-	expected := "Expected array element or \"]\", but found \"%s\"."
 	for {
-		if err := p.value(depth+1, expected); err != nil {
+		if err := p.value(depth + 1); err != nil {
 			return err
 		}
-		expected = "Expected JSON value, but found \"%s\"."
 		p.space()
 		if p.i < len(p.s) && p.s[p.i] == ',' {
 			p.i++
@@ -332,7 +330,7 @@ func (p *jsonParser) array(depth int) error {
 	}
 }
 
-// pair is a key and value already written to dst: "key": value at [from, to).
+// jsonSpan is a key and value already written to dst, "key": value at [from, to).
 type jsonSpan struct {
 	key      string
 	from, to int
@@ -377,7 +375,7 @@ func (p *jsonParser) object(depth int) error {
 			p.dst = AppendJsonString(p.dst, key)
 		}
 		p.dst = append(p.dst, ": "...)
-		if err := p.value(depth+1, "Expected JSON value, but found \"%s\"."); err != nil {
+		if err := p.value(depth + 1); err != nil {
 			return err
 		}
 		if n := len(spans); n > 0 && cmpJsonKey(spans[n-1].key, key) >= 0 {

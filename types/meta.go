@@ -86,7 +86,7 @@ func (t T) String() string {
 		if t.Mod > 0 {
 			return "character(" + strconv.Itoa(int(t.Mod-1)) + ")"
 		}
-		return "character"
+		return "bpchar"
 	case Numeric:
 		if p, s, ok := t.NumericMod(); ok {
 			return "numeric(" + strconv.Itoa(p) + "," + strconv.Itoa(s) + ")"

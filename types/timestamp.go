@@ -82,10 +82,7 @@ func appendStamp(dst []byte, local int64, off int, abbrev string, tz bool, env *
 		dst = AppendTime(append(dst, ' '), tod)
 	}
 	if tz {
-		if env.DateStyle == DateISO || abbrev == "" || abbrev[0] == '+' || abbrev[0] == '-' {
-			if env.DateStyle != DateISO && env.DateStyle == DatePostgres {
-				dst = append(dst, ' ')
-			}
+		if env.DateStyle == DateISO || abbrev == "" {
 			dst = appendOffset(dst, off)
 		} else {
 			dst = append(dst, ' ')

@@ -13,7 +13,7 @@ const (
 	Float4                 // real
 	Float8                 // double precision
 	Numeric                // numeric
-	Text                   // text and varchar; Mod >= 0: varchar(Mod)
+	Text                   // text and varchar; Mod n+1: varchar(n), VarcharMod: varchar without a limit
 	Bytea                  // bytea
 	Date                   // date
 	Time                   // time without time zone

@@ -142,11 +142,11 @@ func (s *fakeSession) Prepare(_ context.Context, st Statement, oids []uint32) (P
 
 func (s *fakeSession) Execute(ctx context.Context, prep Prepared, args []types.Datum) (Rows, error) {
 	p := prep.(*fakePrepared)
-	w := p.word
+	w := append(p.word, "", "")[:max(len(p.word), 3)]
 	if s.failed && w[0] != "rollback" && w[0] != "commit" {
 		return nil, sqlerr.New(sqlerr.InFailedSQLTransaction, "current transaction is aborted, commands ignored until end of transaction block")
 	}
-	s.db.note("execute %s", strings.Join(w, " "))
+	s.db.note("execute %s", w[0])
 	r := &fakeRows{s: s, ctx: ctx, cols: p.cols, tag: strings.ToUpper(w[0])}
 	switch w[0] {
 	case "begin":
@@ -188,7 +188,7 @@ func (s *fakeSession) Execute(ctx context.Context, prep Prepared, args []types.D
 		return nil, errors.New("some I/O broke")
 	case "rows", "rowsfail":
 		n, _ := strconv.Atoi(w[1])
-		r.left, r.verb, r.fail = n, "SELECT", w[0] == "rowsfail"
+		r.left, r.verb, r.fail = max(n, 0), "SELECT", w[0] == "rowsfail"
 	case "endless":
 		r.left, r.verb = 1<<62, "SELECT"
 	case "none":

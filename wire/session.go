@@ -24,6 +24,15 @@ type ConnInfo struct {
 }
 
 // Session is one client's conversation, used by one goroutine.
+//
+// The contexts given to Prepare, Execute, Next and Sync inside one transaction
+// are the same one, which lasts to the end of the transaction: results that stay
+// open (portals, cursors) may hold on to it. It is cancelled by a CancelRequest
+// (cause: error 57014), when the client is lost, and when the server is closed
+// (57P01); a session may return ctx.Err(), the client is told the cause. The
+// statement after a cancelled one gets a fresh context.
+//
+// A panic in a method fails the statement with XX000.
 type Session interface {
 	// Split divides a simple query's text into statements. Errors: 42601.
 	Split(sql string) ([]Statement, error)
@@ -34,7 +43,9 @@ type Session interface {
 	Execute(ctx context.Context, p Prepared, args []types.Datum) (Rows, error)
 	// Sync ends the implicit transaction of a simple query or a pipeline: it
 	// commits when failed is nil, else rolls back (an explicit block is marked
-	// failed). It returns the commit's error.
+	// failed). It returns the commit's error. It is called once for each simple
+	// query and each pipeline: at its end, or at its first error. The command tag
+	// of the last statement is sent when it has returned.
 	Sync(ctx context.Context, failed error) error
 	// Status is the transaction status of ReadyForQuery: 'I', 'T' or 'E'.
 	Status() byte

@@ -1,7 +1,10 @@
 package syscat
 
 import (
+	_ "embed"
 	"fmt"
+	"strings"
+	"sync"
 	"time"
 
 	"streamdb/catalog"
@@ -13,8 +16,13 @@ import (
 type Table struct {
 	Schema, Name string
 	Cols         types.Schema
-	// Fill adds the rows. It reads nothing but in.
-	Fill func(in *Input, out *Rows) error
+}
+
+// Fill adds the table's rows; a table that is not in the list is always empty.
+func (t *Table) Fill(in *Input, out *Rows) {
+	if fill := fills()[t.Schema+"."+t.Name]; fill != nil {
+		fill(in, out)
+	}
 }
 
 // Input is what system tables are computed from.
@@ -33,8 +41,6 @@ type Runtime interface {
 	Activity() []Activity
 	// Bytes estimates the stored size of an object.
 	Bytes(o *catalog.Object) int64
-	// ExprSQL prints an expression kept by the catalog as Postgres would (pg_get_expr).
-	ExprSQL(sql string) string
 }
 
 // Setting is a row of pg_settings.
@@ -47,27 +53,102 @@ type Activity struct {
 	Remote            string
 	Started           time.Time
 	Query             string // of the statement now running; "" when idle
-	InTransaction     bool
 }
+
+// columnsText names the columns of every table, one table a line: schema.table
+// and then name:type of each column, in order.
+//
+//go:embed columns.txt
+var columnsText string
+
+// tables is the list, by schema.name.
+var tables = sync.OnceValue(func() map[string]*Table {
+	m := map[string]*Table{}
+	for line := range strings.Lines(columnsText) {
+		f := strings.Fields(line)
+		schema, name, _ := strings.Cut(f[0], ".")
+		t := &Table{Schema: schema, Name: name}
+		for _, col := range f[1:] {
+			n, typ, _ := strings.Cut(col, ":")
+			t.Cols = append(t.Cols, types.Column{Name: n, Type: columnType(typ)})
+		}
+		m[f[0]] = t
+	}
+	return m
+})
+
+func columnType(name string) types.T {
+	elem, array := strings.CutSuffix(name, "[]")
+	if elem == "char" { // the catalogs' one-byte type, not character(n)
+		elem = `"char"`
+	}
+	t, ok := types.Lookup(elem)
+	if !ok {
+		panic("syscat: unknown type " + name)
+	}
+	if array {
+		return types.ArrayOf(t)
+	}
+	return t
+}
+
+// Find returns a system table.
+func Find(schema, name string) (*Table, bool) {
+	t, ok := tables()[schema+"."+name]
+	return t, ok
+}
+
+// Each calls fn for every system table, in no order.
+func Each(fn func(*Table)) {
+	for _, t := range tables() {
+		fn(t)
+	}
+}
+
+// Row is a row by column name. nil, and text, array and time columns that are
+// left out, are NULL; other columns that are left out are zero.
+type Row map[string]any
 
 // Rows collects rows, column by column.
 type Rows struct {
-	cols []*vec.Builder
-	n    int
+	schema types.Schema
+	cols   []*vec.Builder
+	n      int
 }
 
 // NewRows makes an empty collection for a table.
 func NewRows(schema types.Schema) *Rows {
-	r := &Rows{cols: make([]*vec.Builder, len(schema))}
+	r := &Rows{schema: schema, cols: make([]*vec.Builder, len(schema))}
 	for i, c := range schema {
 		r.cols[i] = vec.NewBuilder(c.Type.Layout(), 16)
 	}
 	return r
 }
 
-// Add appends a row: one Go value per column. nil is NULL; string and []byte go
-// to byte layouts, integers to integers, bool, float64, time.Time (timestamptz)
-// and types.Datum to theirs. Another kind of value is a fault of the table.
+// Put adds a row. A name that is not a column is a fault of the table.
+func (r *Rows) Put(row Row) {
+	used := 0
+	for i, c := range r.schema {
+		v, ok := row[c.Name]
+		if ok {
+			used++
+		} else if c.Type.Layout() != types.LBytes || c.Type.ID == types.Name || c.Type.ID == types.Char {
+			if c.Type.ID != types.TimestampTZ {
+				r.cols[i].AppendDatum(types.Datum{})
+				continue
+			}
+		}
+		r.cols[i].AppendDatum(datum(v))
+	}
+	if used != len(row) {
+		panic(fmt.Sprintf("syscat: row %v has columns that the table has not", row))
+	}
+	r.n++
+}
+
+// Add adds a row of one Go value per column. nil is NULL; string and []byte go
+// to byte layouts, integers to integers, bool, float64, time.Time (timestamptz),
+// []string (text[]) and types.Datum to theirs. Another kind is a fault of the table.
 func (r *Rows) Add(values ...any) {
 	if len(values) != len(r.cols) {
 		panic(fmt.Sprintf("syscat: %d values for %d columns", len(values), len(r.cols)))
@@ -120,27 +201,4 @@ func (r *Rows) Vecs() []vec.Vec {
 		out[i] = b.Vec()
 	}
 	return out
-}
-
-// cols makes a schema from pairs of name and type.
-func cols(pairs ...any) types.Schema {
-	s := make(types.Schema, 0, len(pairs)/2)
-	for i := 0; i < len(pairs); i += 2 {
-		t, ok := pairs[i+1].(types.T)
-		if !ok {
-			t = types.Of(pairs[i+1].(types.ID))
-		}
-		s = append(s, types.Column{Name: pairs[i].(string), Type: t})
-	}
-	return s
-}
-
-// Find returns a system table.
-func Find(schema, name string) (*Table, bool) {
-	for _, t := range All() {
-		if t.Schema == schema && t.Name == name {
-			return t, true
-		}
-	}
-	return nil, false
 }

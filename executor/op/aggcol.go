@@ -27,11 +27,14 @@ type aggColumn interface {
 	drop(key []byte, vnode storage.VNode) error
 	// evict forgets the values of groups that leave memory.
 	evict(gone func(id int32) bool)
+	// renew forgets all groups and gives their memory back.
+	renew()
 	bytes() int64
 }
 
 // plainAgg is an aggregate whose state is a few numbers per group.
 type plainAgg struct {
+	make  func() aggs.State
 	state aggs.State
 	args  []int
 	merge bool
@@ -63,6 +66,8 @@ func (p *plainAgg) flush() error { return nil }
 func (p *plainAgg) drop([]byte, storage.VNode) error { return nil }
 
 func (p *plainAgg) evict(func(int32) bool) {}
+
+func (p *plainAgg) renew() { p.state = p.make() }
 
 func (p *plainAgg) bytes() int64 { return p.state.Bytes() }
 

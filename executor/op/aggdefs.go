@@ -59,7 +59,8 @@ func (s *HashAgg) openColumn(a *hashAgg, ctx *executor.OpenCtx, i int) (aggColum
 		table = ctx.Table(s.Multisets[i])
 	}
 	if call.isPlain(def, appendOnly) {
-		plain := &plainAgg{state: def.New(ts), args: call.Args, merge: call.Merge}
+		plain := &plainAgg{make: func() aggs.State { return def.New(ts) }, args: call.Args, merge: call.Merge}
+		plain.renew()
 		if call.Distinct && def.Extreme == 0 {
 			return newDistinctAgg(a, plain, table, appendOnly), nil
 		}
@@ -68,10 +69,6 @@ func (s *HashAgg) openColumn(a *hashAgg, ctx *executor.OpenCtx, i int) (aggColum
 	o := newOrderedAgg(a, in, call, table, def.Extreme > 0)
 	o.nulls, o.first = def.NotStrict, def.Extreme != 0
 	o.finish = func(ctx *expr.Ctx, args []vec.Vec, n int, out *vec.Builder) error {
-		if n == 0 && def.Final != nil {
-			out.AppendNull()
-			return nil
-		}
 		d, err := def.FinalOf(ctx, ts, args, n)
 		if err == nil {
 			out.AppendDatum(d)

@@ -76,7 +76,7 @@ type backfillPart struct {
 const backfillFormat = 1
 
 // backfillSlice is the number of rows read between two looks at the inputs.
-const backfillSlice = 2 * stream.BatchRows
+var backfillSlice = 2 * stream.BatchRows
 
 func openBackfill(s *Backfill, ctx *executor.OpenCtx) (executor.Operator, error) {
 	if ctx.Bounded {

@@ -159,6 +159,7 @@ func UnmarshalPlan(b []byte) (*executor.Plan, error) {
 var (
 	specType = reflect.TypeFor[executor.Spec]()
 	exprType = reflect.TypeFor[expr.Expr]()
+	ownPath  = reflect.TypeFor[specKind]().PkgPath()
 )
 
 // holdsNodes reports whether a type holds operators or expressions, which
@@ -169,7 +170,7 @@ func holdsNodes(t reflect.Type) bool {
 		return true
 	case t.Kind() == reflect.Slice:
 		return holdsNodes(t.Elem())
-	case t.Kind() == reflect.Struct:
+	case t.Kind() == reflect.Struct && t.PkgPath() == ownPath: // others (types.T) are plain data
 		for i := range t.NumField() {
 			if t.Field(i).IsExported() && holdsNodes(t.Field(i).Type) {
 				return true

@@ -240,6 +240,11 @@ func (d *distinctAgg) evict(gone func(id int32) bool) {
 	}
 }
 
+func (d *distinctAgg) renew() {
+	d.plain.renew()
+	d.seen, d.entries, d.partial = newKeyTable(d.seen.types), nil, nil
+}
+
 func (d *distinctAgg) bytes() int64 {
 	return d.plain.bytes() + d.seen.Bytes() + int64(16*cap(d.entries))
 }

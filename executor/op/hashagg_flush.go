@@ -22,6 +22,11 @@ func (a *hashAgg) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emit
 	if len(a.spec.Keys) == 0 && !a.started && a.groups[0].mark != a.epoch {
 		a.touched, a.had = append(a.touched, 0), append(a.had, -1) // the row of no input
 	}
+	if a.table != nil {
+		if err := a.flushSets(); err != nil { // min and max need it for their results
+			return err
+		}
+	}
 	olds := make([]vec.Vec, len(a.old))
 	for j, b := range a.old {
 		olds[j] = b.Vec()
@@ -29,11 +34,6 @@ func (a *hashAgg) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emit
 	for from := 0; from < len(a.touched); from += stream.BatchRows {
 		to := min(from+stream.BatchRows, len(a.touched))
 		if err := a.flush(ctx, a.touched[from:to], a.had[from:to], olds, out); err != nil {
-			return err
-		}
-	}
-	if a.table != nil {
-		if err := a.flushSets(); err != nil {
 			return err
 		}
 	}
@@ -313,5 +313,21 @@ func (a *hashAgg) evict() {
 			a.forget(int32(id))
 		}
 	}
+	if a.keys.Len() < a.keys.Ids()/4 {
+		a.renew()
+	}
 	a.memory.report(a.bytes())
+}
+
+// renew gives memory back, which deleting does not: everything leaves.
+func (a *hashAgg) renew() {
+	for _, tag := range a.keys.tags {
+		if tag != 0 {
+			a.res.evict(tag)
+		}
+	}
+	a.keys, a.groups = newKeyTable(a.keyTypes), nil
+	for _, c := range a.aggs {
+		c.renew()
+	}
 }

@@ -320,7 +320,10 @@ func (a *hashAgg) decode(id int32, value []byte) error {
 func (a *hashAgg) encode(dst []byte, id int32, keys []vec.Vec, row int) []byte {
 	dst = binary.AppendVarint(dst, a.groups[id].rows)
 	if w := a.spec.WindowKey; w >= 0 {
-		x, _ := intAt(&keys[w], row)
+		x, null := intAt(&keys[w], row)
+		if null {
+			x = math.MaxInt64 // never closed
+		}
 		dst = binary.AppendVarint(dst, x)
 	}
 	if a.lossy {

@@ -82,6 +82,9 @@ func (r *joinRows) insert(cols []vec.Vec, i int, key int32) int32 {
 		slot = r.free[k-1]
 		r.free = r.free[:k-1]
 		r.key[slot], r.next[slot], r.flags[slot] = key, -1, 0
+		if r.deg != nil {
+			r.deg[slot] = 0
+		}
 	} else {
 		slot = int32(len(r.key))
 		r.key, r.next, r.flags = append(r.key, key), append(r.next, -1), append(r.flags, 0)

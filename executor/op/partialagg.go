@@ -14,9 +14,9 @@ import (
 const partialGroups = 1 << 15
 
 // Open implements executor.Spec.
-func (s *PartialAgg) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
+func (s *PartialAgg) Open(*executor.OpenCtx) (executor.Operator, error) {
 	in := s.In.Schema()
-	p := &partialAgg{spec: s, memory: memory{acc: ctx.Memory}, keys: newKeyTable(colTypes(in, s.Keys))}
+	p := &partialAgg{spec: s, keys: newKeyTable(colTypes(in, s.Keys))}
 	for i := range s.Aggs {
 		call := &s.Aggs[i]
 		def, ts, err := call.find(in)
@@ -37,7 +37,6 @@ func (s *PartialAgg) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 type partialAgg struct {
 	executor.Base
 	spec   *PartialAgg
-	memory memory
 	keys   *keyTable
 	states []aggs.State
 	cols   [][]types.T // partial columns of each state
@@ -140,10 +139,5 @@ func (p *partialAgg) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, out e
 			return out.EmitWatermark(stream.Watermark{Column: k, Time: w.Time})
 		}
 	}
-	return nil
-}
-
-func (p *partialAgg) Close() error {
-	p.memory.release()
 	return nil
 }

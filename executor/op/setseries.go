@@ -67,12 +67,12 @@ func numericSeries(c *setCtx, args []vec.Vec, i int, out *vec.Builder) (n int, e
 		step = types.DecodeDecimal(args[2].Bytes(i))
 	}
 	for k, d := range []types.Decimal{x, to, step} {
-		name := [...]string{"start", "stop", "step size"}[k]
+		name := [...]string{"start value", "stop value", "step size"}[k]
 		if d.IsNaN() {
-			return 0, sqlerr.New(sqlerr.InvalidParameterValue, "%s value cannot be NaN", name)
+			return 0, sqlerr.New(sqlerr.InvalidParameterValue, "%s cannot be NaN", name)
 		}
 		if d.IsInf() {
-			return 0, sqlerr.New(sqlerr.InvalidParameterValue, "%s value cannot be infinity", name)
+			return 0, sqlerr.New(sqlerr.InvalidParameterValue, "%s cannot be infinity", name)
 		}
 	}
 	if step.IsZero() {

@@ -516,6 +516,14 @@ func (t *topN) evict() {
 			t.groups.Delete(int32(id))
 		}
 	}
+	if t.groups.Len() < t.groups.Ids()/4 { // deleting gives no memory back: everything leaves
+		for _, tag := range t.groups.tags {
+			if tag != 0 {
+				t.res.evict(tag)
+			}
+		}
+		t.groups, t.state, t.set = newKeyTable(t.groupTypes), nil, newOrdSet()
+	}
 	t.memory.report(t.bytes())
 }
 

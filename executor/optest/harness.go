@@ -22,9 +22,10 @@ type Build func(in []executor.Spec) executor.Spec
 
 // Options of a Harness. The zero value is usual.
 type Options struct {
-	Evict  bool             // memory is always short: operators shed what they can at every barrier
-	Env    any              // OpenCtx.Env
-	VNodes storage.VNodeSet // zero: all
+	Evict   bool             // memory is always short: operators shed what they can at every barrier
+	Env     any              // OpenCtx.Env
+	VNodes  storage.VNodeSet // zero: all
+	Discard bool             // output is dropped: for benchmarks
 }
 
 // Harness runs a tree of operators as a job's task does: Push and Watermark,
@@ -48,6 +49,7 @@ type Harness struct {
 	sum        Net // all output of committed epochs
 	delta      Net // output of the epoch in progress
 	Watermarks []stream.Watermark
+	OnOutput   func(*stream.Batch) // if set, also gets what the root emits
 }
 
 // node is an operator of the running tree and the emitter of its output.
@@ -63,6 +65,9 @@ func (n *node) Emit(b *stream.Batch) error {
 	if n.parent != nil {
 		return n.parent.op.Process(n.h.ctx, n.in, b, n.parent)
 	}
+	if n.h.opts.Discard {
+		return nil
+	}
 	schema := n.h.spec.Schema()
 	if len(b.Cols()) != len(schema) {
 		return fmt.Errorf("optest: output has %d columns, the schema %d", len(b.Cols()), len(schema))
@@ -71,6 +76,9 @@ func (n *node) Emit(b *stream.Batch) error {
 		if c.Layout != schema[j].Type.Layout() {
 			return fmt.Errorf("optest: column %d has layout %d, its type is %s", j, c.Layout, schema[j].Type)
 		}
+	}
+	if n.h.OnOutput != nil {
+		n.h.OnOutput(b)
 	}
 	for _, c := range Changes(b) {
 		n.h.delta.Add(Text(schema, c.Row), int64(c.Op))
@@ -160,8 +168,16 @@ func (h *Harness) Push(in int, cs []Change) {
 
 // TryPush is Push for changes that may be refused.
 func (h *Harness) TryPush(in int, cs []Change) error {
+	if len(cs) == 0 {
+		return nil
+	}
+	return h.PushBatch(in, Batch(h.schemas[in], cs))
+}
+
+// PushBatch feeds a batch as it is.
+func (h *Harness) PushBatch(in int, b *stream.Batch) error {
 	n := h.leaves[in]
-	return n.op.Process(h.ctx, h.leafIn[in], Batch(h.schemas[in], cs), n)
+	return n.op.Process(h.ctx, h.leafIn[in], b, n)
 }
 
 // PushText is Push of Parse.
@@ -280,3 +296,6 @@ func (h *Harness) Close() {
 	h.check(h.store.Close())
 	h.store = nil
 }
+
+// Snapshot is the latest committed state of the store, for scans.
+func (h *Harness) Snapshot() storage.Snapshot { return h.store.Snapshot() }

@@ -2,21 +2,21 @@ package casts
 
 import (
 	"streamdb/expr"
+	"streamdb/expr/kernel"
 	"streamdb/internal/sqlerr"
 	"streamdb/types"
 	"streamdb/vec"
 )
 
-// arrayCast casts arrays and recordCast rows, element by element; the element
-// casts follow from the call's types.
-var (
-	arrayCast  = &expr.Def{Name: "cast_elements", Args: []types.ID{types.Array}, Ret: types.Array, Kind: expr.CastImplicit, Volatile: expr.Stable, Eval: castElements, Doc: "Conversion of every element"}
-	recordCast = &expr.Def{Name: "cast_fields", Args: []types.ID{types.Record}, Ret: types.Record, Kind: expr.CastImplicit, Volatile: expr.Stable, Eval: castFields, Doc: "Conversion of every field"}
-)
-
+// arrayCasts lists the casts of arrays and rows, element by element (the element
+// casts follow from the call's types), and of the catalog's vectors.
 func arrayCasts() []*expr.Def {
+	array := cast(types.Array, types.Array, expr.CastImplicit, castElements)
+	record := cast(types.Record, types.Record, expr.CastImplicit, castFields)
+	array.Name, array.Doc = arrayName, "Conversion of every element"
+	record.Name, record.Doc = recordName, "Conversion of every field"
 	return []*expr.Def{
-		arrayCast, recordCast,
+		stable(array), stable(record),
 		cast(types.Int2Vector, types.Array, expr.CastImplicit, identity),
 		cast(types.OIDVector, types.Array, expr.CastImplicit, identity),
 	}
@@ -39,11 +39,41 @@ func castDatum(c *expr.CallCtx, d types.Datum, from, to types.T) (types.Datum, e
 }
 
 func castElements(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
-	return vec.Vec{}, sqlerr.Unsupported("array cast")
+	o := kernel.NewOut(types.LBytes, c.N)
+	from, _ := c.Args[0].ElemType()
+	to, _ := c.T.ElemType()
+	for k := range c.Rows() {
+		i := c.Row(k)
+		a := types.DecodeArray(from, args[0].Bytes(i))
+		var err error
+		for j, e := range a.Elems {
+			if a.Elems[j], err = castDatum(c, e, from, to); err != nil {
+				return vec.Vec{}, err
+			}
+		}
+		o.End(i, types.AppendArray(o.Begin(i), to, a))
+	}
+	return o.Vec(), nil
 }
 
 func castFields(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
-	return vec.Vec{}, sqlerr.Unsupported("record cast")
+	o := kernel.NewOut(types.LBytes, c.N)
+	from, to := c.Args[0].Fields, c.T.Fields
+	for k := range c.Rows() {
+		i := c.Row(k)
+		vals := types.DecodeRecord(c.Args[0], args[0].Bytes(i))
+		if len(vals) != len(to) {
+			return vec.Vec{}, errNoCast(c.Args[0], c.T)
+		}
+		var err error
+		for j, v := range vals {
+			if vals[j], err = castDatum(c, v, from[j].Type, to[j].Type); err != nil {
+				return vec.Vec{}, err
+			}
+		}
+		o.SetDatum(i, types.EncodeRecord(c.T, vals))
+	}
+	return o.Vec(), nil
 }
 
 func errNoCast(from, to types.T) error {

@@ -79,5 +79,5 @@ func lengthCast(t types.T, context Context) *expr.Def {
 	if context == Explicit {
 		name = coerceName
 	}
-	return lengthIndex[lengthKey{name, t.ID}]
+	return load().lengths[lengthKey{name, t.ID}]
 }

@@ -1,6 +1,8 @@
 package casts
 
 import (
+	"sync"
+
 	"streamdb/expr"
 	"streamdb/types"
 )
@@ -17,19 +19,48 @@ const (
 
 type pair struct{ from, to types.ID }
 
-// index finds casts by the IDs of source and target.
-var index = func() map[pair]*expr.Def {
-	m := map[pair]*expr.Def{}
-	for _, d := range All() {
-		if d.Name == castName {
-			m[pair{d.Args[0], d.Ret}] = d
+// tables are the casts and their indexes, made on first use. Each Def is one
+// pointer for the life of the process.
+type tables struct {
+	all           []*expr.Def
+	index         map[pair]*expr.Def
+	lengths       map[lengthKey]*expr.Def
+	array, record *expr.Def // element by element
+}
+
+var (
+	once   sync.Once
+	loaded tables
+)
+
+func load() *tables {
+	once.Do(func() {
+		loaded.all = makeAll()
+		loaded.index = map[pair]*expr.Def{}
+		loaded.lengths = map[lengthKey]*expr.Def{}
+		for _, d := range loaded.all {
+			switch d.Name {
+			case castName:
+				loaded.index[pair{d.Args[0], d.Ret}] = d
+			case arrayName:
+				loaded.array = d
+			case recordName:
+				loaded.record = d
+			default:
+				loaded.lengths[lengthKey{d.Name, d.Ret}] = d
+			}
 		}
-	}
-	return m
-}()
+	})
+	return &loaded
+}
+
+// All lists every cast and every length coercion.
+func All() []*expr.Def { return load().all }
 
 const (
 	castName   = "cast"
+	arrayName  = "cast_elements"
+	recordName = "cast_fields"
 	coerceName = "coerce_length" // explicit: cuts what is too long
 	assignName = "assign_length" // fails on what is too long
 )
@@ -42,9 +73,9 @@ func Find(from, to types.T, context Context) (*expr.Def, bool) {
 		return findArray(from, to, context)
 	}
 	if from.ID == types.Record && to.ID == types.Record {
-		return recordCast, len(from.Fields) == len(to.Fields)
+		return load().record, len(from.Fields) == len(to.Fields)
 	}
-	d, ok := index[pair{from.ID, to.ID}]
+	d, ok := load().index[pair{from.ID, to.ID}]
 	if !ok || !allowed(d, context) {
 		return nil, false
 	}
@@ -70,13 +101,13 @@ func findArray(from, to types.T, context Context) (*expr.Def, bool) {
 	case from.Elem == nil || to.Elem == nil || from.Elem.SameKind(*to.Elem):
 		return identityOf(types.Array), true
 	case from.Elem.ID == types.Unknown:
-		return arrayCast, true
+		return load().array, true
 	}
 	_, ok := Find(*from.Elem, *to.Elem, context)
-	return arrayCast, ok
+	return load().array, ok
 }
 
-func identityOf(id types.ID) *expr.Def { return index[pair{id, id}] }
+func identityOf(id types.ID) *expr.Def { return load().index[pair{id, id}] }
 
 // CanCoerce reports whether Postgres would convert from to to by itself.
 func CanCoerce(from, to types.T, context Context) bool {

@@ -7,18 +7,23 @@ import (
 	"streamdb/vec"
 )
 
-// All lists every cast and every length coercion.
-func All() []*expr.Def {
+// makeAll builds every cast and every length coercion.
+func makeAll() []*expr.Def {
 	all := [][]*expr.Def{numberCasts(), stringCasts(), dateCasts(), jsonCasts(), regCasts(), arrayCasts()}
 	var out []*expr.Def
 	have := map[pair]bool{}
 	for _, list := range all {
 		for _, d := range list {
-			have[pair{d.Args[0], d.Ret}] = true
+			if d.Name == castName {
+				have[pair{d.Args[0], d.Ret}] = true
+			}
 		}
 		out = append(out, list...)
 	}
 	for _, id := range allIDs() {
+		if have[pair{id, id}] { // varchar shares text's ID
+			continue
+		}
 		out = append(out, cast(id, id, expr.CastImplicit, identity))
 		have[pair{id, id}] = true
 	}
@@ -113,15 +118,6 @@ type lengthKey struct {
 	name string
 	id   types.ID
 }
-
-// lengthIndex finds the length coercions.
-var lengthIndex = func() map[lengthKey]*expr.Def {
-	m := map[lengthKey]*expr.Def{}
-	for _, d := range lengthCasts() {
-		m[lengthKey{d.Name, d.Ret}] = d
-	}
-	return m
-}()
 
 // lengthCasts fit a value to the modifiers of its own type: varchar(n),
 // character(n), numeric(p,s), time and interval precision, and arrays of these.

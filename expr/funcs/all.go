@@ -17,7 +17,19 @@ var families = []func() []*expr.Def{
 	strOperators,
 	strFuncs,
 	strMoreFuncs,
+	patternFuncs,
+	regexFuncs,
+	mathFuncs,
+	mathMoreFuncs,
 	dateArithmetic,
+	dateFuncs,
+	datePartFuncs,
+	arrayFuncs,
+	arrayMoreFuncs,
+	jsonFuncs,
+	variadicFuncs,
+	sessionFuncs,
+	catalogFuncs,
 }
 
 // registry is the index over all Defs, made on first use.

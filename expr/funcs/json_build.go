@@ -2,7 +2,6 @@ package funcs
 
 import (
 	"math"
-	"strconv"
 
 	"streamdb/expr"
 	"streamdb/expr/kernel"
@@ -83,7 +82,7 @@ func fieldName(t types.T, i int) string {
 	if n := t.Fields[i].Name; n != "" {
 		return n
 	}
-	return "f" + strconv.Itoa(i+1)
+	return "f" + itoa(i+1)
 }
 
 func appendJsonDims(dst []byte, elem types.T, dims []int, elems []types.Datum, env *types.Env) ([]byte, []types.Datum) {

@@ -3,6 +3,7 @@ package bind
 import (
 	"streamdb/catalog"
 	"streamdb/expr"
+	"streamdb/expr/casts"
 	"streamdb/internal/sqlerr"
 	"streamdb/planner/logical"
 	"streamdb/sql/ast"
@@ -221,12 +222,62 @@ func (b *Binder) object(o *catalog.Object, at ast.Node) (logical.Node, []scopeCo
 		rel.pk = append(rel.pk, ids[k])
 	}
 	if o.Kind == catalog.Source {
-		return &logical.SourceScan{Obj: o, Cols: ids, Idx: idx}, cols, rel, nil
+		n, err := b.source(o, ids, idx)
+		return n, cols, rel, err
 	}
 	if o.Rows == nil {
 		return nil, nil, rel, b.errAt(at, sqlerr.ObjectNotInPrerequisiteState, "relation \"%s\" has no rows yet", o.Name)
 	}
 	return &logical.Scan{Obj: o, Cols: ids, Idx: idx}, cols, rel, nil
+}
+
+// source reads a source: what its connector gives, then generated columns, then
+// its watermark.
+func (b *Binder) source(o *catalog.Object, ids []logical.ColID, idx []int) (logical.Node, error) {
+	sc := &scope{rels: []relation{{name: o.Name}}}
+	for i, c := range o.Cols {
+		sc.cols = append(sc.cols, scopeCol{rel: o.Name, name: c.Name, id: ids[i], hidden: c.Hidden})
+	}
+	b.views++
+	defer func() { b.views-- }()
+	text := func(src string, to types.T) (expr.Expr, error) {
+		e, err := b.parseExpr(o, src)
+		if err != nil {
+			return nil, err
+		}
+		c := b.exprCtx(sc, "a source")
+		c.noSubs = true
+		x, err := c.bind(e)
+		if err != nil {
+			return nil, err
+		}
+		return b.coerce(x, to, casts.Assignment, e)
+	}
+	scan := &logical.SourceScan{Obj: o}
+	var node logical.Node = scan
+	var items []logical.Item
+	for i, c := range o.Cols {
+		if c.Generated == "" {
+			scan.Cols, scan.Idx = append(scan.Cols, ids[i]), append(scan.Idx, idx[i])
+			continue
+		}
+		e, err := text(c.Generated, c.Type)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, logical.Item{Col: ids[i], E: e})
+	}
+	if len(items) > 0 {
+		node = &logical.Project{In: node, Items: append(logical.Pass(b.Meta, scan.Cols), items...)}
+	}
+	if w := o.Watermark; w != nil {
+		e, err := text(w.Expr, o.Cols[w.Col].Type)
+		if err != nil {
+			return nil, err
+		}
+		node = &logical.Watermark{In: node, Col: ids[w.Col], E: e}
+	}
+	return node, nil
 }
 
 // view binds the text of a view where it is used.
@@ -441,5 +492,3 @@ func (b *Binder) joinUsing(j *ast.Join, kind logical.JoinKind, ln, rn logical.No
 	sc.rels = append(append(sc.rels, ls.rels...), rs.rels...)
 	return node, sc, nil
 }
-
-var timestampT = types.Of(types.Timestamp)

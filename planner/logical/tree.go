@@ -256,3 +256,54 @@ func Pass(m *Meta, ids []ColID) []Item {
 	}
 	return items
 }
+
+// MapExprs returns a copy of the node with each of its own expressions replaced.
+func MapExprs(n Node, fn func(expr.Expr) expr.Expr) Node {
+	if len(Exprs(n)) == 0 {
+		return n
+	}
+	all := func(es []expr.Expr) []expr.Expr {
+		out := make([]expr.Expr, len(es))
+		for i, e := range es {
+			out[i] = fn(e)
+		}
+		return out
+	}
+	c := n.with(n.Inputs())
+	switch c := c.(type) {
+	case *Values:
+		rows := make([][]expr.Expr, len(c.Rows))
+		for i, r := range c.Rows {
+			rows[i] = all(r)
+		}
+		return &Values{Rows: rows, Cols: c.Cols}
+	case *Filter:
+		c.Conds = all(c.Conds)
+	case *Project:
+		items := append([]Item(nil), c.Items...)
+		for i := range items {
+			items[i].E = fn(items[i].E)
+		}
+		c.Items = items
+	case *Join:
+		c.On = all(c.On)
+	case *Apply:
+		c.On = all(c.On)
+	case *Watermark:
+		c.E = fn(c.E)
+	case *Limit:
+		if c.Limit != nil {
+			c.Limit = fn(c.Limit)
+		}
+		if c.Offset != nil {
+			c.Offset = fn(c.Offset)
+		}
+	case *ProjectSet:
+		calls := append([]SetCall(nil), c.Calls...)
+		for i := range calls {
+			calls[i].Args = all(calls[i].Args)
+		}
+		c.Calls = calls
+	}
+	return c
+}

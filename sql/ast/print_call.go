@@ -1,7 +1,5 @@
 package ast
 
-import "strings"
-
 func (p *printer) call(e *FuncCall) {
 	p.when(e.Aggregate, "AGGREGATE:")
 	bare := len(e.Name.Parts) == 1 && bareCalls[e.Name.Parts[0]]
@@ -101,7 +99,11 @@ func (p *printer) windowSpec(s *WindowSpec) {
 	p.w("(")
 	sep := ""
 	if s.Base != "" {
-		p.w(`"`, strings.ReplaceAll(s.Base, `"`, `""`), `"`)
+		if windowWords[s.Base] {
+			p.w(`"`, s.Base, `"`)
+		} else {
+			p.ident(s.Base)
+		}
 		sep = " "
 	}
 	if len(s.PartitionBy) > 0 {
@@ -120,6 +122,9 @@ func (p *printer) windowSpec(s *WindowSpec) {
 	}
 	p.w(")")
 }
+
+// windowWords begin clauses of a window's definition, where its base may stand.
+var windowWords = map[string]bool{"partition": true, "rows": true, "range": true, "groups": true, "session": true}
 
 var frameModes = map[FrameMode]string{FrameRows: "ROWS", FrameRange: "RANGE", FrameGroups: "GROUPS"}
 

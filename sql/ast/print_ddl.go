@@ -106,7 +106,7 @@ func (p *printer) relationTail(d *RelationDef) {
 	}
 	for _, i := range d.Include {
 		p.w(" INCLUDE ")
-		p.ident(i.Kind)
+		p.anyWord(i.Kind)
 		if i.Field != "" {
 			p.w(" ", QuoteString(i.Field))
 		}

@@ -159,15 +159,15 @@ func (r *reader) alterSet(p ast.Pos) ast.AlterAction {
 	case r.take("set", "schema"):
 		return &ast.SetSchema{Pos: p, Schema: r.columnName()}
 	case r.isPunct(1, "("):
-		r.p++
+		r.skip(1)
 		return &ast.SetOptions{Pos: p, Options: r.parenOptions()}
 	case w.kind == word && strings.HasSuffix(w.val, "parallelism"):
-		r.p += 2
+		r.skip(2)
 		a := &ast.SetParallelism{Pos: p, What: w.val, Value: r.alterValue()}
 		a.Deferred = r.take("deferred")
 		return a
 	case w.kind == word && strings.HasSuffix(w.val, "_rate_limit"):
-		r.p += 2
+		r.skip(2)
 		return &ast.SetRateLimit{Pos: p, What: w.val, Value: r.alterValue()}
 	}
 	return nil

@@ -19,7 +19,7 @@ func (r *reader) call(name ast.Name) {
 
 func (r *reader) args(c *ast.FuncCall) {
 	if r.isOp("*") && r.isPunct(1, ")") {
-		r.p++
+		r.skip(1)
 		c.Star = true
 		return
 	}
@@ -49,14 +49,15 @@ func (r *reader) arg(c *ast.FuncCall) {
 		r.expr()
 	case r.cur().isName() && (r.isPunct(1, "=>") || r.isPunct(1, ":=")):
 		r.emit(&ast.NamedArg{Pos: p, Name: r.anyWord()})
-		r.p++
+		r.skip(1)
 		r.w("(")
 		r.expr()
 		r.w(")")
 	case r.isOp("|") && r.at(1).isName():
 		r.lambda()
+	case r.flinkArg():
 	case r.isOp("*"):
-		r.p++
+		r.skip(1)
 		r.emit(&ast.Star{Pos: p, Except: r.starExcept()})
 	default:
 		r.expr()
@@ -66,7 +67,7 @@ func (r *reader) arg(c *ast.FuncCall) {
 // lambda reads |a, b| body.
 func (r *reader) lambda() {
 	n := &ast.Lambda{Pos: r.pos()}
-	r.p++
+	r.skip(1)
 	for {
 		n.Params = append(n.Params, r.columnName())
 		if !r.takePunct(",") {
@@ -91,20 +92,20 @@ func (r *reader) nullTreatment(c *ast.FuncCall) {
 // callTail reads WITHIN GROUP, FILTER, IGNORE NULLS and OVER.
 func (r *reader) callTail(c *ast.FuncCall) {
 	if r.kws("within", "group") && r.isPunct(2, "(") {
-		r.p += 3
+		r.skip(3)
 		r.need("order", "by")
 		c.WithinGroup = r.orderItems()
 		r.needPunct(")")
 	}
 	if r.kw("filter") && r.isPunct(1, "(") {
-		r.p += 2
+		r.skip(2)
 		r.need("where")
 		r.exprSlot(&c.Filter)
 		r.needPunct(")")
 	}
 	r.nullTreatment(c)
 	if r.kw("over") && (r.isPunct(1, "(") || r.isColumnName(1)) {
-		r.p++
+		r.skip(1)
 		if r.isPunct(0, "(") {
 			c.Over = r.windowSpec()
 		} else {
@@ -137,7 +138,7 @@ func (r *reader) orderModifiers(o *ast.OrderItem) {
 			o.Using = "OPERATOR(" + ast.QuoteIdent(schema) + "." + op + ")"
 		} else if t := r.cur(); t.kind == operator {
 			o.Using = t.val
-			r.p++
+			r.skip(1)
 		} else {
 			r.fail()
 		}

@@ -168,7 +168,10 @@ func (r *reader) createSink(h createHead) ast.Stmt {
 		r.need("from")
 		s.From = r.name()
 	}
-	s.Options = r.withOptions()
+	if s.Into.IsZero() && r.take("into") {
+		s.Options = r.sinkConnection()
+	}
+	s.Options = append(s.Options, r.withOptions()...)
 	s.Format = r.format()
 	return s
 }

@@ -111,9 +111,9 @@ func (r *reader) createFunction(h createHead, aggregate bool) ast.Stmt {
 		case r.take("using", "link"):
 			s.Link = r.stringConst()
 		case r.isPunct(0, "("):
-			r.p = min(int(r.parens.partner[r.p])+1, len(r.toks)-1)
+			r.skipParens(r.p)
 		default:
-			r.p++
+			r.skip(1)
 		}
 	}
 	if r.err == nil {
@@ -138,7 +138,7 @@ func (r *reader) funcArgs() []*ast.FuncArg {
 	for !r.isPunct(0, ")") && r.err == nil {
 		a := &ast.FuncArg{Pos: r.pos()}
 		if r.kw("in", "variadic") {
-			r.p++
+			r.skip(1)
 		}
 		if n := r.at(1); r.cur().isName() && n.isName() && !n.isWord("precision") && !n.isWord("varying") && !n.isWord("with") && !n.isWord("without") && !n.isWord("default") {
 			a.Name = r.anyWord()

@@ -23,6 +23,9 @@ func (r *reader) createSource(h createHead) ast.Stmt {
 	if r.isPunct(0, "(") {
 		r.tableElements(&s.RelationDef, nil)
 	}
+	if r.take("from") {
+		s.Options = r.connectionOptions()
+	}
 	for r.relationClause(&s.RelationDef) {
 	}
 	return s
@@ -47,7 +50,7 @@ func (r *reader) tableElements(d *ast.RelationDef, s *ast.CreateTable) {
 		case s != nil && r.take("like"):
 			s.Like = r.name()
 			for r.kw("including", "excluding") {
-				r.p++
+				r.skip(1)
 				r.anyWord()
 			}
 		case r.kw("constraint", "primary", "unique", "check", "foreign"):
@@ -55,7 +58,7 @@ func (r *reader) tableElements(d *ast.RelationDef, s *ast.CreateTable) {
 		case r.kws("watermark", "for"):
 			d.Watermarks = append(d.Watermarks, r.watermark())
 		case r.kws("period", "for", "system_time"):
-			r.p += 3
+			r.skip(3)
 		default:
 			d.Columns = append(d.Columns, r.columnDef())
 		}
@@ -208,6 +211,8 @@ func (r *reader) relationClause(d *ast.RelationDef) bool {
 		d.Options = r.withOptions()
 	case r.kw("format"):
 		d.Format = r.format()
+	case d.Format != nil && r.kw("envelope"):
+		r.envelope(d.Format)
 	default:
 		return false
 	}
@@ -258,8 +263,7 @@ func (r *reader) tableClause(s *ast.CreateTable) bool {
 	case r.take("from"):
 		r.take("source")
 		s.FromSource = r.name()
-		r.need("table")
-		s.SourceTable = r.stringConst()
+		r.sourceTable(s)
 	case r.take("engine"):
 		r.takeOp("=")
 		s.Engine = r.anyWord()
@@ -277,6 +281,10 @@ func (r *reader) format() *ast.Format {
 		return nil
 	}
 	f.Format = r.anyWord()
+	if !r.kw("encode") {
+		r.envelope(f)
+		return f
+	}
 	r.need("encode")
 	f.Encode = r.anyWord()
 	f.Options = r.parenOptions()

@@ -47,7 +47,7 @@ func (r *reader) declare() ast.Stmt {
 // fetch reads FETCH and MOVE.
 func (r *reader) fetch() ast.Stmt {
 	s := &ast.Fetch{Pos: r.pos(), Move: r.kw("move"), Count: 1}
-	r.p++
+	r.skip(1)
 	switch {
 	case r.take("next"), r.take("forward"):
 		r.fetchCount(s)
@@ -219,7 +219,7 @@ func (r *reader) copy() ast.Stmt {
 	switch {
 	case r.kw("from") && s.Query == nil:
 		s.From = true
-		r.p++
+		r.skip(1)
 	default:
 		r.need("to")
 	}

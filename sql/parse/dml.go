@@ -58,7 +58,7 @@ func (r *reader) insert(w *ast.With) ast.Stmt {
 		if s.Overriding = r.cur().val; !r.kw("system", "user") {
 			r.fail()
 		}
-		r.p++
+		r.skip(1)
 		r.need("value")
 	}
 	if r.take("default", "values") {

@@ -22,7 +22,7 @@
 // clause's side information. Lift walks TiDB's tree and puts the operands in.
 //
 //	SELECT -a::int, count(*) FILTER (WHERE b) FROM t LEFT JOIN u USING (k) LIMIT 5
-//	SELECT (SELECT e0,e1|e2|e3,e4() FROM e5 LEFT JOIN e6 ON e7()), e8
+//	SELECT (SELECT e1,e2|e3|e4,e5() FROM e6 LEFT JOIN e7 ON e8())
 //
 // # Carriers
 //
@@ -40,8 +40,8 @@
 // as LEFT JOIN because that is the one join of MySQL's whose ON is mandatory: the
 // nesting is then unambiguous.
 //
-// Clauses that are read by hand hold expressions too. Each is a slot: its text is
-// kept apart, all slots of a statement become the fields of one SELECT, and the
+// Clauses that are read by hand hold expressions too. Each is a slot, unless
+// it is a lone constant or column: its text is kept apart, all slots of a statement become the fields of one SELECT, and the
 // lifted field is stored where the clause wants it. A statement costs one call of
 // TiDB's parser, whatever its shape.
 //

@@ -23,7 +23,7 @@ func (r *reader) objectKind() ast.ObjectKind {
 		r.fail()
 		return ""
 	}
-	r.p++
+	r.skip(1)
 	if t.val == "role" {
 		return "user"
 	}
@@ -95,7 +95,7 @@ func (r *reader) rest() string {
 // grant reads GRANT and REVOKE.
 func (r *reader) grant() ast.Stmt {
 	s := &ast.Grant{Pos: r.pos(), Revoke: r.kw("revoke")}
-	r.p++
+	r.skip(1)
 	if r.atEnd() {
 		r.fail()
 	}

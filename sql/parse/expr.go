@@ -77,13 +77,13 @@ func (r *reader) prefixes(mode chainMode) {
 			} else if ast.BinaryLevel(t.val, "") != ast.LevelOther {
 				return
 			}
-			r.p++
+			r.skip(1)
 			r.emit(&operatorEntry{p, l, prefix, &ast.Unary{Pos: p, Op: t.val}})
 		case t.isWord("operator") && r.isPunct(1, "("):
 			op, schema := r.operatorName()
 			r.emit(&operatorEntry{p, ast.LevelOther, prefix, &ast.Unary{Pos: p, Op: op, Schema: schema}})
 		case t.isWord("not") && mode != tightChain:
-			r.p++
+			r.skip(1)
 			r.emit(&operatorEntry{p, ast.LevelNot, prefix, &ast.Unary{Pos: p, Op: "NOT"}})
 		default:
 			return
@@ -95,18 +95,18 @@ func (r *reader) prefixes(mode chainMode) {
 
 // operatorName reads OPERATOR(schema.op).
 func (r *reader) operatorName() (op, schema string) {
-	r.p += 2
+	r.skip(2)
 	schema = "pg_catalog"
 	for r.cur().isName() && r.isPunct(1, ".") {
 		schema = r.anyWord()
-		r.p++
+		r.skip(1)
 	}
 	t := r.cur()
 	if t.kind != operator {
 		r.fail()
 		return "", ""
 	}
-	r.p++
+	r.skip(1)
 	r.needPunct(")")
 	return t.val, schema
 }
@@ -131,15 +131,15 @@ func (r *reader) postfixOp(mode chainMode) bool {
 	case punct:
 		switch {
 		case t.val == "::":
-			r.p++
+			r.skip(1)
 			r.writePostfix(p, ast.LevelPostfix, &ast.Cast{Pos: p, Type: r.typeName()})
 		case t.val == "[":
 			r.writePostfix(p, ast.LevelPostfix, r.subscript())
 		case t.val == "." && r.at(1).isName():
-			r.p++
+			r.skip(1)
 			r.writePostfix(p, ast.LevelPostfix, &ast.FieldSelect{Pos: p, Field: r.anyWord()})
 		case t.val == "." && r.at(1).isOp("*"):
-			r.p += 2
+			r.skip(2)
 			r.writePostfix(p, ast.LevelPostfix, &ast.FieldSelect{Pos: p, Star: true})
 		default:
 			return false
@@ -160,13 +160,13 @@ func (r *reader) postfixWord(mode chainMode) bool {
 	}
 	switch r.cur().val {
 	case "collate":
-		r.p++
+		r.skip(1)
 		r.writePostfix(p, ast.LevelCollate, &ast.Collate{Pos: p, Collation: r.funcName()})
 	case "isnull":
-		r.p++
+		r.skip(1)
 		r.writePostfix(p, ast.LevelIs, &ast.Is{Pos: p})
 	case "notnull":
-		r.p++
+		r.skip(1)
 		r.writePostfix(p, ast.LevelIs, &ast.Is{Pos: p, Not: true})
 	case "is":
 		return r.isTest()
@@ -174,7 +174,7 @@ func (r *reader) postfixWord(mode chainMode) bool {
 		if !r.kws("at", "local") {
 			return false
 		}
-		r.p += 2
+		r.skip(2)
 		r.writePostfix(p, ast.LevelAt, &ast.AtTimeZone{Pos: p})
 	case "in":
 		return mode != noInChain && r.inList(false)
@@ -218,7 +218,7 @@ func (r *reader) isTest() bool {
 		r.fail()
 		return false
 	}
-	r.p += n + 1
+	r.skip(n + 1)
 	if test == ast.IsJSON {
 		switch {
 		case r.take("value"):
@@ -237,9 +237,9 @@ func (r *reader) isTest() bool {
 // inList reads [NOT] IN (..).
 func (r *reader) inList(not bool) bool {
 	p := r.pos()
-	r.p++
+	r.skip(1)
 	if not {
-		r.p++
+		r.skip(1)
 	}
 	if !r.isPunct(0, "(") {
 		r.fail()
@@ -280,11 +280,19 @@ func (r *reader) anyAll(n int, op, schema string, l ast.Level) bool {
 		return false
 	}
 	p := r.pos()
-	r.p += n
+	r.skip(n)
 	node := &ast.AnyAll{Pos: p, Op: op, Schema: schema, All: r.kw("all")}
-	r.p++
+	r.skip(1)
 	r.writePostfix(p, l, node)
-	r.parenArgs()
+	if r.parens.query[r.p] {
+		r.parenArgs()
+		return true
+	}
+	r.needPunct("(")
+	r.w("(")
+	r.expr()
+	r.w(")")
+	r.needPunct(")")
 	return true
 }
 
@@ -325,7 +333,7 @@ func (r *reader) moveSlot(from, to *ast.Expr) {
 func (r *reader) infixOp(mode chainMode) bool {
 	t, p := r.cur(), r.pos()
 	if t.kind == operator {
-		r.p++
+		r.skip(1)
 		r.writeInfix(p, ast.BinaryLevel(t.val, ""), infix, &ast.Binary{Pos: p, Op: t.val})
 		return true
 	}
@@ -354,11 +362,11 @@ func (r *reader) infixOp(mode chainMode) bool {
 		if !r.kwAt(n, "distinct") || !r.kwAt(n+1, "from") {
 			return false
 		}
-		r.p += n + 2
+		r.skip(n + 2)
 		r.writeInfix(p, ast.LevelIs, infix, &ast.IsDistinct{Pos: p, Not: n == 2})
 		return true
 	case "overlaps":
-		r.p++
+		r.skip(1)
 		r.writeInfix(p, ast.LevelPostfix, infix, &ast.Binary{Pos: p, Op: "OVERLAPS"})
 		return true
 	}
@@ -378,7 +386,7 @@ func (r *reader) infixWord() bool {
 	}
 	not := r.kw("not") && r.kwAt(1, "like", "ilike", "similar", "between")
 	if not {
-		r.p++
+		r.skip(1)
 	}
 	switch {
 	case r.take("like"):
@@ -426,7 +434,7 @@ func (r *reader) loneAtom() ast.Expr {
 		e = r.constant()
 	}
 	if e != nil {
-		r.p += n
+		r.skip(n)
 	}
 	return e
 }

@@ -137,10 +137,12 @@ func (r *reader) factor() {
 		r.parenJoin()
 	case r.kws("rows", "from") && r.isPunct(2, "("):
 		r.rowsFrom(&ast.RowsFrom{Pos: p, Lateral: lateral})
+	case r.kw("table") && r.isPunct(1, "("):
+		r.flinkTable(&ast.FuncTable{Pos: p, Lateral: lateral})
 	case r.functionAhead():
 		r.funcTable(&ast.FuncTable{Pos: p, Lateral: lateral})
 	case r.cur().kind == word && ast.Keyword(r.cur().val) == ast.FunctionKeyword:
-		r.p++ // only a call could start so
+		r.skip(1) // only a call could start so
 		r.fail()
 	default:
 		r.tableName(p)
@@ -204,7 +206,7 @@ func (r *reader) functionAhead() bool {
 func (r *reader) funcTable(t *ast.FuncTable) {
 	r.slotFor(slot{expr: &t.Call}, r.tableFunction)
 	if t.Ordinality = r.kws("with", "ordinality"); t.Ordinality {
-		r.p += 2
+		r.skip(2)
 	}
 	r.asOf(&t.AsOf)
 	t.Alias = r.alias(true)
@@ -223,7 +225,7 @@ func (r *reader) tableFunction() {
 
 // rowsFrom reads ROWS FROM (f(..) [AS (columns)], ..).
 func (r *reader) rowsFrom(t *ast.RowsFrom) {
-	r.p += 3
+	r.skip(3)
 	for {
 		f := &ast.RowsFunc{Pos: r.pos()}
 		r.slotFor(slot{expr: &f.Call}, r.tableFunction)
@@ -238,7 +240,7 @@ func (r *reader) rowsFrom(t *ast.RowsFrom) {
 	}
 	r.needPunct(")")
 	if t.Ordinality = r.kws("with", "ordinality"); t.Ordinality {
-		r.p += 2
+		r.skip(2)
 	}
 	t.Alias = r.alias(true)
 	r.emit(t)

@@ -140,13 +140,15 @@ func (x *lift) merge(q, inner *ast.Query) *ast.Query {
 	twice := func(both bool, what string) {
 		if both && x.err == nil {
 			at := int(x.base) + q.At()
-			x.err = sqlerr.New(sqlerr.SyntaxError, "multiple %s clauses not allowed", what).At(charPos(x.src, at))
+			x.err = sqlerr.New(sqlerr.SyntaxError, "multiple %s not allowed", what).At(charPos(x.src, at))
 		}
 	}
-	twice(q.With != nil && inner.With != nil, "WITH")
-	twice(q.OrderBy != nil && inner.OrderBy != nil, "ORDER BY")
-	twice(q.Limit != nil && inner.Limit != nil, "LIMIT")
-	twice(q.Offset != nil && inner.Offset != nil, "OFFSET")
+	limited := func(q *ast.Query) bool { return q.Limit != nil || q.Offset != nil }
+	twice(q.OrderBy != nil && inner.OrderBy != nil, "ORDER BY clauses")
+	twice(q.Offset != nil && inner.Offset != nil, "OFFSET clauses")
+	twice(q.Limit != nil && inner.Limit != nil, "LIMIT clauses")
+	twice(limited(q) && limited(inner), "limit options")
+	twice(q.With != nil && inner.With != nil, "WITH clauses")
 	out := *inner
 	out.Pos = q.Pos
 	if q.With != nil {
@@ -155,11 +157,8 @@ func (x *lift) merge(q, inner *ast.Query) *ast.Query {
 	if q.OrderBy != nil {
 		out.OrderBy = q.OrderBy
 	}
-	if q.Limit != nil {
-		out.Limit, out.WithTies = q.Limit, q.WithTies
-	}
-	if q.Offset != nil {
-		out.Offset = q.Offset
+	if limited(q) {
+		out.Limit, out.WithTies, out.Offset = q.Limit, q.WithTies, q.Offset
 	}
 	out.Locking = append(out.Locking, q.Locking...)
 	return &out

@@ -12,7 +12,7 @@ func (r *reader) operand() {
 	}
 	if e := r.constant(); e != nil {
 		r.emit(e)
-		r.p++
+		r.skip(1)
 		return
 	}
 	switch t := r.cur(); {
@@ -57,18 +57,18 @@ func (r *reader) wordOperand(w string) {
 	case (w == "cast" || w == "try_cast") && paren:
 		r.cast(w == "try_cast")
 	case w == "exists" && paren:
-		r.p++
+		r.skip(1)
 		r.w("EXISTS ")
 		r.parenQuery()
 	case w == "array" && r.isPunct(1, "["):
-		r.p++
+		r.skip(1)
 		r.arrayItems()
 	case w == "array" && !paren:
-		r.p++
+		r.skip(1)
 		r.fail()
 	case w == "array":
 		r.emit(&ast.ArraySubquery{Pos: r.pos()})
-		r.p++
+		r.skip(1)
 		r.w("(")
 		r.parenQuery()
 		r.w(")")
@@ -80,12 +80,12 @@ func (r *reader) wordOperand(w string) {
 		r.emit(r.intervalLit())
 	case paren && r.specialCall(w):
 	case w == "aggregate" && r.isPunct(1, ":"):
-		r.p += 2
+		r.skip(2)
 		r.aggregate = true
 		r.nameOrCall()
 	case ast.IsBareCall(w) && !paren && !r.isPunct(1, "."):
 		r.emit(&ast.FuncCall{Pos: r.pos(), Name: ast.Name{Pos: r.pos(), Parts: []string{w}}})
-		r.p++
+		r.skip(1)
 		r.w("()")
 	case r.typedLitAhead():
 		n := &ast.TypedLit{Pos: r.pos()}
@@ -110,7 +110,7 @@ func (r *reader) nameOrCall() {
 	case r.isPunct(0, "("):
 		r.call(n)
 	case r.isPunct(0, ".") && r.at(1).isOp("*"):
-		r.p += 2
+		r.skip(2)
 		r.emit(&ast.Star{Pos: p, Qualifier: n.Parts, Except: r.starExcept()})
 	default:
 		r.emit(&ast.ColumnRef{Pos: p, Parts: n.Parts})
@@ -122,7 +122,7 @@ func (r *reader) starExcept() []*ast.ColumnRef {
 	if !r.kw("except") || !r.isPunct(1, "(") || r.parens.query[r.p+1] {
 		return nil
 	}
-	r.p += 2
+	r.skip(2)
 	var out []*ast.ColumnRef
 	for {
 		n := r.name()
@@ -136,7 +136,7 @@ func (r *reader) starExcept() []*ast.ColumnRef {
 }
 
 func (r *reader) caseExpr() {
-	r.p++
+	r.skip(1)
 	r.w("CASE ")
 	if !r.kw("when") {
 		r.expr()
@@ -163,7 +163,7 @@ func (r *reader) caseExpr() {
 func (r *reader) cast(try bool) {
 	n := &ast.Cast{Pos: r.pos(), Try: try}
 	r.emit(n)
-	r.p += 2
+	r.skip(2)
 	r.w("(")
 	r.expr()
 	r.w(")")
@@ -199,7 +199,7 @@ func (r *reader) arrayItems() {
 // row reads ROW(..).
 func (r *reader) row() {
 	r.emit(&ast.RowExpr{Pos: r.pos()})
-	r.p += 2
+	r.skip(2)
 	r.w("(")
 	if !r.isPunct(0, ")") {
 		r.exprs()
@@ -211,7 +211,7 @@ func (r *reader) row() {
 // mapExpr reads MAP {key: value, ..}.
 func (r *reader) mapExpr() {
 	r.emit(&ast.MapExpr{Pos: r.pos()})
-	r.p += 2
+	r.skip(2)
 	r.w("(")
 	for sep := ""; !r.isPunct(0, "}"); sep = "," {
 		r.w(sep)

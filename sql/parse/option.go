@@ -11,7 +11,7 @@ func (r *reader) withOptions() []*ast.Option {
 	if !r.kw("with") || !r.isPunct(1, "(") {
 		return nil
 	}
-	r.p++
+	r.skip(1)
 	return r.parenOptions()
 }
 
@@ -65,18 +65,18 @@ func (r *reader) optionValue(o *ast.Option) {
 		o.Kind = ast.OptionNumber
 		if t.kind == operator {
 			o.Value = strings.TrimPrefix(t.val, "+")
-			r.p++
+			r.skip(1)
 		}
 		o.Value += r.cur().val
-		r.p++
+		r.skip(1)
 	case t.isWord("secret") && r.at(1).isName():
-		r.p++
+		r.skip(1)
 		o.Kind = ast.OptionSecret
 		o.Secret = r.name()
 		o.AsFile = r.take("as", "file")
 	case t.kind == word && r.isPunct(1, "("):
 		from := r.p
-		r.p = min(int(r.parens.partner[r.p+1])+1, len(r.toks)-1)
+		r.skipParens(r.p+1)
 		o.Kind, o.Value = ast.OptionRaw, r.source(from, r.p)
 	case t.isName():
 		o.Kind = ast.OptionWord

@@ -185,8 +185,8 @@ func (c *tally) add(v verdict, sql, detail string) {
 	if v == same || v == bothReject {
 		return
 	}
-	if c.shown[v]++; c.shown[v] <= 30 {
-		c.t.Logf("%s: %s\n\t%s", verdicts[v], words(sql), words(detail))
+	if c.shown[v]++; c.shown[v] <= 20 {
+		c.t.Logf("%s: %.500s\n\t%.500s", verdicts[v], words(sql), words(detail))
 	}
 }
 

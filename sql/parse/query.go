@@ -100,7 +100,7 @@ func (r *reader) queryBody(q *ast.Query) {
 			return
 		}
 		op := &ast.SetOp{Pos: r.pos(), Kind: setOps[r.cur().val]}
-		r.w(" " + r.anyWord() + " ")
+		r.w(" " + upper(r.anyWord()) + " ")
 		if op.All = r.take("all"); op.All {
 			r.w("ALL ")
 		} else {
@@ -120,7 +120,7 @@ func (r *reader) term(q *ast.Query, op *ast.SetOp) {
 		r.selectTerm(q, op)
 	case r.isPunct(0, "("):
 		if !r.parens.query[r.p] {
-			r.p++
+			r.skip(1)
 			r.fail()
 			return
 		}
@@ -135,7 +135,7 @@ func (r *reader) term(q *ast.Query, op *ast.SetOp) {
 		r.emit(&termEntry{body: r.values(), query: q, setOp: op})
 	case r.kw("table"):
 		p := r.pos()
-		r.p++
+		r.skip(1)
 		r.take("only")
 		n := r.name()
 		sel := &ast.Select{Pos: p, Targets: []*ast.Target{{Pos: p, Expr: &ast.Star{Pos: p}}}, From: []ast.TableExpr{&ast.TableName{Pos: n.Pos, Name: n}}}
@@ -206,7 +206,7 @@ func (r *reader) limit(q *ast.Query) {
 // fetchFirst reads FETCH FIRST n ROWS ONLY | WITH TIES.
 func (r *reader) fetchFirst(q *ast.Query) {
 	p := r.pos()
-	r.p += 2
+	r.skip(2)
 	if r.kw("row", "rows") {
 		q.Limit = &ast.NumberLit{Pos: p, Text: "1"}
 	} else {
@@ -227,7 +227,7 @@ func (r *reader) fetchFirst(q *ast.Query) {
 
 func (r *reader) locking(q *ast.Query) {
 	l := &ast.Locking{Pos: r.pos()}
-	r.p++
+	r.skip(1)
 	switch {
 	case r.take("update"):
 		l.Strength = "update"
@@ -254,7 +254,7 @@ func (r *reader) locking(q *ast.Query) {
 // selectTerm reads SELECT up to its WINDOW clause.
 func (r *reader) selectTerm(q *ast.Query, op *ast.SetOp) {
 	s := &ast.Select{Pos: r.pos()}
-	r.p++
+	r.skip(1)
 	r.w("SELECT ")
 	if r.take("distinct") {
 		if r.take("on") {
@@ -340,7 +340,7 @@ func (r *reader) targets(read func(*ast.Target)) []*ast.Target {
 func (r *reader) target(t *ast.Target) {
 	if r.isOp("*") {
 		p := r.pos()
-		r.p++
+		r.skip(1)
 		r.emit(&ast.Star{Pos: p, Except: r.starExcept()})
 		return
 	}
@@ -374,16 +374,16 @@ func (r *reader) groupItems() {
 		p := r.pos()
 		switch {
 		case r.isPunct(0, "(") && r.isPunct(1, ")"):
-			r.p += 2
+			r.skip(2)
 			r.emit(&ast.GroupingSet{Pos: p})
 			r.w("()")
 		case r.take("grouping", "sets"):
 			r.groupSet(&ast.GroupingSet{Pos: p, Kind: ast.GroupingSets})
 		case r.kw("rollup") && r.isPunct(1, "("):
-			r.p++
+			r.skip(1)
 			r.groupSet(&ast.GroupingSet{Pos: p, Kind: ast.GroupingRollup})
 		case r.kw("cube") && r.isPunct(1, "("):
-			r.p++
+			r.skip(1)
 			r.groupSet(&ast.GroupingSet{Pos: p, Kind: ast.GroupingCube})
 		default:
 			r.expr()

@@ -3,7 +3,6 @@ package parse
 import (
 	"fmt"
 	"math/rand"
-	"strings"
 	"testing"
 )
 
@@ -29,10 +28,9 @@ func (g *queryGen) query() string {
 	q := g.setOp()
 	if g.depth < 4 && g.Intn(6) == 0 {
 		q = fmt.Sprintf("WITH %s AS (%s), y (c) AS %s(%s) %s", g.pick("x", "RECURSIVE x"), g.query(), g.maybe("MATERIALIZED "), g.query(), q)
-		q = strings.Replace(q, "WITH RECURSIVE x", "WITH RECURSIVE x", 1)
 	}
 	return q + g.maybe(" ORDER BY "+g.pick("1", "a DESC", "a NULLS FIRST, b ASC", "a + b DESC NULLS LAST")) +
-		g.maybe(" LIMIT "+g.pick("1", "ALL", "1 + 2", "$1")) + g.maybe(" OFFSET "+g.pick("1", "2 ROWS"))
+		g.maybe(" LIMIT "+g.pick("1", "1 + 2", "$1")) + g.maybe(" OFFSET "+g.pick("1", "2 ROWS"))
 }
 
 func (g *queryGen) setOp() string {
@@ -131,7 +129,7 @@ func (g *queryGen) table() string {
 
 // TestPostgresQueries compares random queries.
 func TestPostgresQueries(t *testing.T) {
-	n := 6000
+	n := 3000
 	if testing.Short() {
 		n = 1000
 	}

@@ -139,12 +139,18 @@ func (r *reader) isColumnName(i int) bool {
 
 // ---- taking
 
+// skip consumes n tokens, but never the last one.
+func (r *reader) skip(n int) { r.p = min(r.p+n, len(r.toks)-1) }
+
+// skipParens consumes all up to the partner of the parenthesis at token p.
+func (r *reader) skipParens(p int) { r.skip(int(r.parens.partner[p]) + 1 - r.p) }
+
 // take consumes these words if they stand here.
 func (r *reader) take(words ...string) bool {
 	if !r.kws(words...) {
 		return false
 	}
-	r.p += len(words)
+	r.skip(len(words))
 	return true
 }
 
@@ -161,7 +167,7 @@ func (r *reader) takePunct(v string) bool {
 	if !r.isPunct(0, v) {
 		return false
 	}
-	r.p++
+	r.skip(1)
 	return true
 }
 
@@ -175,7 +181,7 @@ func (r *reader) takeOp(v string) bool {
 	if !r.isOp(v) {
 		return false
 	}
-	r.p++
+	r.skip(1)
 	return true
 }
 
@@ -186,7 +192,7 @@ func (r *reader) anyWord() string {
 		r.fail()
 		return ""
 	}
-	r.p++
+	r.skip(1)
 	return t.val
 }
 
@@ -223,7 +229,7 @@ func (r *reader) funcName() ast.Name {
 func (r *reader) restOfName(n ast.Name) ast.Name {
 	n.Parts = append(n.Parts, r.anyWord())
 	for r.isPunct(0, ".") && !r.at(1).isOp("*") {
-		r.p++
+		r.skip(1)
 		n.Parts = append(n.Parts, r.anyWord())
 	}
 	return n
@@ -257,7 +263,7 @@ func (r *reader) stringConst() string {
 		r.fail()
 		return ""
 	}
-	r.p++
+	r.skip(1)
 	return t.val
 }
 
@@ -279,7 +285,7 @@ func (r *reader) integer() int64 {
 		r.failAt(p)
 		return 0
 	}
-	r.p++
+	r.skip(1)
 	return n
 }
 

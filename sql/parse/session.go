@@ -55,7 +55,7 @@ func (r *reader) settingValue() ast.Expr {
 	t, p := r.cur(), r.pos()
 	switch {
 	case (t.isOp("-") || t.isOp("+")) && r.at(1).kind == number:
-		r.p += 2
+		r.skip(2)
 		n := &ast.NumberLit{Pos: r.posOf(r.p - 1), Text: r.toks[r.p-1].val}
 		if t.val == "+" {
 			return n
@@ -63,12 +63,12 @@ func (r *reader) settingValue() ast.Expr {
 		return &ast.Unary{Pos: p, Op: "-", Expr: n}
 	case t.kind == str, t.kind == number, t.kind == param, r.kw("true", "false", "default"):
 		e := r.constant()
-		r.p++
+		r.skip(1)
 		return e
 	case r.kw("interval") && r.intervalAhead():
 		return r.intervalLit()
 	case t.isName():
-		r.p++
+		r.skip(1)
 		return &ast.ColumnRef{Pos: p, Parts: []string{t.val}}
 	}
 	r.fail()

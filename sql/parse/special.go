@@ -43,7 +43,7 @@ func (r *reader) extract() bool {
 	r.emit(c)
 	r.w("(")
 	r.emit(&ast.StringLit{Pos: r.posOf(r.p + 2), Value: strings.ToLower(t.val)})
-	r.p += 4
+	r.skip(4)
 	r.w(",")
 	r.expr()
 	r.closeCall()
@@ -59,7 +59,7 @@ func (r *reader) closeCall() {
 // the plain form.
 func (r *reader) substring(c *ast.FuncCall) {
 	r.emit(c)
-	r.p += 2
+	r.skip(2)
 	r.w("(")
 	r.expr()
 	switch p := r.pos(); {
@@ -83,7 +83,7 @@ func (r *reader) substring(c *ast.FuncCall) {
 // overlay reads OVERLAY(x PLACING y FROM a [FOR b]) and the plain form.
 func (r *reader) overlay(c *ast.FuncCall) {
 	r.emit(c)
-	r.p += 2
+	r.skip(2)
 	r.w("(")
 	r.expr()
 	if r.take("placing") {
@@ -128,7 +128,7 @@ func (r *reader) forFrom(p ast.Pos) {
 // position reads POSITION(a IN b), which is position(b, a).
 func (r *reader) position(c *ast.FuncCall) {
 	r.emit(c)
-	r.p += 2
+	r.skip(2)
 	r.w("(")
 	first := r.aside(func() { r.exprIn(noInChain) })
 	switch {
@@ -150,7 +150,7 @@ func (r *reader) position(c *ast.FuncCall) {
 func (r *reader) trim(c *ast.FuncCall) {
 	c.Name.Parts = []string{"btrim"}
 	r.emit(c)
-	r.p += 2
+	r.skip(2)
 	switch {
 	case r.take("leading"):
 		c.Name.Parts = []string{"ltrim"}
@@ -183,7 +183,7 @@ func (r *reader) trim(c *ast.FuncCall) {
 // normalize reads NORMALIZE(x [, NFC]).
 func (r *reader) normalize(c *ast.FuncCall) {
 	r.emit(c)
-	r.p += 2
+	r.skip(2)
 	r.w("(")
 	r.expr()
 	if r.takePunct(",") {

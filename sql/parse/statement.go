@@ -79,30 +79,30 @@ func (r *reader) utility(w string) ast.Stmt {
 	case "grant", "revoke":
 		return r.grant()
 	case "describe", "desc":
-		r.p++
+		r.skip(1)
 		return &ast.Describe{Pos: p, Fragment: r.take("fragments"), Name: r.name()}
 	case "flush":
-		r.p++
+		r.skip(1)
 		return &ast.Flush{Pos: p}
 	case "wait":
-		r.p++
+		r.skip(1)
 		return &ast.Wait{Pos: p}
 	case "recover":
-		r.p++
+		r.skip(1)
 		return &ast.Recover{Pos: p}
 	case "cancel":
 		return r.cancelJobs()
 	case "kill":
-		r.p++
+		r.skip(1)
 		return &ast.Kill{Pos: p, ID: r.jobID()}
 	case "use":
-		r.p++
+		r.skip(1)
 		return &ast.Use{Pos: p, Database: r.columnName()}
 	case "discard":
-		r.p++
+		r.skip(1)
 		return &ast.Discard{Pos: p, What: r.discarded()}
 	case "vacuum", "analyze", "analyse", "checkpoint", "reindex", "cluster":
-		r.p++
+		r.skip(1)
 		return &ast.Maintenance{Pos: p, Command: strings.Replace(w, "analyse", "analyze", 1), Raw: r.rest()}
 	case "merge", "do", "call", "listen", "notify", "unlisten", "lock", "load", "refresh", "reassign", "security", "import":
 		r.refuse(r.p, sqlerr.FeatureNotSupported, "%s is not supported", upper(w))
@@ -142,6 +142,6 @@ func (r *reader) jobID() string {
 		r.fail()
 		return ""
 	}
-	r.p++
+	r.skip(1)
 	return t.val
 }

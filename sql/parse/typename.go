@@ -19,14 +19,14 @@ func (r *reader) typeName() *ast.TypeName {
 	case tok.kind == word && r.structAhead():
 		r.structFields(t)
 	case tok.isWord("map") && r.isPunct(1, "("):
-		r.p += 2
+		r.skip(2)
 		t.Name = "map"
 		t.Key = r.typeName()
 		r.needPunct(",")
 		t.Value = r.typeName()
 		r.needPunct(")")
 	case tok.isWord("interval"):
-		r.p++
+		r.skip(1)
 		t.Name = "interval"
 		r.typeArgs(t)
 		r.intervalFields(t)
@@ -122,7 +122,7 @@ func (r *reader) typeArgs(t *ast.TypeName) {
 			r.fail()
 			return
 		}
-		r.p++
+		r.skip(1)
 		if !r.takePunct(",") {
 			break
 		}
@@ -133,14 +133,14 @@ func (r *reader) typeArgs(t *ast.TypeName) {
 // dims reads [], [3], ARRAY and ARRAY[3].
 func (r *reader) dims(t *ast.TypeName) {
 	if r.kw("array") {
-		r.p++
+		r.skip(1)
 		if !r.isPunct(0, "[") {
 			t.Dims = append(t.Dims, -1)
 			return
 		}
 	}
 	for r.isPunct(0, "[") {
-		r.p++
+		r.skip(1)
 		d := -1
 		if r.cur().kind == number {
 			d = int(r.integer())
@@ -158,7 +158,7 @@ func (r *reader) structAhead() bool {
 // brackets for operators, several of them for one.
 func (r *reader) structFields(t *ast.TypeName) {
 	t.Name = "struct"
-	r.p++
+	r.skip(1)
 	r.takeBracket('<')
 	for !r.closesBracket() {
 		f := &ast.StructField{Pos: r.pos(), Name: r.anyWord()}
@@ -184,7 +184,7 @@ func (r *reader) takeBracket(c byte) {
 		return
 	}
 	if len(t.val) == 1 {
-		r.p++
+		r.skip(1)
 		return
 	}
 	t.val, t.pos = t.val[1:], t.pos+1
@@ -199,7 +199,7 @@ func (r *reader) intervalFields(t *ast.TypeName) {
 	}
 	f := []string{r.anyWord()}
 	if r.kw("to") && intervalFieldNames[r.at(1).val] {
-		r.p++
+		r.skip(1)
 		f = append(f, "to", r.anyWord())
 	}
 	t.Interval = strings.Join(f, " ")
@@ -215,7 +215,7 @@ func (r *reader) intervalAhead() bool {
 
 func (r *reader) intervalLit() *ast.TypedLit {
 	n := &ast.TypedLit{Pos: r.pos(), Type: &ast.TypeName{Pos: r.pos(), Name: "interval"}}
-	r.p++
+	r.skip(1)
 	r.typeArgs(n.Type)
 	n.Value = r.stringConst()
 	r.intervalFields(n.Type)

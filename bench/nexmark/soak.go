@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"streamdb/engine"
+)
+
+// soak runs q5 and q8 at full speed for a while and prints memory, which must
+// stay flat after the first minute.
+func soak(d time.Duration, parallelism int) error {
+	b, err := newBed(engine.Options{Parallelism: parallelism})
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	for _, s := range []string{"person", "auction", "bid"} {
+		if err := b.exec(fmt.Sprintf(`CREATE SOURCE %s (%s, WATERMARK FOR date_time AS date_time - INTERVAL '4' SECOND)
+			WITH (connector = 'nexmark', nexmark.table.type = '%s', nexmark.min.event.gap.in.ns = '0')`, s, columns[s], s)); err != nil {
+			return err
+		}
+	}
+	if err := b.exec("SET background_ddl = on"); err != nil {
+		return err
+	}
+	for _, q := range queries {
+		if q.name == "q5" || q.name == "q8" {
+			if err := b.exec("CREATE MATERIALIZED VIEW " + q.name + " AS " + q.sql); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Printf("%8s %14s %10s %10s\n", "seconds", "events", "RSS", "heap")
+	for begun := time.Now(); time.Since(begun) < d; {
+		time.Sleep(min(10*time.Second, d))
+		var n int64
+		if err := b.conn.QueryRow(context.Background(), `SELECT coalesce(sum("offset"), 0)::bigint FROM streamdb.source_splits`).Scan(&n); err != nil {
+			return err
+		}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		fmt.Printf("%8.0f %14d %9dM %9dM\n", time.Since(begun).Seconds(), n, rss()>>20, m.HeapInuse>>20)
+	}
+	return nil
+}
+
+// columns are the columns of the sources, which a watermark needs listed.
+var columns = map[string]string{
+	"person":  "id bigint, name varchar, email_address varchar, credit_card varchar, city varchar, state varchar, date_time timestamp, extra varchar",
+	"auction": "id bigint, item_name varchar, description varchar, initial_bid bigint, reserve bigint, date_time timestamp, expires timestamp, seller bigint, category bigint, extra varchar",
+	"bid":     "auction bigint, bidder bigint, price bigint, channel varchar, url varchar, date_time timestamp, extra varchar",
+}

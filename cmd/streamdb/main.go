@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"streamdb/engine"
+	"streamdb/wire"
+)
+
+// closeTimeout is for the last epoch and the store, after the connections.
+const closeTimeout = 30 * time.Second
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run is the program; it returns the exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	c, err := parseConfig(args, stdout)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintf(stderr, "streamdb: %v\n", err)
+		return 2
+	case c.version:
+		fmt.Fprintln(stdout, "streamdb", version())
+		return 0
+	}
+	addr, err := c.address()
+	if err != nil {
+		fmt.Fprintf(stderr, "streamdb: %v\n", err)
+		return 2
+	}
+	// The first signal ends the server in order, a second one at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	defer stop()
+	if err := serve(ctx, c, addr, c.logger(stderr), stdout); err != nil {
+		fmt.Fprintf(stderr, "streamdb: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// serve runs the server until ctx is cancelled or something fails.
+func serve(ctx context.Context, c *config, addr *net.TCPAddr, log *slog.Logger, stdout io.Writer) (err error) {
+	tlsConfig, err := c.tls()
+	if err != nil {
+		return err
+	}
+	// A taken port is found before the database is opened; clients wait meanwhile.
+	ln, err := net.ListenTCP("tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+	db, err := engine.Open(ctx, engine.Options{
+		DataDir:            c.dataDir,
+		BarrierInterval:    c.barrierInterval,
+		CheckpointInterval: c.checkpointInterval,
+		Parallelism:        c.parallelism,
+		MemoryLimit:        int64(c.memoryLimit),
+		MaxConnections:     c.maxConnections,
+		Log:                log,
+	})
+	if err != nil {
+		return fmt.Errorf("opening the database in %s: %w", c.dataDir, err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		if cerr := db.Close(ctx); cerr != nil {
+			err = errors.Join(err, fmt.Errorf("closing the database: %w", cerr))
+			return
+		}
+		log.Info("database is closed")
+	}()
+
+	server := &wire.Server{Handler: db, Log: log, MaxConns: c.maxConnections, TLS: tlsConfig}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(context.WithoutCancel(ctx), ln) }()
+	log.Info("listening", "address", ln.Addr().String(), "data", c.dataDir)
+	fmt.Fprintf(stdout, "streamdb is ready: %s\n", psqlLine(ln.Addr().(*net.TCPAddr)))
+
+	demoed := make(chan error, 1)
+	demoCtx, endDemo := context.WithCancel(ctx)
+	defer endDemo()
+	if c.demo {
+		go func() { demoed <- runDemo(demoCtx, ln.Addr().(*net.TCPAddr), stdout) }()
+	}
+	var failure error
+	select {
+	case <-ctx.Done():
+		log.Info("stopping")
+	case failure = <-served:
+		return failure
+	case failure = <-demoed:
+		if failure != nil {
+			failure = fmt.Errorf("demo: %w", failure)
+		}
+		demoed = nil
+	}
+	endDemo()
+	if c.demo && demoed != nil {
+		if err := <-demoed; err != nil {
+			log.Warn("demo", "err", err)
+		}
+	}
+	grace, cancel := context.WithTimeout(context.Background(), c.stopTimeout)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil {
+		return errors.Join(failure, err)
+	}
+	return errors.Join(failure, <-served)
+}
+
+// psqlLine is the command that connects to the server from this machine.
+func psqlLine(a *net.TCPAddr) string {
+	return fmt.Sprintf("psql -h %s -p %d -U root -d dev", localHost(a), a.Port)
+}
+
+// localHost is where this machine reaches a listener.
+func localHost(a *net.TCPAddr) string {
+	switch {
+	case !a.IP.IsUnspecified():
+		return a.IP.String()
+	case a.IP.To4() != nil:
+		return "127.0.0.1"
+	}
+	return "localhost"
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}

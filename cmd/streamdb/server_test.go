@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// binary is the server, built once for all tests of the package.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "streamdb-test")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "streamdb")
+	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := binary(); err == nil {
+		os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// server is a server process on a directory, which can be killed and started
+// again on the same port.
+type server struct {
+	t    *testing.T
+	dir  string
+	addr string
+	args []string
+	cmd  *exec.Cmd
+	log  *logBuffer
+}
+
+// logBuffer keeps the end of the server's log, shown when a test fails.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.b.Len() > 1<<20 {
+		l.b.Next(1 << 19)
+	}
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) tail() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.b.Bytes()
+	return string(b[max(0, len(b)-4000):])
+}
+
+func newServer(t *testing.T, args ...string) *server {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{t: t, dir: t.TempDir(), addr: l.Addr().String(), args: args, log: &logBuffer{}}
+	l.Close()
+	t.Cleanup(func() {
+		s.kill()
+		if t.Failed() {
+			t.Logf("server's log:\n%s", s.log.tail())
+		}
+	})
+	return s
+}
+
+// start starts the process and waits until it answers.
+func (s *server) start() {
+	s.t.Helper()
+	path, err := binary()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.cmd = exec.Command(path, append([]string{"-listen", s.addr, "-data-dir", s.dir}, s.args...)...)
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		c, err := s.tryConnect()
+		if err == nil {
+			c.Close(context.Background())
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("server does not answer: %v\n%s", err, s.log.tail())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (s *server) url() string { return "postgres://root@" + s.addr + "/dev" }
+
+func (s *server) tryConnect() (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return pgx.Connect(ctx, s.url())
+}
+
+func (s *server) connect() *pgx.Conn {
+	s.t.Helper()
+	c, err := s.tryConnect()
+	if err != nil {
+		s.t.Fatalf("connect: %v\n%s", err, s.log.tail())
+	}
+	s.t.Cleanup(func() { c.Close(context.Background()) })
+	return c
+}
+
+// exec runs a statement that must succeed.
+func (s *server) exec(c *pgx.Conn, sql string, args ...any) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 120*time.Second)
+	defer cancel()
+	if _, err := c.Exec(ctx, sql, args...); err != nil {
+		s.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// kill ends the process with SIGKILL, as a power cut would.
+func (s *server) kill() {
+	if s.cmd == nil {
+		return
+	}
+	s.cmd.Process.Signal(syscall.SIGKILL)
+	s.cmd.Wait()
+	s.cmd = nil
+}
+
+// stop ends the process with SIGTERM and checks that it ends well.
+func (s *server) stop() {
+	s.t.Helper()
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	if err := s.cmd.Wait(); err != nil {
+		s.t.Errorf("after SIGTERM: %v\n%s", err, s.log.tail())
+	}
+	s.cmd = nil
+}

@@ -1,0 +1,263 @@
+package funcs
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"streamdb/expr"
+	"streamdb/expr/kernel"
+	"streamdb/internal/sqlerr"
+	"streamdb/types"
+	"streamdb/vec"
+)
+
+// patternFuncs lists LIKE and ILIKE, under the names of their operators, and the
+// functions behind ESCAPE and SIMILAR TO: x LIKE p ESCAPE e is x ~~ like_escape(p, e),
+// x SIMILAR TO p is x ~ similar_to_escape(p).
+func patternFuncs() []*expr.Def {
+	var out []*expr.Def
+	for _, o := range []struct {
+		name       string
+		fold, want bool
+		doc        string
+	}{
+		{"~~", false, true, "LIKE"}, {"!~~", false, false, "NOT LIKE"},
+		{"~~*", true, true, "ILIKE"}, {"!~~*", true, false, "NOT ILIKE"},
+	} {
+		for _, t := range []id{tText, types.Bpchar, tName} {
+			out = append(out, op2(o.name, t, tText, tBool, likeEval(o.fold, o.want), o.doc))
+		}
+		if !o.fold {
+			out = append(out, op2(o.name, tByte, tByte, tBool, likeEval(false, o.want), o.doc))
+		}
+	}
+	like := kernel.M2(func(*expr.CallCtx) func(string, string) (bool, error) {
+		var c likeCache
+		return func(s, p string) (bool, error) { return c.match(s, p, false) }
+	})
+	return append(out,
+		fn("like", ids{tText, tText}, tBool, like, "LIKE"),
+		fn("like_escape", ids{tText, tText}, tText, kernel.E2(likeEscape), "LIKE pattern with another escape character"),
+		fn("similar_to_escape", ids{tText}, tText, kernel.E1(func(p string) (string, error) { return similarToRegex(p, `\`) }), "SIMILAR TO pattern as a regular expression"),
+		fn("similar_to_escape", ids{tText, tText}, tText, kernel.E2(similarToRegex), "SIMILAR TO pattern as a regular expression"))
+}
+
+func likeEval(fold, want bool) evalFn {
+	return func(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
+		out := make([]bool, c.N)
+		var cache likeCache
+		for k := range c.Rows() {
+			i := c.Row(k)
+			m, err := cache.match(kernel.String(args[0].Bytes(i)), kernel.String(args[1].Bytes(i)), fold)
+			if err != nil {
+				return vec.Vec{}, err
+			}
+			out[i] = m == want
+		}
+		return vec.Bools(out), nil
+	}
+}
+
+// likeCache keeps the last pattern's compiled form: patterns are mostly constant.
+type likeCache struct {
+	pattern string
+	kind    likeKind
+	lit     string
+	folded  string
+	ready   bool
+}
+
+type likeKind uint8
+
+const (
+	likeGeneral  likeKind = iota
+	likeExact             // abc
+	likePrefix            // abc%
+	likeSuffix            // %abc
+	likeContains          // %abc%
+)
+
+func (c *likeCache) match(s, pattern string, fold bool) (bool, error) {
+	if !c.ready || c.pattern != pattern {
+		c.ready, c.pattern = true, strings.Clone(pattern)
+		p := c.pattern
+		if fold {
+			p = foldCase(p)
+		}
+		c.folded = p
+		c.kind, c.lit = classifyLike(p)
+	}
+	if fold {
+		s = foldCase(s)
+	}
+	switch c.kind {
+	case likeExact:
+		return s == c.lit, nil
+	case likePrefix:
+		return strings.HasPrefix(s, c.lit), nil
+	case likeSuffix:
+		return strings.HasSuffix(s, c.lit), nil
+	case likeContains:
+		return strings.Contains(s, c.lit), nil
+	}
+	return likeMatch(s, c.folded)
+}
+
+func foldCase(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
+			return strings.Map(unicode.ToLower, s)
+		}
+	}
+	return s
+}
+
+// classifyLike recognises patterns whose only wildcards are % at the ends.
+func classifyLike(p string) (likeKind, string) {
+	head := strings.HasPrefix(p, "%")
+	mid := strings.TrimLeft(p, "%")
+	tail := strings.HasSuffix(mid, "%") || head && mid == ""
+	mid = strings.TrimRight(mid, "%")
+	if strings.ContainsAny(mid, `%_\`) {
+		return likeGeneral, ""
+	}
+	switch {
+	case head && tail:
+		return likeContains, mid
+	case head:
+		return likeSuffix, mid
+	case tail:
+		return likePrefix, mid
+	}
+	return likeExact, mid
+}
+
+func errLikeEscape() error {
+	return sqlerr.New(sqlerr.InvalidEscapeSequence, "LIKE pattern must not end with escape character")
+}
+
+// likeMatch matches with backtracking to the last % only, which suffices.
+func likeMatch(s, p string) (bool, error) {
+	si, pi := 0, 0
+	starP, starS := -1, 0
+	for si < len(s) {
+		if pi < len(p) {
+			switch p[pi] {
+			case '%':
+				starP, starS = pi, si
+				pi++
+				continue
+			case '_':
+				_, size := utf8.DecodeRuneInString(s[si:])
+				si += size
+				pi++
+				continue
+			case '\\':
+				if pi+1 >= len(p) {
+					return false, errLikeEscape()
+				}
+				if p[pi+1] == s[si] {
+					pi += 2
+					si++
+					continue
+				}
+			default:
+				if p[pi] == s[si] {
+					pi++
+					si++
+					continue
+				}
+			}
+		}
+		if starP < 0 {
+			return false, nil
+		}
+		_, size := utf8.DecodeRuneInString(s[starS:])
+		starS += size
+		si, pi = starS, starP+1
+	}
+	for pi < len(p) && p[pi] == '%' {
+		pi++
+	}
+	if pi < len(p) && p[pi] == '\\' && pi+1 == len(p) {
+		return false, errLikeEscape()
+	}
+	return pi == len(p), nil
+}
+
+func errEscapeString() error {
+	return sqlerr.New(sqlerr.InvalidEscapeSequence, "invalid escape string").WithHint("Escape string must be empty or one character.")
+}
+
+// likeEscape rewrites a pattern so that backslash is its escape character.
+func likeEscape(p, esc string) (string, error) {
+	if utf8.RuneCountInString(esc) > 1 {
+		return "", errEscapeString()
+	}
+	if esc == `\` {
+		return p, nil
+	}
+	var b strings.Builder
+	for i := 0; i < len(p); {
+		switch {
+		case esc != "" && strings.HasPrefix(p[i:], esc):
+			b.WriteByte('\\')
+			i += len(esc)
+			if i < len(p) {
+				_, size := utf8.DecodeRuneInString(p[i:])
+				b.WriteString(p[i : i+size])
+				i += size
+			}
+		case p[i] == '\\':
+			b.WriteString(`\\`)
+			i++
+		default:
+			b.WriteByte(p[i])
+			i++
+		}
+	}
+	return b.String(), nil
+}
+
+// similarToRegex turns an SQL regular expression into a Postgres one, anchored.
+func similarToRegex(p, esc string) (string, error) {
+	if utf8.RuneCountInString(esc) > 1 {
+		return "", errEscapeString()
+	}
+	var b strings.Builder
+	b.WriteString("^(?:")
+	inClass := false
+	for i := 0; i < len(p); {
+		_, size := utf8.DecodeRuneInString(p[i:])
+		c := p[i : i+size]
+		i += size
+		switch {
+		case esc != "" && c == esc && i < len(p):
+			_, n := utf8.DecodeRuneInString(p[i:])
+			b.WriteString(`\` + p[i:i+n])
+			i += n
+		case inClass:
+			if c == `\` {
+				b.WriteByte('\\')
+			}
+			b.WriteString(c)
+			inClass = c != "]"
+		case c == "[":
+			inClass = true
+			b.WriteString(c)
+		case c == "%":
+			b.WriteString(".*")
+		case c == "_":
+			b.WriteString(".")
+		case c == "(":
+			b.WriteString("(?:")
+		case c == `\` || c == "." || c == "^" || c == "$":
+			b.WriteString(`\` + c)
+		default:
+			b.WriteString(c)
+		}
+	}
+	b.WriteString(")$")
+	return b.String(), nil
+}

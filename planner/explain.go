@@ -1,0 +1,96 @@
+package planner
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"streamdb/executor"
+	"streamdb/types"
+)
+
+// Explain prints a tree of operators, one a line, inputs indented below.
+// verbose adds output columns.
+func Explain(root executor.Spec, verbose bool) string {
+	var b strings.Builder
+	explainTree(&b, root, 0, verbose)
+	return b.String()
+}
+
+// ExplainJob prints a job's fragments, the last (its output) first. verbose adds
+// output columns and state tables.
+func ExplainJob(p *executor.Plan, verbose bool) string {
+	var b strings.Builder
+	for i := len(p.Fragments) - 1; i >= 0; i-- {
+		f := &p.Fragments[i]
+		par := "default"
+		if f.Parallelism > 0 {
+			par = strconv.Itoa(f.Parallelism)
+		}
+		fmt.Fprintf(&b, "Fragment %d (parallelism %s, rows %s)\n", f.ID, par, named(f.Out, f.Root.Schema()))
+		explainTree(&b, f.Root, 1, verbose)
+	}
+	return b.String()
+}
+
+func explainTree(b *strings.Builder, s executor.Spec, depth int, verbose bool) {
+	indent := strings.Repeat("  ", depth)
+	fmt.Fprintf(b, "%s%s", indent, s.Kind())
+	if text := line(s); text != "" {
+		b.WriteString(" " + text)
+	}
+	b.WriteByte('\n')
+	if verbose {
+		fmt.Fprintf(b, "%s    output: %s\n", indent, columns(s.Schema()))
+		for _, t := range s.State() {
+			fmt.Fprintf(b, "%s    state: %s (table %d)\n", indent, t.Name, t.ID)
+		}
+	}
+	for _, in := range s.Inputs() {
+		explainTree(b, in, depth+1, verbose)
+	}
+}
+
+// line is the operator's own line with columns by name.
+func line(s executor.Spec) string {
+	if in, ok := s.(*executor.Input); ok {
+		from := fmt.Sprintf("fragment %d", in.Fragment)
+		if in.Upstream != 0 {
+			from = fmt.Sprintf("job %d", in.Upstream)
+		}
+		return "from " + from + " " + named(in.Dist, in.Cols)
+	}
+	var cols types.Schema
+	for _, in := range s.Inputs() {
+		cols = append(cols, in.Schema()...)
+	}
+	return positions.ReplaceAllStringFunc(s.Explain(), func(m string) string {
+		i, _ := strconv.Atoi(m[1:])
+		if i < len(cols) && cols[i].Name != "" && cols[i].Name != "?column?" {
+			return cols[i].Name
+		}
+		return m
+	})
+}
+
+var positions = regexp.MustCompile(`\$\d+`)
+
+func named(d executor.Distribution, cols types.Schema) string {
+	if d.Kind != executor.Hash {
+		return d.String()
+	}
+	names := make([]string, len(d.Cols))
+	for i, c := range d.Cols {
+		names[i] = cols[c].Name
+	}
+	return "hash(" + strings.Join(names, ", ") + ")"
+}
+
+func columns(s types.Schema) string {
+	names := make([]string, len(s))
+	for i, c := range s {
+		names[i] = c.Name + " " + c.Type.String()
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,76 @@
+package planner
+
+import (
+	"slices"
+
+	"streamdb/catalog"
+	"streamdb/executor"
+	"streamdb/expr"
+	"streamdb/planner/bind"
+	"streamdb/planner/logical"
+	"streamdb/planner/lower"
+	"streamdb/planner/rule"
+	"streamdb/sql/ast"
+	"streamdb/types"
+)
+
+// Context is what planning depends on besides the statement.
+type Context = bind.Context
+
+// BoundQuery is a query with names and types resolved and its plan optimised.
+// It is immutable: a prepared statement makes one tree of Specs per execution.
+type BoundQuery struct {
+	Cols   types.Schema // the result: names and types
+	Params []types.T    // types of $1 .., as given or inferred; Unknown became text
+	Reads  []catalog.ID // objects read, views included, ascending
+
+	root logical.Node
+	ids  []logical.ColID // of Cols
+	meta *logical.Meta
+}
+
+// Query binds a query. It fills in ctx.ParamTypes.
+func Query(ctx *Context, q *ast.Query) (*BoundQuery, error) {
+	b := bind.New(ctx)
+	rel, err := b.Query(q)
+	if err != nil {
+		return nil, err
+	}
+	return optimized(ctx, b, rel)
+}
+
+// optimized is the middle of the story: what Query, DML and jobs share.
+func optimized(ctx *Context, b *bind.Binder, rel *bind.Rel) (*BoundQuery, error) {
+	root, err := rule.Optimize(b.Meta, rel.Root)
+	if err != nil {
+		return nil, err
+	}
+	q := &BoundQuery{root: root, meta: b.Meta, Params: params(ctx)}
+	for _, c := range rel.Cols {
+		q.ids = append(q.ids, c.ID)
+		q.Cols = append(q.Cols, types.Column{Name: c.Name, Type: b.Meta.Cols[c.ID].Type})
+	}
+	for id := range b.Deps {
+		q.Reads = append(q.Reads, id)
+	}
+	slices.Sort(q.Reads)
+	return q, nil
+}
+
+// params are the parameter types after binding: what nothing decided is text.
+func params(ctx *Context) []types.T {
+	out := slices.Clone(ctx.ParamTypes)
+	for i := range out {
+		if out[i].ID == types.Unknown {
+			out[i] = types.Of(types.Text)
+		}
+	}
+	return out
+}
+
+// Bounded lowers a query to a tree for executor.RunBounded. eval holds the
+// parameters' values, which LIMIT and OFFSET need now.
+func Bounded(q *BoundQuery, eval *expr.Ctx) (executor.Spec, error) {
+	meta := &logical.Meta{Cols: slices.Clone(q.meta.Cols)}
+	return lower.Bounded(meta, q.root, q.ids, q.Cols, lower.Options{Eval: eval})
+}
