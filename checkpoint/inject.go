@@ -60,14 +60,15 @@ func (c *Coordinator) decide(now time.Time) (due bool, wait time.Duration) {
 		}
 		return false, 0
 	}
-	if c.dirty.Load() >= c.opts.DirtyLimit {
-		return true, 0
-	}
-	if c.active.Load() < c.next.Load() {
+	interval := c.opts.BarrierInterval
+	switch {
+	case c.dirty.Load() >= c.opts.DirtyLimit:
+		interval /= 10 // not at once: sealing must have had a chance to bring it down
+	case c.active.Load() < c.next.Load():
 		return false, 0 // nothing entered: an idle graph costs nothing
 	}
 	// Committing gets at most four fifths of the time.
-	at := c.injectedAt.Add(max(c.opts.BarrierInterval, c.lastTook*5/4))
+	at := c.injectedAt.Add(max(interval, c.lastTook*5/4))
 	if !now.Before(at) {
 		return true, 0
 	}

@@ -55,6 +55,9 @@ func checkFormat(def *Def, cfg Config, sink bool) error {
 			return nil
 		}
 	}
+	if got == "" && !sink && def.FormatOptional {
+		return nil
+	}
 	if got == "" {
 		return sqlerr.New(sqlerr.InvalidParameterValue, "connector %s needs FORMAT .. ENCODE ..", def.Name).
 			WithHint("One of: %s.", formatList(def.Formats))

@@ -88,6 +88,9 @@ type Def struct {
 	SourceOptions []Option
 	SinkOptions   []Option
 	Formats       []string // "PLAIN JSON", "PLAIN CSV"; empty: the connector makes rows itself and takes no FORMAT
+	// FormatOptional connectors make rows by themselves and accept Formats only so that
+	// scripts which give one run.
+	FormatOptional bool
 	// Check validates a config without touching the outside; nil errors mean that
 	// OpenSource may be tried. Unknown options are rejected before by CheckOptions.
 	Check      func(cfg Config) error

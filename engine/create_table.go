@@ -158,7 +158,7 @@ func relationColumns(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef
 func checkDefault(bctx *bind.Context, e ast.Expr, t types.T) error {
 	c := *bctx
 	c.Job = false
-	_, err := planner.Expr(&c, e, t)
+	_, err := planner.Expr(&c, e, "DEFAULT expressions", t)
 	return err
 }
 
@@ -312,7 +312,8 @@ func readWatermark(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef) 
 				WithHint("Rows of such a table can be deleted and updated later than any watermark.")
 		}
 		o.Watermark = &catalog.Watermark{Col: i, Expr: ast.String(w.Expr)}
-		if err := planner.CheckWatermark(bctx, o); err != nil {
+		col := o.Cols[i]
+		if _, err := planner.ExprOver(bctx, w.Expr, o.Types(), o.Name, "WATERMARK", col.Type); err != nil {
 			return err
 		}
 	}

@@ -35,7 +35,8 @@ type DB struct {
 	ids      counters
 	sessions sessionSet
 	started  time.Time
-	quit     chan struct{} // closed by Close: background work ends
+	life     context.Context // of background work: ends with Close
+	end      context.CancelFunc
 	work     sync.WaitGroup
 }
 
@@ -80,7 +81,6 @@ func (db *DB) recover(ctx context.Context) error {
 		Inboxes:    &op.Inboxes{},
 		Connectors: all.Find,
 		Active:     func(stream.JobID) { db.coord.Active(db.coord.Next()) },
-		Durable:    db.store.Durable,
 		Sources:    &op.SourceHub{},
 		Stats:      &op.Stats{},
 	}

@@ -19,44 +19,64 @@ import (
 	"streamdb/wire"
 )
 
+// The verbs of DML, as in command tags.
+const (
+	verbInsert = "INSERT"
+	verbUpdate = "UPDATE"
+	verbDelete = "DELETE"
+)
+
+// bindDML binds INSERT, UPDATE and DELETE.
+func (s *Session) bindDML(bctx *planner.Context, st ast.Stmt) (d *planner.BoundDML, verb string, err error) {
+	switch st := st.(type) {
+	case *ast.Insert:
+		verb = verbInsert
+		d, err = planner.Insert(bctx, st)
+	case *ast.Update:
+		verb = verbUpdate
+		d, err = planner.Update(bctx, st)
+	case *ast.Delete:
+		verb = verbDelete
+		d, err = planner.Delete(bctx, st)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return d, verb, writable(d.Table, verb)
+}
+
 // analyseDML is INSERT, UPDATE and DELETE.
 func (s *Session) analyseDML(p *Prepared, st ast.Stmt) error {
 	bctx := s.planCtx(s.catalog(), p.stmt.Text())
 	bctx.ParamTypes = p.params
-	d, err := planner.DML(bctx, st)
+	d, verb, err := s.bindDML(bctx, st)
 	if err != nil {
 		return err
 	}
-	if err := writable(d.Table, d.Kind); err != nil {
-		return err
+	p.params = d.Rows.Params
+	if d.Returning != nil {
+		p.cols = resultColumns(d.Returning.Cols)
 	}
-	p.params = bctx.ParamTypes
-	p.cols = resultColumns(d.ReturnCols)
 	p.action = func(ctx context.Context, s *Session, args []types.Datum) (wire.Rows, error) {
-		return s.runDML(ctx, p, d, args)
+		return s.runDML(ctx, p, d, verb, args)
 	}
 	return nil
 }
 
 // writable refuses writes to what is not a table that takes them.
-func writable(o *catalog.Object, kind planner.DMLKind) error {
+func writable(o *catalog.Object, verb string) error {
 	switch {
-	case o.Kind == catalog.Table && o.AppendOnly && kind != planner.Insert:
+	case o.Kind == catalog.Table && o.AppendOnly && verb != verbInsert:
 		return sqlerr.New(sqlerr.FeatureNotSupported, "cannot change rows of table \"%s\", which is APPEND ONLY", o.Name)
 	case o.Kind == catalog.Table:
 		return nil
-	case o.Kind == catalog.View:
-		return sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "cannot change view \"%s\"", o.Name)
 	}
 	return sqlerr.New(sqlerr.WrongObjectType, "cannot change %s \"%s\"", o.Kind, o.Name).
 		WithHint("Only tables take INSERT, UPDATE and DELETE.")
 }
 
-// resultColumns makes the wire's columns from a schema; nil for none.
+// resultColumns makes the wire's columns from a schema.
 func resultColumns(cols types.Schema) []wire.Column {
-	if cols == nil {
-		return nil
-	}
 	out := make([]wire.Column, len(cols))
 	for i, c := range cols {
 		t := c.Type
@@ -72,56 +92,68 @@ func resultColumns(cols types.Schema) []wire.Column {
 type write struct {
 	session *Session
 	txn     *txn
-	dml     *planner.DMLPlan
+	dml     *planner.BoundDML
 	table   *op.RowTable
+	expr    *expr.Ctx
 	count   int64
 	done    []*stream.Batch // rows for RETURNING
 }
 
-func (s *Session) runDML(ctx context.Context, p *Prepared, d *planner.DMLPlan, args []types.Datum) (wire.Rows, error) {
+func (s *Session) newWrite(ctx context.Context, t *txn, d *planner.BoundDML, args []types.Datum) *write {
+	return &write{session: s, txn: t, dml: d, table: rowTable(d.Table), expr: s.exprCtx(ctx, t, args)}
+}
+
+func (s *Session) runDML(ctx context.Context, p *Prepared, d *planner.BoundDML, verb string, args []types.Datum) (wire.Rows, error) {
 	t, err := s.begun()
 	if err != nil {
 		return nil, err
 	}
 	if t.readOnly {
-		return nil, sqlerr.New(sqlerr.ReadOnlySQLTransaction, "cannot execute %s in a read-only transaction", d.Kind)
+		return nil, sqlerr.New(sqlerr.ReadOnlySQLTransaction, "cannot execute %s in a read-only transaction", verb)
 	}
 	if d.Table.Failed != nil {
 		return nil, failedError(d.Table)
 	}
-	batches, err := s.collect(ctx, t, d.Spec, args)
+	if err := readable(t.cat, d.Rows.Reads); err != nil {
+		return nil, err
+	}
+	batches, err := s.collect(ctx, t, d.Rows, args)
 	if err != nil {
 		return nil, err
 	}
-	w := &write{session: s, txn: t, dml: d, table: rowTable(d.Table)}
-	if err := w.apply(batches); err != nil {
+	w := s.newWrite(ctx, t, d, args)
+	if err := w.apply(verb, batches); err != nil {
 		return nil, err
 	}
-	tag := fmt.Sprintf("%s %d", d.Kind, w.count)
-	if d.Kind == planner.Insert {
+	tag := fmt.Sprintf("%s %d", verb, w.count)
+	if verb == verbInsert {
 		tag = fmt.Sprintf("INSERT 0 %d", w.count)
 	}
-	if d.ReturnCols == nil {
+	if d.Returning == nil {
 		t.remember(p, args, tag)
 		return done(tag), nil
 	}
 	t.replayable = false
-	rows, err := w.returning(s.exprCtx(ctx, t, args))
+	rows, err := w.returning()
 	if err != nil {
 		return nil, err
 	}
 	return &result{cols: p.cols, rows: rows, tag: tag}, nil
 }
 
-// collect runs a spec to its end: what a statement reads is read before it
+// collect runs a query to its end: what a statement reads is read before it
 // writes. The rows count against the memory of queries.
-func (s *Session) collect(ctx context.Context, t *txn, spec executor.Spec, args []types.Datum) ([]*stream.Batch, error) {
+func (s *Session) collect(ctx context.Context, t *txn, q *planner.BoundQuery, args []types.Datum) ([]*stream.Batch, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
+	spec, err := planner.Bounded(q, s.exprCtx(ctx, t, args))
+	if err != nil {
+		return nil, err
+	}
 	memory := s.db.memory.Child(0)
 	defer memory.Close()
 	var out []*stream.Batch
-	err := executor.RunBounded(ctx, s.openCtx(ctx, t, args, memory), spec, func(b *stream.Batch) error {
+	err = executor.RunBounded(ctx, s.openCtx(ctx, t, args, memory), spec, func(b *stream.Batch) error {
 		if b.Rows() > 0 {
 			out = append(out, b)
 		}
@@ -133,25 +165,35 @@ func (s *Session) collect(ctx context.Context, t *txn, spec executor.Spec, args 
 	return out, nil
 }
 
-func (w *write) apply(batches []*stream.Batch) error {
+func (w *write) apply(verb string, batches []*stream.Batch) error {
 	width := len(w.table.Cols)
-	switch w.dml.Kind {
-	case planner.Insert:
+	switch verb {
+	case verbInsert:
 		for _, b := range batches {
 			if err := w.insert(w.withRowIDs(b)); err != nil {
 				return err
 			}
 		}
-	case planner.Delete:
+	case verbDelete:
 		for _, b := range batches {
-			if err := w.remove(b, b.Cols()[:width]); err != nil {
+			kept, err := w.remove(b.Cols()[:width], b.Rows())
+			if err != nil {
 				return err
 			}
+			w.wrote(b, kept)
 		}
 	default:
 		return w.update(batches, width)
 	}
 	return nil
+}
+
+// wrote counts written rows and keeps them for RETURNING.
+func (w *write) wrote(b *stream.Batch, kept []int32) {
+	w.count += int64(len(kept))
+	if w.dml.Returning != nil {
+		w.done = append(w.done, b.Take(kept))
+	}
 }
 
 // withRowIDs completes inserted rows with the hidden key, where the table has one.
@@ -167,7 +209,7 @@ func (w *write) withRowIDs(b *stream.Batch) *stream.Batch {
 	return stream.NewBatch(b.Rows(), append(append([]vec.Vec{}, b.Cols()...), vec.Ints(ids)), nil)
 }
 
-// insert stages rows; a row whose key is taken is 23505.
+// insert stages rows; a row whose key is taken is 23505, or a matter for ON CONFLICT.
 func (w *write) insert(b *stream.Batch) error {
 	cols, n := b.Cols(), b.Rows()
 	if err := w.checkNotNull(cols, n); err != nil {
@@ -185,10 +227,13 @@ func (w *write) insert(b *stream.Batch) error {
 				return err
 			}
 			if there != nil {
-				if w.dml.DoNothing {
-					continue
+				if w.dml.Conflict == nil {
+					return w.duplicate(cols, i)
 				}
-				return w.duplicate(cols, i)
+				if err := w.onConflict(b, i, there); err != nil {
+					return err
+				}
+				continue
 			}
 		}
 		if err := w.txn.stage(w.table.Def.ID, vnodes[i], key, storage.AppendRow(nil, cols, i)); err != nil {
@@ -196,29 +241,53 @@ func (w *write) insert(b *stream.Batch) error {
 		}
 		kept = append(kept, int32(i))
 	}
-	w.count += int64(len(kept))
-	if w.dml.ReturnCols != nil {
-		w.done = append(w.done, b.Take(kept))
-	}
+	w.wrote(b, kept)
 	return nil
 }
 
-// remove stages the deletion of rows.
-func (w *write) remove(b *stream.Batch, cols []vec.Vec) error {
-	kept, err := w.unstage(cols, b.Rows())
-	if err != nil {
+// onConflict is ON CONFLICT for row i, whose key another row has: nothing, or
+// DO UPDATE of that row.
+func (w *write) onConflict(b *stream.Batch, i int, there []byte) error {
+	c := w.dml.Conflict
+	if len(c.Set) == 0 {
+		return nil
+	}
+	old := w.table.Builders(nil, 1)
+	if err := w.table.Decoder(nil).Append(old, there); err != nil {
 		return err
 	}
-	w.count += int64(len(kept))
-	if w.dml.ReturnCols != nil {
-		w.done = append(w.done, b.Take(kept))
+	var both []vec.Vec
+	for _, o := range old {
+		both = append(both, o.Vec())
 	}
-	return nil
+	oldCols := both
+	both = append(both[:len(both):len(both)], b.Take([]int32{int32(i)}).Cols()...)
+	if c.Where != nil {
+		v, err := c.Where.Eval(w.expr, both, nil, 1)
+		if err != nil {
+			return err
+		}
+		if d := v.Datum(0); d.Null || !d.Bool() {
+			return nil
+		}
+	}
+	fresh := make([]vec.Vec, len(c.Set))
+	for k, e := range c.Set {
+		v, err := e.Eval(w.expr, both, nil, 1)
+		if err != nil {
+			return err
+		}
+		fresh[k] = v.Dense()
+	}
+	if _, err := w.remove(oldCols, 1); err != nil {
+		return err
+	}
+	return w.insert(stream.NewBatch(1, fresh, nil))
 }
 
-// unstage deletes rows by key and lists those that were there still: a row that
-// a join found twice counts once.
-func (w *write) unstage(cols []vec.Vec, n int) ([]int32, error) {
+// remove stages the deletion of rows by key and lists those that were there
+// still: a row that a join found twice counts once.
+func (w *write) remove(cols []vec.Vec, n int) ([]int32, error) {
 	vnodes := w.table.VNodes(cols, n, nil)
 	kept := make([]int32, 0, n)
 	var key []byte
@@ -244,7 +313,7 @@ func (w *write) unstage(cols []vec.Vec, n int) ([]int32, error) {
 func (w *write) update(batches []*stream.Batch, width int) error {
 	var fresh []*stream.Batch
 	for _, b := range batches {
-		kept, err := w.unstage(b.Cols()[:width], b.Rows())
+		kept, err := w.remove(b.Cols()[:width], b.Rows())
 		if err != nil {
 			return err
 		}
@@ -302,12 +371,15 @@ func (w *write) rowText(cols []vec.Vec, i int) string {
 }
 
 // returning evaluates RETURNING over the rows written.
-func (w *write) returning(ctx *expr.Ctx) (*stream.Batch, error) {
-	out := make([][]vec.Vec, len(w.dml.Returning))
+func (w *write) returning() (*stream.Batch, error) {
+	out := make([][]vec.Vec, len(w.dml.Returning.Exprs))
 	n := 0
 	for _, b := range w.done {
-		for i, e := range w.dml.Returning {
-			v, err := e.Eval(ctx, b.Cols(), nil, b.Rows())
+		if b.Rows() == 0 {
+			continue
+		}
+		for i, e := range w.dml.Returning.Exprs {
+			v, err := e.Eval(w.expr, b.Cols(), nil, b.Rows())
 			if err != nil {
 				return nil, err
 			}

@@ -33,7 +33,7 @@ func putObject(o *catalog.Object) (storage.KV, error) {
 	return storage.KV{Key: []byte(objectKey(o.ID)), Value: b}, nil
 }
 
-func deleteKey(key string) storage.KV { return storage.KV{Key: []byte(key), Delete: true} }
+func deleteKey(key string) storage.KV { return storage.KV{Key: []byte(key)} }
 
 func garbageKey(t storage.TableID) string { return fmt.Sprintf("%s%d", garbagePrefix, t) }
 

@@ -1,10 +1,11 @@
 package engine
 
 import (
+	"context"
+
 	"streamdb/catalog"
 	"streamdb/executor"
 	"streamdb/executor/op"
-	"streamdb/expr"
 	"streamdb/internal/sqlerr"
 	"streamdb/planner"
 	"streamdb/planner/bind"
@@ -65,7 +66,7 @@ func parseQuery(sql string) (*ast.Query, error) {
 
 // evalConst evaluates an expression without columns as a value of type want.
 func (s *Session) evalConst(e ast.Expr, want types.T) (types.Datum, error) {
-	bound, err := planner.Expr(s.planCtx(s.catalog(), ""), e, want)
+	bound, err := planner.Expr(s.planCtx(s.catalog(), ""), e, "EXECUTE", want)
 	if err != nil {
 		return types.NullDatum, err
 	}
@@ -73,8 +74,7 @@ func (s *Session) evalConst(e ast.Expr, want types.T) (types.Datum, error) {
 	if err != nil {
 		return types.NullDatum, err
 	}
-	ctx := &expr.Ctx{Now: t.start, Location: s.Env().TimeZone, User: s.info.User, Database: database, Session: s}
-	v, err := bound.Eval(ctx, nil, nil, 1)
+	v, err := bound.Eval(s.exprCtx(context.Background(), t, nil), nil, nil, 1)
 	if err != nil {
 		return types.NullDatum, err
 	}

@@ -19,7 +19,7 @@ func prepareStatement(st *ast.Prepare) action {
 		}
 		params := make([]types.T, len(st.Types))
 		for i, tn := range st.Types {
-			t, err := planner.Type(tn)
+			t, err := planner.Type(s.planCtx(s.catalog(), ""), tn)
 			if err != nil {
 				return nil, err
 			}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strings"
 
 	"streamdb/catalog"
 	"streamdb/expr"
@@ -61,20 +62,17 @@ func readable(cat *catalog.Catalog, ids []catalog.ID) error {
 
 // analyseTruncate is TRUNCATE: DELETE of every row.
 func (s *Session) analyseTruncate(p *Prepared, st *ast.Truncate) error {
-	var deletes []*planner.DMLPlan
+	var deletes []*planner.BoundDML
 	for _, name := range st.Tables {
-		d, err := planner.DML(s.planCtx(s.catalog(), p.stmt.Text()), &ast.Delete{Table: name})
+		d, _, err := s.bindDML(s.planCtx(s.catalog(), p.stmt.Text()), &ast.Delete{Table: name})
 		if err != nil {
-			return err
-		}
-		if err := writable(d.Table, d.Kind); err != nil {
 			return err
 		}
 		deletes = append(deletes, d)
 	}
 	return p.will(func(ctx context.Context, s *Session, args []types.Datum) (wire.Rows, error) {
 		for _, d := range deletes {
-			if _, err := s.runDML(ctx, p, d, args); err != nil {
+			if _, err := s.runDML(ctx, p, d, verbDelete, args); err != nil {
 				return nil, err
 			}
 		}
@@ -84,7 +82,7 @@ func (s *Session) analyseTruncate(p *Prepared, st *ast.Truncate) error {
 
 // fill inserts a query's rows into a new table: CREATE TABLE AS.
 func (s *Session) fill(ctx context.Context, table ast.Name, q *ast.Query) (int64, error) {
-	d, err := planner.DML(s.planCtx(s.catalog(), ""), &ast.Insert{Table: table, Query: q})
+	d, verb, err := s.bindDML(s.planCtx(s.catalog(), ""), &ast.Insert{Table: table, Query: q})
 	if err != nil {
 		return 0, err
 	}
@@ -92,13 +90,13 @@ func (s *Session) fill(ctx context.Context, table ast.Name, q *ast.Query) (int64
 	if err != nil {
 		return 0, err
 	}
-	batches, err := s.collect(ctx, t, d.Spec, nil)
+	batches, err := s.collect(ctx, t, d.Rows, nil)
 	if err != nil {
 		return 0, err
 	}
 	t.replayable = false
-	w := &write{session: s, txn: t, dml: d, table: rowTable(d.Table)}
-	err = w.apply(batches)
+	w := s.newWrite(ctx, t, d, nil)
+	err = w.apply(verb, batches)
 	return w.count, err
 }
 
@@ -141,25 +139,31 @@ func (s *Session) explain(p *Prepared, st ast.Stmt, verbose bool) ([]string, err
 		if err != nil {
 			return nil, err
 		}
-		spec, err := planner.Bounded(q, &expr.Ctx{Env: s.Env()})
-		if err != nil {
-			return nil, err
-		}
-		return planner.Explain(spec, verbose), nil
+		return s.explainQuery(q, verbose)
 	case *ast.Insert, *ast.Update, *ast.Delete:
-		d, err := planner.DML(bctx, st)
+		d, _, err := s.bindDML(bctx, st)
 		if err != nil {
 			return nil, err
 		}
-		return planner.Explain(d.Spec, verbose), nil
+		return s.explainQuery(d.Rows, verbose)
 	case *ast.CreateMaterializedView:
 		job, err := planner.Materialized(s.jobCtx(cat, p.stmt.Text()), 0, st.Query, st.Columns)
 		if err != nil {
 			return nil, err
 		}
-		return planner.ExplainPlan(job.Plan, verbose), nil
+		return lines(planner.ExplainJob(job.Plan, verbose)), nil
 	case *ast.CreateTable, *ast.CreateSource, *ast.CreateSink, *ast.CreateView:
 		return nil, sqlerr.Unsupported("EXPLAIN of this statement").WithHint("EXPLAIN a query or CREATE MATERIALIZED VIEW.")
 	}
 	return nil, sqlerr.Unsupported("EXPLAIN of this statement")
 }
+
+func (s *Session) explainQuery(q *planner.BoundQuery, verbose bool) ([]string, error) {
+	spec, err := planner.Bounded(q, &expr.Ctx{Env: s.Env()})
+	if err != nil {
+		return nil, err
+	}
+	return lines(planner.Explain(spec, verbose)), nil
+}
+
+func lines(text string) []string { return strings.Split(strings.TrimRight(text, "\n"), "\n") }

@@ -82,6 +82,7 @@ func (s *Session) exprCtx(ctx context.Context, t *txn, args []types.Datum) *expr
 		Database:  database,
 		Params:    args,
 		Session:   s,
+		Env:       s.Env(),
 		Cancelled: func() bool { return ctx.Err() != nil },
 	}
 }

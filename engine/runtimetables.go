@@ -84,12 +84,21 @@ var sourceSplitsTable = &runtimeTable{
 	cols: types.Schema{column("source", types.Text), column("split", types.Text), column("offset", types.Int8), column("done", types.Bool)},
 	fill: func(_ *DB, cat *catalog.Catalog, snap storage.Snapshot, out *syscat.Rows) error {
 		return sources(cat, func(o *catalog.Object, s *op.Source) error {
-			return op.ReadSplits(snap, s, func(p op.SplitPosition) error {
-				out.Add(o.Name, p.ID, p.Next, p.Done)
-				return nil
-			})
+			return eachSplit(snap, s, func(p op.SplitState) { out.Add(o.Name, p.ID, p.Next, p.Done) })
 		})
 	},
+}
+
+// eachSplit calls fn for the stored state of a source's splits.
+func eachSplit(snap storage.Snapshot, s *op.Source, fn func(op.SplitState)) error {
+	return snap.ScanTable(s.Splits.ID, func(_ storage.VNode, key, value []byte) (bool, error) {
+		st, err := op.DecodeSplit(key, value)
+		if err != nil {
+			return false, err
+		}
+		fn(st)
+		return true, nil
+	})
 }
 
 // quarantineTable: what could not be decoded, as of the reader's snapshot.
@@ -99,9 +108,17 @@ var quarantineTable = &runtimeTable{
 		column("time", types.TimestampTZ), column("raw", types.Bytea), column("error", types.Text)},
 	fill: func(_ *DB, cat *catalog.Catalog, snap storage.Snapshot, out *syscat.Rows) error {
 		return sources(cat, func(o *catalog.Object, s *op.Source) error {
-			return op.ReadQuarantine(snap, s, func(q op.Quarantined) error {
-				out.Add(o.Name, q.Split, q.Offset, q.Time, q.Raw, q.Error)
-				return nil
+			splits := map[int]string{}
+			if err := eachSplit(snap, s, func(p op.SplitState) { splits[p.Number] = p.ID }); err != nil {
+				return err
+			}
+			return snap.ScanTable(s.Quarantine.ID, func(_ storage.VNode, key, value []byte) (bool, error) {
+				q, err := op.DecodeQuarantined(key, value)
+				if err != nil {
+					return false, err
+				}
+				out.Add(o.Name, splits[q.Number], q.Offset, q.Time, q.Raw, q.Error)
+				return true, nil
 			})
 		})
 	},

@@ -67,7 +67,8 @@ func (r *sysReader) rows(schema, name string) (*syscat.Rows, error) {
 	if t, ok := syscat.Find(schema, name); ok {
 		rows := syscat.NewRows(t.Cols)
 		in := &syscat.Input{Catalog: r.txn.cat, Database: database, User: r.session.info.User, Runtime: r.session}
-		return rows, t.Fill(in, rows)
+		t.Fill(in, rows)
+		return rows, nil
 	}
 	for _, t := range runtimeTables {
 		if t.name == name {
@@ -115,6 +116,3 @@ func (s *Session) Activity() []syscat.Activity {
 
 // Bytes implements syscat.Runtime.
 func (s *Session) Bytes(o *catalog.Object) int64 { return s.db.bytes(o) }
-
-// ExprSQL implements syscat.Runtime: expressions are kept as SQL.
-func (s *Session) ExprSQL(sql string) string { return sql }

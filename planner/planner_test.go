@@ -23,6 +23,7 @@ type world struct {
 	nextTable   storage.TableID
 	parallelism int
 	system      func(schema, name string) (types.Schema, bool)
+	env         *types.Env
 }
 
 func newWorld() *world {
@@ -32,7 +33,7 @@ func newWorld() *world {
 func (w *world) context(sql string) *Context {
 	return &Context{
 		Catalog: w.cat, SearchPath: []string{"public"}, Text: sql, Parallelism: w.parallelism,
-		SystemTable: w.system,
+		SystemTable: w.system, Env: w.env,
 		NextTableID: func() storage.TableID { w.nextTable++; return w.nextTable - 1 },
 		ParseQuery:  parseQuery, ParseExpr: parse.ParseExpr,
 	}

@@ -38,6 +38,15 @@ func (g *goldenRun) instant(s string) int64 {
 	return v
 }
 
+// ints reads arguments as integers, 0 where they are none.
+func ints(a []string) []int64 {
+	out := make([]int64, len(a))
+	for i, s := range a {
+		out[i], _ = strconv.ParseInt(s, 10, 64)
+	}
+	return out
+}
+
 func typeOf(name string) T {
 	base, mods, has := strings.Cut(strings.TrimSuffix(name, "[]"), "(")
 	t, ok := Lookup(base)
@@ -287,6 +296,79 @@ var goldenFuncs = map[string]goldenFunc{
 			return "OfTypmod gives " + back.String(), nil
 		}
 		return fmt.Sprintf("%d %d", t.OID(), t.Typmod()), nil
+	}},
+	"j->": {"select coalesce((%1::jsonb -> %2)::text, 'none')", func(g *goldenRun, a []string) (string, error) {
+		b, err := ParseJsonb(a[0])
+		v, ok := JsonbField(b, a[1])
+		if err != nil || !ok {
+			return "none", err
+		}
+		return string(v), nil
+	}},
+	"j->>": {"select coalesce(%1::jsonb ->> %2, 'none')", func(g *goldenRun, a []string) (string, error) {
+		b, err := ParseJsonb(a[0])
+		v, ok := JsonbField(b, a[1])
+		if err != nil || !ok {
+			return "none", err
+		}
+		text, null := JsonbAppendText(nil, v)
+		if null {
+			return "none", nil
+		}
+		return string(text), nil
+	}},
+	"j#": {"select coalesce((%1::jsonb -> $2)::text, 'none')", func(g *goldenRun, a []string) (string, error) {
+		b, err := ParseJsonb(a[0])
+		i, _ := strconv.ParseInt(a[1], 10, 64)
+		v, ok := JsonbIndex(b, i)
+		if err != nil || !ok {
+			return "none", err
+		}
+		return string(v), nil
+	}},
+	"jtype": {"select jsonb_typeof(%1::jsonb)", func(g *goldenRun, a []string) (string, error) {
+		b, err := ParseJsonb(a[0])
+		return JsonbKind(b).String(), err
+	}},
+	"jobj": {"select jsonb_build_object(%1::text, %2::jsonb, %3::text, %4::jsonb, 'k', jsonb_build_array(%2::jsonb, %4::jsonb, to_jsonb(%1::text)))", func(g *goldenRun, a []string) (string, error) {
+		x, _ := ParseJsonb(a[1])
+		y, _ := ParseJsonb(a[3])
+		arr := AppendJsonArray(nil, [][]byte{x, y, AppendJsonString(nil, a[0])})
+		return string(AppendJsonObject(nil, []JsonPair{{a[0], x}, {a[2], y}, {"k", arr}})), nil
+	}},
+	"makedate": {"select make_date($1, $2, $3)", func(g *goldenRun, a []string) (string, error) {
+		d, err := MakeDate(ints(a)[0], ints(a)[1], ints(a)[2])
+		return string(AppendDate(nil, d, nil)), err
+	}},
+	"maketime": {"select make_time($1, $2, $3)", func(g *goldenRun, a []string) (string, error) {
+		f, _ := strconv.ParseFloat(a[2], 64)
+		us, err := MakeTime(ints(a)[0], ints(a)[1], f)
+		return string(AppendTime(nil, us)), err
+	}},
+	"makets": {"select make_timestamp($1, $2, $3, $4, $5, $6)", func(g *goldenRun, a []string) (string, error) {
+		f, _ := strconv.ParseFloat(a[5], 64)
+		n := ints(a)
+		return g.ts(MakeTimestamp(n[0], n[1], n[2], n[3], n[4], f))
+	}},
+	"makeiv": {"select make_interval($1, $2, $3, $4, $5, $6, $7)", func(g *goldenRun, a []string) (string, error) {
+		f, _ := strconv.ParseFloat(a[6], 64)
+		n := ints(a)
+		return g.iv(MakeInterval(n[0], n[1], n[2], n[3], n[4], n[5], f))
+	}},
+	"time+": {"select %1::time + %2::interval", func(g *goldenRun, a []string) (string, error) {
+		us, err := ParseTime(a[0], nil)
+		return string(AppendTime(nil, TimeAdd(us, span(a[1])))), err
+	}},
+	"rowcmp": {"select row(%1::int, %2::text) < row(%3::int, %4::text)", func(g *goldenRun, a []string) (string, error) {
+		rec := T{ID: Record, Fields: []Field{{"a", Of(Int4)}, {"b", Of(Text)}}}
+		n := ints(a)
+		x := EncodeRecord(rec, []Datum{IntDatum(n[0]), BytesDatum(a[1])})
+		y := EncodeRecord(rec, []Datum{IntDatum(n[2]), BytesDatum(a[3])})
+		return string(AppendBool(nil, Compare(rec, x, y) < 0)), nil
+	}},
+	"row": {"select row(%1::int, %2::text, %3::numeric)::text", func(g *goldenRun, a []string) (string, error) {
+		rec := T{ID: Record, Fields: []Field{{"a", Of(Int4)}, {"b", Of(Text)}, {"c", Of(Numeric)}}}
+		return Format(rec, EncodeRecord(rec, []Datum{IntDatum(ints(a)[0]), BytesDatum(a[1]), dec(a[2]).Datum()}), nil), nil
 	}},
 	"pg_type": {"select concat_ws(' ', oid, typname, typarray, typlen, typcategory, typispreferred) from pg_type where typname = %1", func(g *goldenRun, a []string) (string, error) {
 		for _, t := range AllScalar() {

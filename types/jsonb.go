@@ -104,10 +104,15 @@ func JsonbField(b []byte, key string) (value []byte, ok bool) {
 	return value, ok
 }
 
-// JsonbIndex is an element of an array, negative numbers counting from the end.
+// JsonbIndex is an element of an array (the operator ->), negative numbers
+// counting from the end. As in Postgres, a scalar counts as an array of itself.
 func JsonbIndex(b []byte, i int64) (value []byte, ok bool) {
-	if len(b) == 0 || b[0] != '[' {
+	switch JsonbKind(b) {
+	case JsonObject:
 		return nil, false
+	case JsonArray:
+	default:
+		return b, i == 0 || i == -1
 	}
 	if i < 0 {
 		i += int64(JsonbLen(b))

@@ -166,19 +166,24 @@ func TestShutdown(t *testing.T) {
 	deaf.send(query("endless"))
 	<-db.sleeping
 	ended := make(chan error, 1)
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() { ended <- s.Shutdown(ctx) }()
-	for name, want := range map[*raw]string{idle: "FATAL:57P01 closed", inBlock: "FATAL:57P01 closed", busy: "[NAP] [INSERT 0 1] ReadyForQuery FATAL:57P01 closed",
-		stuck: "ERROR:57P01 ReadyForQuery FATAL:57P01 closed"} {
-		got := name.untilReady()
+	check := func(r *raw, want string) {
+		t.Helper()
+		got := r.untilReady()
 		if strings.HasSuffix(got, "ReadyForQuery") {
-			got += " " + name.untilReady()
+			got += " " + r.untilReady()
 		}
 		if got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
+	check(idle, "FATAL:57P01 closed")
+	check(inBlock, "FATAL:57P01 closed")
+	check(busy, "[NAP] [INSERT 0 1] ReadyForQuery FATAL:57P01 closed")
+	cancel() // the grace period is over
+	check(stuck, "ERROR:57P01 ReadyForQuery FATAL:57P01 closed")
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}

@@ -27,7 +27,7 @@ const (
 )
 
 const (
-	killGrace  = time.Second     // for a cancelled statement to end and its error to be sent
+	killGrace  = 2 * time.Second // for a cancelled statement to end and its error to be sent
 	closeGrace = 5 * time.Second // for a statement whose socket was closed to end
 )
 

@@ -79,6 +79,27 @@ func sorted() []*Table {
 	return all
 }
 
+// OwnerOID is the OID of the one role.
+const OwnerOID = uint32(ownerOID)
+
+// SystemSchema is the OID of a system schema.
+func SystemSchema(name string) (catalog.ID, bool) {
+	if !catalog.IsSystemSchema(name) {
+		return 0, false
+	}
+	return systemSchema(name), true
+}
+
+// SystemSchemaName is the inverse; "" if the OID is not a system schema's.
+func SystemSchemaName(oid catalog.ID) string {
+	for _, n := range []string{"pg_catalog", "information_schema", "streamdb"} {
+		if systemSchema(n) == oid {
+			return n
+		}
+	}
+	return ""
+}
+
 func systemSchema(name string) catalog.ID {
 	switch name {
 	case "pg_catalog":

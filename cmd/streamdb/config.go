@@ -164,7 +164,7 @@ func (s *size) Set(text string) error {
 		}
 	}
 	n, err := strconv.ParseFloat(num, 64)
-	if err != nil || n < 0 || n*float64(unit) > 1<<62 {
+	if err != nil || !(n >= 0 && n*float64(unit) <= 1<<62) {
 		return fmt.Errorf("%q is no size: write 4GB or 512MB", text)
 	}
 	*s = size(n * float64(unit))

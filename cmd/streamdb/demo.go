@@ -32,14 +32,14 @@ var demoSetup = []string{
 // runDemo sets the demo up through an ordinary connection and prints what the
 // views hold once a second until ctx is cancelled.
 func runDemo(ctx context.Context, addr *net.TCPAddr, out io.Writer) error {
-	c, err := pgx.Connect(ctx, fmt.Sprintf("host=%s port=%d user=root dbname=dev application_name=demo", localHost(addr), addr.Port))
+	c, err := pgx.Connect(ctx, fmt.Sprintf("host=%s port=%d user=root dbname=dev application_name=demo sslmode=disable", localHost(addr), addr.Port))
 	if err != nil {
-		return ignoreEnd(ctx, err)
+		return ignoreEnd(ctx, fmt.Errorf("demo: %w", err))
 	}
 	defer c.Close(context.WithoutCancel(ctx))
 	for _, sql := range demoSetup {
 		if _, err := c.Exec(ctx, sql); err != nil {
-			return ignoreEnd(ctx, fmt.Errorf("%w\nin: %s", err, sql))
+			return ignoreEnd(ctx, fmt.Errorf("demo: %w\nin: %s", err, sql))
 		}
 	}
 	fmt.Fprintf(out, "\nThree views follow a stream of bids: demo.total, demo.by_bidder, demo.by_window.\n"+
@@ -55,7 +55,7 @@ func runDemo(ctx context.Context, addr *net.TCPAddr, out io.Writer) error {
 		}
 		line, bids, err := demoLine(ctx, c, last)
 		if err != nil {
-			return ignoreEnd(ctx, err)
+			return ignoreEnd(ctx, fmt.Errorf("demo: %w", err))
 		}
 		last = bids
 		fmt.Fprintln(out, line)

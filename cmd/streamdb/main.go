@@ -89,33 +89,21 @@ func serve(ctx context.Context, c *config, addr *net.TCPAddr, log *slog.Logger, 
 	server := &wire.Server{Handler: db, Log: log, MaxConns: c.maxConnections, TLS: tlsConfig}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(context.WithoutCancel(ctx), ln) }()
-	log.Info("listening", "address", ln.Addr().String(), "data", c.dataDir)
-	fmt.Fprintf(stdout, "streamdb is ready: %s\n", psqlLine(ln.Addr().(*net.TCPAddr)))
+	at := ln.Addr().(*net.TCPAddr)
+	log.Info("listening", "address", at.String(), "data", c.dataDir)
+	fmt.Fprintf(stdout, "streamdb is ready: %s\n", psqlLine(at))
 
-	demoed := make(chan error, 1)
-	demoCtx, endDemo := context.WithCancel(ctx)
-	defer endDemo()
-	if c.demo {
-		go func() { demoed <- runDemo(demoCtx, ln.Addr().(*net.TCPAddr), stdout) }()
-	}
 	var failure error
-	select {
-	case <-ctx.Done():
-		log.Info("stopping")
-	case failure = <-served:
-		return failure
-	case failure = <-demoed:
-		if failure != nil {
-			failure = fmt.Errorf("demo: %w", failure)
-		}
-		demoed = nil
-	}
-	endDemo()
-	if c.demo && demoed != nil {
-		if err := <-demoed; err != nil {
-			log.Warn("demo", "err", err)
+	if c.demo {
+		failure = runDemo(ctx, at, stdout) // until ctx is cancelled, or it fails
+	} else {
+		select {
+		case <-ctx.Done():
+		case failure = <-served:
+			return failure
 		}
 	}
+	log.Info("stopping")
 	grace, cancel := context.WithTimeout(context.Background(), c.stopTimeout)
 	defer cancel()
 	if err := server.Shutdown(grace); err != nil {

@@ -4,11 +4,17 @@ package all
 import (
 	"streamdb/connector"
 	"streamdb/connector/blackhole"
+	"streamdb/connector/datagen"
+	"streamdb/connector/file"
+	"streamdb/connector/kafka"
 	"streamdb/connector/nexmark"
 )
 
 var list = []func() *connector.Def{
 	blackhole.Def,
+	datagen.Def,
+	file.Def,
+	kafka.Def,
 	nexmark.Def,
 }
 

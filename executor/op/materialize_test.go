@@ -176,4 +176,3 @@ func TestPrefixEnd(t *testing.T) {
 		}
 	}
 }
-

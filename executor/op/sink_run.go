@@ -39,7 +39,7 @@ type sink struct {
 
 	undelivered []stream.Epoch // in the outbox, rising
 	ready       chan struct{}
-	target      atomic.Uint64 // all epochs up to it may be delivered
+	target      atomic.Uint64                   // all epochs up to it may be delivered
 	delivered   atomic.Uint64                   // all epochs up to it have been delivered
 	partly      [storage.NumVNodes]stream.Epoch // by vnode: delivered up to it; of the delivering goroutine
 	cancel      context.CancelFunc

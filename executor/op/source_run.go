@@ -213,21 +213,6 @@ func (s *source) take(r *splitReader, rows int, out executor.Emitter) error {
 	return out.Emit(s.batch(r))
 }
 
-// Quarantined is an element of a source that could not be decoded.
-type Quarantined struct {
-	Number int   // of the split
-	Offset int64 // in the split
-	Time   int64 // when it was read, microseconds since 1970
-	Raw    []byte
-	Error  string
-}
-
-const (
-	quarantineFormat = 1
-	// quarantineRaw is the most bytes of an element that are kept.
-	quarantineRaw = 64 << 10
-)
-
 func (s *source) quarantine(r *splitReader) error {
 	if len(r.chunk.Bad) == 0 {
 		return nil
@@ -251,26 +236,6 @@ func (s *source) quarantine(r *splitReader) error {
 		s.bad.Put(splitVNode(r.Number), key, value)
 	}
 	return nil
-}
-
-// DecodeQuarantined reads a row of a Quarantine table.
-func DecodeQuarantined(key, value []byte) (Quarantined, error) {
-	bad := sqlerr.New(sqlerr.DataCorrupted, "unreadable row of a source's quarantine")
-	if len(key) != 12 || len(value) < 10 || value[0] != quarantineFormat {
-		return Quarantined{}, bad
-	}
-	n, k := binary.Uvarint(value[9:])
-	if k <= 0 || uint64(len(value)) < uint64(9+k)+n {
-		return Quarantined{}, bad
-	}
-	rest := value[9+k:]
-	return Quarantined{
-		Number: int(binary.BigEndian.Uint32(key)),
-		Offset: int64(binary.BigEndian.Uint64(key[4:])),
-		Time:   int64(binary.LittleEndian.Uint64(value[1:])),
-		Raw:    append([]byte(nil), rest[:n]...),
-		Error:  string(rest[n:]),
-	}, nil
 }
 
 // Barrier writes the offsets that moved.

@@ -2,63 +2,16 @@ package op
 
 import (
 	"context"
-	"encoding/binary"
 	"log/slog"
-	"math/bits"
 	"sync"
 	"time"
 
 	"streamdb/connector"
 	"streamdb/internal/sqlerr"
-	"streamdb/storage"
 	"streamdb/stream"
 	"streamdb/types"
 	"streamdb/vec"
 )
-
-// rowIDShift places a split's number above the offset in _row_id.
-const rowIDShift = 47
-
-// splitVNode is the vnode that a split belongs to: consecutive numbers lie far
-// apart, so that any number of instances gets an even share.
-func splitVNode(number int) storage.VNode { return bits.Reverse8(uint8(number)) }
-
-// SplitState is a split's row in the state of a Source or SourceBackfill.
-type SplitState struct {
-	ID     string
-	Number int
-	Next   int64 // the offset to read next
-	Done   bool  // Source: the split has ended; SourceBackfill: it has caught up
-}
-
-const splitFormat = 1
-
-func (s *SplitState) put(t storage.StateTable) {
-	value := []byte{splitFormat, 0}
-	if s.Done {
-		value[1] = 1
-	}
-	value = binary.AppendUvarint(value, uint64(s.Number))
-	value = binary.AppendUvarint(value, uint64(s.Next))
-	t.Put(splitVNode(s.Number), append([]byte{'s'}, s.ID...), value)
-}
-
-// DecodeSplit reads a row of a Splits table.
-func DecodeSplit(key, value []byte) (SplitState, error) {
-	bad := sqlerr.New(sqlerr.DataCorrupted, "unreadable state of a source's split")
-	if len(key) < 1 || key[0] != 's' || len(value) < 4 || value[0] != splitFormat {
-		return SplitState{}, bad
-	}
-	number, k := binary.Uvarint(value[2:])
-	if k <= 0 {
-		return SplitState{}, bad
-	}
-	next, m := binary.Uvarint(value[2+k:])
-	if m <= 0 {
-		return SplitState{}, bad
-	}
-	return SplitState{ID: string(key[1:]), Number: int(number), Next: int64(next), Done: value[1] == 1}, nil
-}
 
 // splitReader reads one split for an operator, opening it again after errors.
 type splitReader struct {

@@ -79,8 +79,13 @@ func (s *extreme) putFloat(g int32, x float64) {
 func (s *extreme) value(g int32) []byte { return s.mem[s.off[g]:][:s.size[g]] }
 
 func (s *extreme) putBytes(g int32, b []byte) {
-	if s.has[g] && s.compare(b, s.value(g))*s.sign <= 0 {
-		return
+	if s.has[g] {
+		c := s.compare(b, s.value(g)) * s.sign
+		// Equal values may print differently (1.0, 1.00): the choice must not
+		// depend on the order of the rows.
+		if c < 0 || c == 0 && bytes.Compare(b, s.value(g)) <= 0 {
+			return
+		}
 	}
 	s.setBytes(g, b)
 }

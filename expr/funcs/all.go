@@ -30,6 +30,7 @@ var families = []func() []*expr.Def{
 	variadicFuncs,
 	sessionFuncs,
 	catalogFuncs,
+	singleRowFuncs,
 }
 
 // registry is the index over all Defs, made on first use.

@@ -153,14 +153,11 @@ func asKnown(cands []*expr.Def, args []types.T, unknowns int) *expr.Def {
 	}
 	var found *expr.Def
 	for _, d := range cands {
-		ok := true
-		for i := range args {
-			if !accepts(d, i, known) {
-				ok = false
-				break
-			}
+		same := make([]types.T, len(args))
+		for i := range same {
+			same[i] = known
 		}
-		if ok {
+		if len(viable([]*expr.Def{d}, same)) == 1 {
 			if found != nil {
 				return nil
 			}

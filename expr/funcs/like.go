@@ -180,9 +180,6 @@ func likeMatch(s, p string) (bool, error) {
 	for pi < len(p) && p[pi] == '%' {
 		pi++
 	}
-	if pi < len(p) && p[pi] == '\\' && pi+1 == len(p) {
-		return false, errLikeEscape()
-	}
 	return pi == len(p), nil
 }
 

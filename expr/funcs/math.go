@@ -106,38 +106,16 @@ func trigFuncs() []*expr.Def {
 	add("asinh", floatUnary(math.Asinh), "Inverse hyperbolic sine")
 	add("acosh", domain(func(x float64) bool { return x >= 1 }, math.Acosh), "Inverse hyperbolic cosine")
 	add("atanh", domain(within1, math.Atanh), "Inverse hyperbolic tangent")
-	deg := math.Pi / 180
-	add("sind", domain(anywhere, func(x float64) float64 { return exactDegrees(x, 0) }), "Sine of degrees")
-	add("cosd", domain(anywhere, func(x float64) float64 { return exactDegrees(x, 90) }), "Cosine of degrees")
-	add("tand", domain(anywhere, func(x float64) float64 { return exactDegrees(x, 0) / exactDegrees(x, 90) }), "Tangent of degrees")
-	add("cotd", domain(anywhere, func(x float64) float64 { return exactDegrees(x, 90) / exactDegrees(x, 0) }), "Cotangent of degrees")
-	add("asind", domain(within1, func(x float64) float64 { return math.Asin(x) / deg }), "Inverse sine in degrees")
-	add("acosd", domain(within1, func(x float64) float64 { return math.Acos(x) / deg }), "Inverse cosine in degrees")
-	add("atand", floatUnary(func(x float64) float64 { return math.Atan(x) / deg }), "Inverse tangent in degrees")
+	add("sind", domain(anywhere, sinDegrees), "Sine of degrees")
+	add("cosd", domain(anywhere, cosDegrees), "Cosine of degrees")
+	add("tand", domain(anywhere, func(x float64) float64 { return sinDegrees(x) / cosDegrees(x) / tan45 }), "Tangent of degrees")
+	add("cotd", domain(anywhere, func(x float64) float64 { return cosDegrees(x) / sinDegrees(x) / cot45 }), "Cotangent of degrees")
+	add("asind", domain(within1, asinDegrees), "Inverse sine in degrees")
+	add("acosd", domain(within1, acosDegrees), "Inverse cosine in degrees")
+	add("atand", floatUnary(func(x float64) float64 { return math.Atan(x) / math.Atan(1) * 45 }), "Inverse tangent in degrees")
 	return append(out,
 		fn("atan2", ids{tF8, tF8}, tF8, kernel.U2(math.Atan2), "Inverse tangent of y/x"),
-		fn("atan2d", ids{tF8, tF8}, tF8, kernel.U2(func(y, x float64) float64 { return math.Atan2(y, x) / deg }), "Inverse tangent of y/x in degrees"))
-}
-
-// exactDegrees is the sine of x + shift degrees, exact at multiples of 30.
-func exactDegrees(x, shift float64) float64 {
-	x = math.Mod(x+shift, 360)
-	if x < 0 {
-		x += 360
-	}
-	switch x {
-	case 0, 180:
-		return 0
-	case 30, 150:
-		return 0.5
-	case 90:
-		return 1
-	case 210, 330:
-		return -0.5
-	case 270:
-		return -1
-	}
-	return math.Sin(x * (math.Pi / 180))
+		fn("atan2d", ids{tF8, tF8}, tF8, kernel.U2(func(y, x float64) float64 { return math.Atan2(y, x) / math.Atan(1) * 45 }), "Inverse tangent of y/x in degrees"))
 }
 
 func sqrtFloat(x float64) (float64, error) {

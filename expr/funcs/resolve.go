@@ -201,6 +201,8 @@ func wantedTypes(d *expr.Def, args []types.T) []types.T {
 	for i, a := range args {
 		want := d.ArgType(i)
 		switch {
+		case want.ID == types.Record && a.ID == types.Record:
+			want = a
 		case d.Poly && want.ID == types.Unknown:
 			want = elem
 		case d.Poly && want.ID == types.Array && want.Elem == nil:

@@ -13,6 +13,7 @@ import (
 	"streamdb/expr"
 	"streamdb/expr/kernel"
 	"streamdb/internal/sqlerr"
+	"streamdb/types"
 )
 
 // strMoreFuncs lists Postgres's other string functions.
@@ -54,6 +55,12 @@ func strMoreFuncs() []*expr.Def {
 		fn("to_hex", ids{tI8}, tText, hexOf(8), "Hexadecimal text"),
 		fn("quote_ident", ids{tText}, tText, kernel.U1(quoteIdent), "Text as an SQL identifier"),
 		fn("quote_literal", ids{tText}, tText, kernel.U1(quoteLiteral), "Text as an SQL literal"),
+		stable(fn("quote_literal", ids{tAny}, tText, kernel.M1(func(c *expr.CallCtx) func(types.Datum) (string, error) {
+			env := c.TextEnv()
+			return func(d types.Datum) (string, error) {
+				return quoteLiteral(string(types.AppendText(nil, c.Args[0], d, env))), nil
+			}
+		}), "Value as an SQL literal")),
 		notStrict(fn("quote_nullable", ids{tText}, tText, kernel.U1(func(s kernel.Opt[string]) string {
 			if s.Null {
 				return "NULL"
@@ -258,7 +265,7 @@ func convertTo(s, encoding string) (string, error) {
 func quoteLiteral(s string) string {
 	q := "'" + strings.ReplaceAll(s, "'", "''") + "'"
 	if strings.Contains(s, `\`) {
-		return " E" + strings.ReplaceAll(q, `\`, `\\`)
+		return "E" + strings.ReplaceAll(q, `\`, `\\`)
 	}
 	return q
 }

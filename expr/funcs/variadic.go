@@ -265,7 +265,7 @@ func (f *formatter) text(kind byte, at int, d types.Datum) (string, error) {
 	case 'I':
 		return quoteIdent(s), nil
 	case 'L':
-		return strings.TrimLeft(quoteLiteral(s), " "), nil
+		return quoteLiteral(s), nil
 	}
 	return s, nil
 }

@@ -192,10 +192,24 @@ func (b *Binder) systemTable(schema, name string) (logical.Node, []scopeCol, boo
 				n.Cols, n.Idx = append(n.Cols, id), append(n.Idx, i)
 				cols = append(cols, scopeCol{name: c.Name, id: id, hidden: c.Hidden})
 			}
-			return n, cols, true
+			return b.withTableOID(n, cols)
 		}
 	}
 	return nil, nil, false
+}
+
+// withTableOID adds the column tableoid, which psql joins descriptions by.
+func (b *Binder) withTableOID(n *logical.Virtual, cols []scopeCol) (logical.Node, []scopeCol, bool) {
+	if b.ctx.Env == nil || b.ctx.Env.RegIn == nil {
+		return n, cols, true
+	}
+	oid, err := b.ctx.Env.RegIn(types.Of(types.Regclass), n.Schema+"."+n.Name)
+	if err != nil {
+		return n, cols, true
+	}
+	id := b.Meta.New("tableoid", types.Of(types.OID))
+	items := append(logical.Pass(b.Meta, n.Cols), logical.Item{Col: id, E: intConst(oid, types.Of(types.OID))})
+	return &logical.Project{In: n, Items: items}, append(cols, scopeCol{name: "tableoid", id: id, hidden: true}), true
 }
 
 // object reads a catalog object; views are bound in place.

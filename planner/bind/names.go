@@ -15,8 +15,9 @@ import (
 const (
 	arrayFunc     = "array"
 	rowFunc       = "row"
-	subscriptFunc = "array_subscript"
-	sliceFunc     = "array_slice"
+	subscriptFunc = "subscript"
+	sliceFunc     = "slice"
+	fieldFunc     = "field"
 )
 
 func itoa(i int) string { return strconv.Itoa(i) }
@@ -64,7 +65,12 @@ func (b *Binder) makeField(x expr.Expr, field string, n ast.Node) (expr.Expr, er
 			if ok && call.Def.Name == rowFunc && len(call.Args) == len(t.Fields) {
 				return call.Args[i], nil
 			}
-			return nil, b.unsupported(n, "the field of a composite value that is not written out")
+			out, err := b.applyFunc(n, fieldFunc, x, intConst(int64(i), types.Of(types.Int4)))
+			if err != nil {
+				return nil, err
+			}
+			out.(*expr.Call).T = f.Type
+			return out, nil
 		}
 	}
 	return nil, b.errAt(n, sqlerr.UndefinedColumn, "could not identify column \"%s\" in record data type", field)
@@ -167,7 +173,7 @@ func (b *Binder) applyAnyAll(n ast.Node, op string, all bool, x, arr expr.Expr) 
 		op = "<>"
 	}
 	if all {
-		return b.applyOp(n, op+" ALL", x, arr)
+		return b.applyOp(n, op+" all", x, arr)
 	}
-	return b.applyOp(n, op+" ANY", x, arr)
+	return b.applyOp(n, op+" any", x, arr)
 }

@@ -100,7 +100,7 @@ func (b *Binder) lookup(sc *scope, ref *ast.ColumnRef) (*expr.Col, error) {
 	if rel == "" { // system columns such as _row_id may be named without their table
 		for s := sc; s != nil; s = s.parent {
 			for _, c := range s.cols {
-				if c.name == name && c.hidden && strings.HasPrefix(name, "_row_id") {
+				if c.name == name && c.hidden && (name == "tableoid" || strings.HasPrefix(name, "_row_id")) {
 					return b.Meta.Ref(c.id), nil
 				}
 			}

@@ -295,54 +295,65 @@ func (c *exprCtx) field(e *ast.FieldSelect) (expr.Expr, error) {
 	return c.b.makeField(x, e.Field, e)
 }
 
+// subscript binds a[i], a[i][j] (one call over all subscripts) and a[i:j].
 func (c *exprCtx) subscript(e *ast.Subscript) (expr.Expr, error) {
+	if e.Slice {
+		return c.slice(e)
+	}
+	var index []ast.Expr
+	base := ast.Expr(e)
+	for {
+		s, ok := base.(*ast.Subscript)
+		if !ok || s.Slice {
+			break
+		}
+		index = append([]ast.Expr{s.Index}, index...)
+		base = s.Expr
+	}
+	x, err := c.bind(base)
+	if err != nil {
+		return nil, err
+	}
+	args := []expr.Expr{x}
+	t := x.Type()
+	if _, ok := t.ElemType(); !ok && t.ID != types.Jsonb {
+		return nil, c.b.errAt(e, sqlerr.DatatypeMismatch, "cannot subscript type %s because it does not support subscripting", bare(t))
+	}
+	for _, i := range index {
+		y, err := c.bind(i)
+		if err != nil {
+			return nil, err
+		}
+		if t.ID != types.Jsonb {
+			if y, err = c.b.coerce(y, types.Of(types.Int4), casts.Assignment, e); err != nil {
+				return nil, err
+			}
+		}
+		args = append(args, y)
+	}
+	return c.b.applyFunc(e, subscriptFunc, args...)
+}
+
+func (c *exprCtx) slice(e *ast.Subscript) (expr.Expr, error) {
 	x, err := c.bind(e.Expr)
 	if err != nil {
 		return nil, err
 	}
-	t := x.Type()
-	if t.ID == types.Jsonb {
-		if e.Slice {
-			return nil, c.b.errAt(e, sqlerr.DatatypeMismatch, "jsonb subscript does not support slices")
+	if _, ok := x.Type().ElemType(); !ok {
+		return nil, c.b.errAt(e, sqlerr.DatatypeMismatch, "cannot subscript type %s because it does not support subscripting", bare(x.Type()))
+	}
+	args := []expr.Expr{x, expr.Null(types.Of(types.Int4)), expr.Null(types.Of(types.Int4))}
+	for i, bound := range []ast.Expr{e.Low, e.High} {
+		if bound == nil {
+			continue
 		}
-		return c.operatorOn(e, "->", x, e.Index)
-	}
-	if _, ok := t.ElemType(); !ok {
-		return nil, c.b.errAt(e, sqlerr.DatatypeMismatch, "cannot subscript type %s because it does not support subscripting", bare(t))
-	}
-	if e.Slice {
-		lo, hi := expr.Null(types.Of(types.Int4)), expr.Null(types.Of(types.Int4))
-		args := []expr.Expr{x, lo, hi}
-		for i, bound := range []ast.Expr{e.Low, e.High} {
-			if bound == nil {
-				args[i+1] = &expr.Const{Value: types.IntDatum([]int64{-1 << 31, 1<<31 - 1}[i]), T: types.Of(types.Int4)}
-				continue
-			}
-			y, err := c.bind(bound)
-			if err != nil {
-				return nil, err
-			}
-			if args[i+1], err = c.b.coerce(y, types.Of(types.Int4), casts.Assignment, e); err != nil {
-				return nil, err
-			}
+		y, err := c.bind(bound)
+		if err != nil {
+			return nil, err
 		}
-		return c.b.applyFunc(e, sliceFunc, args...)
+		if args[i+1], err = c.b.coerce(y, types.Of(types.Int4), casts.Assignment, e); err != nil {
+			return nil, err
+		}
 	}
-	// a[i][j] is one call over all subscripts.
-	y, err := c.bind(e.Index)
-	if err != nil {
-		return nil, err
-	}
-	if y, err = c.b.coerce(y, types.Of(types.Int4), casts.Assignment, e); err != nil {
-		return nil, err
-	}
-	return c.b.applyFunc(e, subscriptFunc, x, y)
-}
-
-func (c *exprCtx) operatorOn(n ast.Node, op string, x expr.Expr, rest ast.Expr) (expr.Expr, error) {
-	y, err := c.bind(rest)
-	if err != nil {
-		return nil, err
-	}
-	return c.b.applyOp(n, op, x, y)
+	return c.b.applyFunc(e, sliceFunc, args...)
 }

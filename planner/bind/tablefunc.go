@@ -52,6 +52,9 @@ func (b *Binder) rowsFrom(t *ast.RowsFrom, left *scope, env *cteEnv) (logical.No
 	return b.setTable(fns, t.Ordinality, t.Alias, "", left, env, t)
 }
 
+// setColumn are the names of result columns that are not the function's.
+var setColumn = map[string]string{"pg_partition_ancestors": "relid"}
+
 // setTable is ProjectSet over one row; its arguments may refer to what stands left.
 func (b *Binder) setTable(fns []*ast.FuncCall, ordinality bool, alias *ast.TableAlias, name string, left *scope, env *cteEnv, at ast.Node) (logical.Node, *scope, error) {
 	inner := &scope{parent: left, ctes: env}
@@ -67,6 +70,9 @@ func (b *Binder) setTable(fns []*ast.FuncCall, ordinality bool, alias *ast.Table
 			return nil, nil, b.unsupported(f, "%s in FROM", f.Name.Base())
 		}
 		colName := f.Name.Base()
+		if n, ok := setColumn[colName]; ok {
+			colName = n
+		}
 		if alias != nil && alias.Name != "" && len(fns) == 1 {
 			colName = alias.Name
 		}

@@ -215,7 +215,7 @@ func (d *decorrelator) onlyRow(n logical.Node, keys []logical.ColID) (logical.No
 		}
 		list := d.m.New("all", all.ResultType(wanted))
 		g.Aggs = append(g.Aggs, logical.AggItem{Col: list, Def: all.Key(), Args: []logical.ColID{id}})
-		first, err := funcs.Bind(nil, "array_subscript", []expr.Expr{d.m.Ref(list), &expr.Const{Value: types.IntDatum(1), T: types.Of(types.Int4)}})
+		first, err := funcs.Bind(nil, "subscript", []expr.Expr{d.m.Ref(list), &expr.Const{Value: types.IntDatum(1), T: types.Of(types.Int4)}})
 		if err != nil {
 			return nil, err
 		}

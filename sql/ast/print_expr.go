@@ -54,30 +54,8 @@ func (p *printer) exprs(es []Expr) { p.list(len(es), func(i int) { p.expr(es[i])
 
 func (p *printer) expr(e Expr) {
 	switch e := e.(type) {
-	case *ColumnRef:
-		p.name(Name{Parts: e.Parts})
-	case *Star:
-		p.star(e)
-	case *NumberLit:
-		p.w(e.Text)
-	case *StringLit:
-		p.w(QuoteString(e.Value))
-	case *BoolLit:
-		p.w(strings.ToUpper(strconv.FormatBool(e.Value)))
-	case *NullLit:
-		p.w("NULL")
-	case *BitLit:
-		if e.Hex {
-			p.w("X'", e.Digits, "'")
-		} else {
-			p.w("B'", e.Digits, "'")
-		}
-	case *TypedLit:
-		p.typedLit(e)
-	case *Param:
-		p.w("$", strconv.Itoa(e.N))
-	case *Default:
-		p.w("DEFAULT")
+	case *ColumnRef, *Star, *NumberLit, *StringLit, *BoolLit, *NullLit, *BitLit, *TypedLit, *Param, *Default:
+		p.leaf(e)
 	case *Exists:
 		p.w("EXISTS ")
 		p.subquery(e.Query)
@@ -86,23 +64,8 @@ func (p *printer) expr(e Expr) {
 	case *ArraySubquery:
 		p.w("ARRAY")
 		p.subquery(e.Query)
-	case *ArrayExpr:
-		p.w("ARRAY[")
-		p.exprs(e.Items)
-		p.w("]")
-	case *RowExpr:
-		p.when(!e.Implicit || len(e.Items) < 2, "ROW")
-		p.w("(")
-		p.exprs(e.Items)
-		p.w(")")
-	case *MapExpr:
-		p.w("MAP {")
-		p.list(len(e.Keys), func(i int) {
-			p.expr(e.Keys[i])
-			p.w(" : ")
-			p.expr(e.Values[i])
-		})
-		p.w("}")
+	case *ArrayExpr, *RowExpr, *MapExpr:
+		p.collection(e)
 	case *Case:
 		p.caseExpr(e)
 	case *FuncCall:
@@ -136,6 +99,58 @@ func (p *printer) expr(e Expr) {
 		p.field(e)
 	default:
 		p.operator(e)
+	}
+}
+
+// leaf writes an expression without operands.
+func (p *printer) leaf(e Expr) {
+	switch e := e.(type) {
+	case *ColumnRef:
+		p.name(Name{Parts: e.Parts})
+	case *Star:
+		p.star(e)
+	case *NumberLit:
+		p.w(e.Text)
+	case *StringLit:
+		p.w(QuoteString(e.Value))
+	case *BoolLit:
+		p.w(strings.ToUpper(strconv.FormatBool(e.Value)))
+	case *NullLit:
+		p.w("NULL")
+	case *BitLit:
+		if e.Hex {
+			p.w("X'", e.Digits, "'")
+		} else {
+			p.w("B'", e.Digits, "'")
+		}
+	case *TypedLit:
+		p.typedLit(e)
+	case *Param:
+		p.w("$", strconv.Itoa(e.N))
+	case *Default:
+		p.w("DEFAULT")
+	}
+}
+
+func (p *printer) collection(e Expr) {
+	switch e := e.(type) {
+	case *ArrayExpr:
+		p.w("ARRAY[")
+		p.exprs(e.Items)
+		p.w("]")
+	case *RowExpr:
+		p.when(!e.Implicit || len(e.Items) < 2, "ROW")
+		p.w("(")
+		p.exprs(e.Items)
+		p.w(")")
+	case *MapExpr:
+		p.w("MAP {")
+		p.list(len(e.Keys), func(i int) {
+			p.expr(e.Keys[i])
+			p.w(" : ")
+			p.expr(e.Values[i])
+		})
+		p.w("}")
 	}
 }
 

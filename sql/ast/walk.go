@@ -125,6 +125,26 @@ func (w walker) expr(n Expr) {
 		w.expr1(n.Expr)
 		w.expr1(n.Array)
 		w.sub(n.Query)
+	case *Cast:
+		w.expr1(n.Expr)
+		w.node(n.Type)
+	case *Collate:
+		w.expr1(n.Expr)
+	case *AtTimeZone:
+		w.expr1(n.Expr)
+		w.expr1(n.Zone)
+	case *Subscript:
+		w.exprs([]Expr{n.Expr, n.Index, n.Low, n.High})
+	case *FieldSelect:
+		w.expr1(n.Expr)
+	default:
+		w.compound(n)
+	}
+}
+
+// compound visits what is below calls, subqueries and collections.
+func (w walker) compound(n Expr) {
+	switch n := n.(type) {
 	case *Exists:
 		w.sub(n.Query)
 	case *Subquery:
@@ -147,18 +167,6 @@ func (w walker) expr(n Expr) {
 			w.expr1(b.Result)
 		}
 		w.expr1(n.Else)
-	case *Cast:
-		w.expr1(n.Expr)
-		w.node(n.Type)
-	case *Collate:
-		w.expr1(n.Expr)
-	case *AtTimeZone:
-		w.expr1(n.Expr)
-		w.expr1(n.Zone)
-	case *Subscript:
-		w.exprs([]Expr{n.Expr, n.Index, n.Low, n.High})
-	case *FieldSelect:
-		w.expr1(n.Expr)
 	case *FuncCall:
 		w.call(n)
 	case *NamedArg:

@@ -31,22 +31,6 @@ func (w walker) stmt(n Stmt) {
 			w.node(n.Query)
 		}
 		w.expr1(n.FromWhere)
-	case *CreateTable:
-		w.relation(&n.RelationDef)
-		w.sub(n.Query)
-	case *CreateSource:
-		w.relation(&n.RelationDef)
-	case *CreateSink:
-		w.sub(n.Query)
-	case *CreateMaterializedView:
-		w.sub(n.Query)
-	case *CreateView:
-		w.sub(n.Query)
-	case *CreateIndex:
-		w.order(n.Keys)
-		w.exprs(n.DistributedBy)
-	case *CreateSecret:
-		w.expr1(n.Value)
 	case *Alter:
 		for _, a := range n.Actions {
 			w.action(a)
@@ -73,6 +57,29 @@ func (w walker) stmt(n Stmt) {
 		w.exprs(n.Args)
 	case *Explain:
 		w.node(n.Stmt)
+	default:
+		w.create(n)
+	}
+}
+
+func (w walker) create(n Stmt) {
+	switch n := n.(type) {
+	case *CreateTable:
+		w.relation(&n.RelationDef)
+		w.sub(n.Query)
+	case *CreateSource:
+		w.relation(&n.RelationDef)
+	case *CreateSink:
+		w.sub(n.Query)
+	case *CreateMaterializedView:
+		w.sub(n.Query)
+	case *CreateView:
+		w.sub(n.Query)
+	case *CreateIndex:
+		w.order(n.Keys)
+		w.exprs(n.DistributedBy)
+	case *CreateSecret:
+		w.expr1(n.Value)
 	}
 }
 

@@ -255,8 +255,8 @@ func (r *reader) truncate() ast.Stmt {
 	r.take("table")
 	r.take("only")
 	s.Tables = r.names()
-	if r.take("restart", "identity") || r.take("continue", "identity") {
-		// Sequences do not exist.
+	if !r.take("restart", "identity") { // there are no sequences to restart
+		r.take("continue", "identity")
 	}
 	if s.Cascade = r.take("cascade"); !s.Cascade {
 		r.take("restrict")

@@ -16,7 +16,7 @@ type chainMode uint8
 const (
 	fullChain  chainMode = iota
 	tightChain           // b_expr of Postgres's grammar
-	noInChain            // stops before IN: the first argument of POSITION
+	bareChain            // stops before IN and ESCAPE, which part the arguments of some calls
 )
 
 // expr reads an expression and writes it for the grammar.
@@ -177,11 +177,11 @@ func (r *reader) postfixWord(mode chainMode) bool {
 		r.skip(2)
 		r.writePostfix(p, ast.LevelAt, &ast.AtTimeZone{Pos: p})
 	case "in":
-		return mode != noInChain && r.inList(false)
+		return mode != bareChain && r.inList(false)
 	case "not":
 		switch {
 		case r.kwAt(1, "in"):
-			return mode != noInChain && r.inList(true)
+			return mode != bareChain && r.inList(true)
 		case r.kwAt(1, "like"):
 			return r.anyAll(2, "!~~", "", ast.LevelLike)
 		case r.kwAt(1, "ilike"):
@@ -214,7 +214,7 @@ func (r *reader) isTest() bool {
 	}
 	test, ok := isTests[r.at(n).val]
 	if !ok || r.at(n).kind != word {
-		r.p = min(r.p+n, len(r.toks)-1)
+		r.skip(n)
 		r.fail()
 		return false
 	}
@@ -319,13 +319,12 @@ func (r *reader) subscript() *ast.Subscript {
 	return n
 }
 
-// moveSlot gives the destination from of an expression a new place.
+// moveSlot gives the expression that was read last, and stored in from, a new
+// place.
 func (r *reader) moveSlot(from, to *ast.Expr) {
 	*to, *from = *from, nil
-	for i := range r.slots {
-		if r.slots[i].expr == from {
-			r.slots[i].expr = to
-		}
+	if n := len(r.slots); n > 0 && r.slots[n-1].expr == from {
+		r.slots[n-1].expr = to
 	}
 }
 
@@ -370,17 +369,17 @@ func (r *reader) infixOp(mode chainMode) bool {
 		r.writeInfix(p, ast.LevelPostfix, infix, &ast.Binary{Pos: p, Op: "OVERLAPS"})
 		return true
 	}
-	return mode != tightChain && r.infixWord()
+	return mode != tightChain && r.infixWord(mode)
 }
 
 // infixWord reads AT TIME ZONE, LIKE and its relatives, and BETWEEN.
-func (r *reader) infixWord() bool {
+func (r *reader) infixWord(mode chainMode) bool {
 	p := r.pos()
 	if r.take("at", "time", "zone") {
 		r.writeInfix(p, ast.LevelAt, infix, &ast.AtTimeZone{Pos: p})
 		return true
 	}
-	if r.take("escape") {
+	if mode != bareChain && r.take("escape") {
 		r.writeInfix(p, 0, separator, nil)
 		return true
 	}

@@ -164,11 +164,7 @@ func (r *reader) tableName(p ast.Pos) {
 // parenJoin reads joins in parentheses. The grammar has no alias for them: joins
 // with one become a slot.
 func (r *reader) parenJoin() {
-	next := int(r.parens.partner[r.p]) + 1
-	here := r.p
-	r.p = min(next, len(r.toks)-1)
-	aliased := r.aliasAhead()
-	r.p = here
+	aliased := r.aliasAt(int(r.parens.partner[r.p]) + 1 - r.p)
 	r.needPunct("(")
 	if !aliased {
 		r.w("(")
@@ -255,19 +251,24 @@ func (r *reader) asOf(dst *ast.Expr) {
 	}
 }
 
-// aliasAhead says that an alias stands here.
-func (r *reader) aliasAhead() bool {
-	if r.kw("as") {
+// aliasAt says that an alias stands i places ahead.
+func (r *reader) aliasAt(i int) bool {
+	switch {
+	case r.kwAt(i, "as"):
 		return true
+	case r.kwAt(i, "asof") && r.kwAt(i+1, "join", "left", "inner"),
+		r.kwAt(i, "emit") && r.kwAt(i+1, "on"),
+		r.kwAt(i, "format") && r.kwAt(i+2, "encode"):
+		return false
 	}
-	return r.isColumnName(0) && !r.startsAsofJoin() && !r.startsEmit() && !(r.kw("format") && r.kwAt(2, "encode"))
+	return r.isColumnName(i)
 }
 
 // alias reads [AS] name [(columns)]; with defs also column definitions, whose name
 // may be missing.
 func (r *reader) alias(defs bool) *ast.TableAlias {
 	a := &ast.TableAlias{Pos: r.pos()}
-	if !r.aliasAhead() {
+	if !r.aliasAt(0) {
 		return nil
 	}
 	as := r.take("as")

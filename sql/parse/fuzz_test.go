@@ -11,8 +11,8 @@ import (
 	"streamdb/internal/sqlerr"
 )
 
-// seeds are the inputs of the golden files.
-func seeds(f *testing.F) []string {
+// goldenInputs are the inputs of the golden files, as statements.
+func goldenInputs(f testing.TB) []string {
 	files, err := filepath.Glob("testdata/golden/*")
 	if err != nil {
 		f.Fatal(err)
@@ -38,7 +38,7 @@ func seeds(f *testing.F) []string {
 // FuzzParse: any input gives statements whose printed form parses to equal trees,
 // or an error of the user's.
 func FuzzParse(f *testing.F) {
-	for _, s := range seeds(f) {
+	for _, s := range goldenInputs(f) {
 		f.Add(s)
 	}
 	p := New()
@@ -79,7 +79,7 @@ func checkError(t *testing.T, sql string, err error) {
 // FuzzLex: tokens lie in order inside the text, and a token's text gives the same
 // token again.
 func FuzzLex(f *testing.F) {
-	for _, s := range seeds(f) {
+	for _, s := range goldenInputs(f) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, sql string) {

@@ -3,6 +3,7 @@ package parse
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -54,6 +55,16 @@ func goldenStatements(t *testing.T, p *Parser, sql string) string {
 	var b strings.Builder
 	for _, s := range stmts {
 		fmt.Fprintf(&b, "%s: %s\n", strings.TrimPrefix(fmt.Sprintf("%T", s.Stmt), "*ast."), ast.String(s.Stmt))
+		walked := 0
+		ast.Walk(s.Stmt, func(n ast.Node) bool {
+			if _, ok := n.(ast.Expr); ok {
+				walked++
+			}
+			return true
+		})
+		if n := countExprs(reflect.ValueOf(s.Stmt)); n != walked {
+			t.Errorf("%s: Walk saw %d of %d expressions", s.Text, walked, n)
+		}
 		if err := fixpoint(p, s.Stmt); err != nil {
 			t.Error(err)
 		}

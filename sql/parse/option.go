@@ -76,7 +76,7 @@ func (r *reader) optionValue(o *ast.Option) {
 		o.AsFile = r.take("as", "file")
 	case t.kind == word && r.isPunct(1, "("):
 		from := r.p
-		r.skipParens(r.p+1)
+		r.skipParens(r.p + 1)
 		o.Kind, o.Value = ast.OptionRaw, r.source(from, r.p)
 	case t.isName():
 		o.Kind = ast.OptionWord

@@ -195,11 +195,8 @@ func (r *reader) limit(q *ast.Query) {
 	}
 	r.exprSlot(&q.Limit)
 	if r.isPunct(0, ",") {
-		r.refuse(r.p, sqlerr.SyntaxError, "LIMIT #,# syntax is not supported")
-		e, ok := r.err.(*sqlerr.Error)
-		if ok {
-			_ = e.WithHint("Use separate LIMIT and OFFSET clauses.")
-		}
+		e := sqlerr.New(sqlerr.SyntaxError, "LIMIT #,# syntax is not supported").WithHint("Use separate LIMIT and OFFSET clauses.")
+		r.stop(e.At(charPos(r.src, int(r.cur().pos))))
 	}
 }
 

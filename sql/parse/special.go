@@ -71,7 +71,8 @@ func (r *reader) substring(c *ast.FuncCall) {
 	case r.take("for"):
 		r.forFrom(p)
 	case r.take("similar"):
-		r.nextArg()
+		r.w(",")
+		r.exprIn(bareChain)
 		r.need("escape")
 		r.nextArg()
 	default:
@@ -111,18 +112,23 @@ func (r *reader) plainArgs() {
 	}
 }
 
-// forFrom reads n [FROM m] behind SUBSTRING(x FOR, whose arguments stand in the
-// other order.
+// forFrom reads n [FROM m] behind SUBSTRING(x FOR. The function wants m first;
+// without it Postgres starts at the first character and takes n for an integer.
 func (r *reader) forFrom(p ast.Pos) {
 	length := r.aside(r.expr)
 	r.w(",")
 	if r.take("from") {
 		r.expr()
-	} else { // it starts at the first character
-		r.emit(&ast.NumberLit{Pos: p, Text: "1"})
+		r.w(",")
+		r.buf = append(r.buf, length...)
+		return
 	}
+	r.emit(&ast.NumberLit{Pos: p, Text: "1"})
 	r.w(",")
+	r.emit(&ast.Cast{Pos: p, Type: &ast.TypeName{Pos: p, Name: "integer"}})
+	r.w("(")
 	r.buf = append(r.buf, length...)
+	r.w(")")
 }
 
 // position reads POSITION(a IN b), which is position(b, a).
@@ -130,10 +136,10 @@ func (r *reader) position(c *ast.FuncCall) {
 	r.emit(c)
 	r.skip(2)
 	r.w("(")
-	first := r.aside(func() { r.exprIn(noInChain) })
+	first := r.aside(func() { r.exprIn(bareChain) })
 	switch {
 	case r.take("in"):
-		r.exprIn(noInChain)
+		r.exprIn(bareChain)
 		r.w(",")
 		r.buf = append(r.buf, first...)
 	case r.takePunct(","):

@@ -117,7 +117,7 @@ func (r *reader) discarded() string {
 	if !r.kw("all", "plans", "sequences", "temp", "temporary") {
 		r.fail()
 	}
-	r.p = min(r.p+1, len(r.toks)-1)
+	r.skip(1)
 	return w
 }
 

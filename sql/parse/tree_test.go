@@ -37,6 +37,36 @@ func blank(v reflect.Value) {
 	}
 }
 
+// countExprs counts the expressions of a tree, wherever they hang.
+func countExprs(v reflect.Value) int {
+	n := 0
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return 0
+		}
+		if _, ok := v.Interface().(ast.Expr); ok {
+			n++
+		}
+		n += countExprs(v.Elem())
+	case reflect.Interface:
+		if !v.IsNil() {
+			n += countExprs(v.Elem())
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			n += countExprs(v.Index(i))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				n += countExprs(v.Field(i))
+			}
+		}
+	}
+	return n
+}
+
 // fixpoint checks that a statement's printed form parses back to an equal tree
 // and prints the same again. It destroys the positions of s.
 func fixpoint(p *Parser, s ast.Stmt) error {
