@@ -351,7 +351,7 @@ func TestCloseAnswersEverybody(t *testing.T) {
 		failures.Add(1)
 		tickets = append(tickets, c.Submit(Request{Failed: func(error) { failures.Done() }}))
 	}
-	for len(task.epochs()) < 2 {
+	for len(task.epochs()) < 1 {
 		time.Sleep(time.Millisecond)
 	}
 	c.Close()

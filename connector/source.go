@@ -49,6 +49,13 @@ type Reader interface {
 	Close() error
 }
 
+// Pacer is a Reader that makes elements up at a pace of its own.
+type Pacer interface {
+	// Exists says that all elements below the offset have been read by others
+	// already: they are past, and are not to be waited for.
+	Exists(below int64)
+}
+
 // Chunk is what a Reader fills.
 type Chunk struct {
 	Cols    []*vec.Builder // one per requested column

@@ -153,8 +153,11 @@ func TestNewJobSeesExactlyWhatFollows(t *testing.T) {
 			default:
 			}
 			f.push(ints(fmt.Sprint(i)))
-			if i%50 == 0 {
+			for i%50 == 0 && (f.backlog() > 50 || i%100 == 0) {
 				time.Sleep(time.Millisecond)
+				if f.backlog() <= 50 {
+					break
+				}
 			}
 		}
 	})

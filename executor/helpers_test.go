@@ -140,6 +140,13 @@ func (f *feed) push(bs ...*stream.Batch) {
 	wake(f.wake)
 }
 
+// backlog is the number of batches that wait.
+func (f *feed) backlog() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.queue)
+}
+
 func (f *feed) spec() *spec {
 	return &spec{kind: "Feed", open: func(*OpenCtx) (Operator, error) { return &feedOp{f: f}, nil }}
 }
@@ -169,11 +176,15 @@ func (o *feedOp) Poll(_ *Ctx, out Emitter) (bool, error) {
 
 // Barrier drains what was pushed before the barrier was injected.
 func (o *feedOp) Barrier(ctx *Ctx, _ stream.Barrier, out Emitter) error {
-	for {
-		if more, err := o.Poll(ctx, out); err != nil || !more {
+	o.f.mu.Lock()
+	n := len(o.f.queue)
+	o.f.mu.Unlock()
+	for range n {
+		if _, err := o.Poll(ctx, out); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // contents lists a sum table as of a snapshot: "3x1 4x2".

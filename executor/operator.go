@@ -34,16 +34,20 @@ type Operator interface {
 type Poller interface {
 	Operator
 	// Poll emits at most a few batches and returns at once. more: call again as
-	// soon as possible; otherwise the task waits for an input, a barrier, the
-	// wake channel or idleDelay.
+	// soon as possible; otherwise the task polls again after a barrier, after a
+	// notice of durability, when the wake channel says so, or, if that is nil, after a
+	// pause of some milliseconds that grows to 100 ms (1 s when it has inputs). In a
+	// bounded run false means that a leaf is at its end.
 	Poll(ctx *Ctx, out Emitter) (more bool, err error)
 	// Wake may be nil; a receive from it means that Poll has work.
 	Wake() <-chan struct{}
 }
 
 // Committed is implemented by operators that act when an epoch has become
-// durable or visible: sinks that deliver, caches that may now evict. It is
-// called from the task's goroutine some time after the commit.
+// durable: sinks that deliver, caches that may now evict. It is called from the
+// task's goroutine some time after the fsync, for the latest durable epoch only,
+// and once after a start, with the epoch that the store was opened or the job begun at.
+// ctx.Epoch is the epoch being processed. It must not emit.
 type Committed interface {
 	Committed(ctx *Ctx, epoch stream.Epoch) error
 }

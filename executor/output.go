@@ -20,6 +20,7 @@ type output struct {
 	owner  [storage.NumVNodes]uint8
 	vnodes []storage.VNode // scratch
 	sels   [][]int32       // scratch, by target; handed to no one
+	counts []int           // scratch, by target
 }
 
 func newOutput(dist Distribution, cols types.Schema, edges []*Edge) *output {
@@ -30,6 +31,7 @@ func newOutput(dist Distribution, cols types.Schema, edges []*Edge) *output {
 	if dist.Kind == Hash && len(edges) > 1 {
 		o.owner = owners(len(edges))
 		o.sels = make([][]int32, len(edges))
+		o.counts = make([]int, len(edges))
 	}
 	return o
 }
@@ -56,12 +58,21 @@ func (o *output) batch(ctx context.Context, b *stream.Batch) error {
 func (o *output) split(ctx context.Context, b *stream.Batch) error {
 	n := b.Rows()
 	o.vnodes = VNodes(b.Cols(), o.dist.Cols, o.types, n, o.vnodes)
-	for t := range o.sels {
-		o.sels[t] = o.sels[t][:0]
+	clear(o.counts)
+	for _, v := range o.vnodes {
+		o.counts[o.owner[v]]++
+	}
+	for t, n := range o.counts {
+		if cap(o.sels[t]) < n {
+			o.sels[t] = make([]int32, max(n, stream.BatchRows))
+		}
+		o.sels[t] = o.sels[t][:n]
+		o.counts[t] = 0
 	}
 	for i, v := range o.vnodes {
 		t := o.owner[v]
-		o.sels[t] = append(o.sels[t], int32(i))
+		o.sels[t][o.counts[t]] = int32(i)
+		o.counts[t]++
 	}
 	for t, sel := range o.sels {
 		part := b

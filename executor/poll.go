@@ -6,10 +6,13 @@ import (
 )
 
 // A poller that has no wake channel is polled again after a pause that doubles
-// from idleMin to idleMax while it finds nothing.
+// from idleMin to idleMax while it finds nothing: a file may have grown. One with
+// inputs (a backfill, which is done one day) is woken by every barrier anyway,
+// and may sleep longer.
 const (
-	idleMin = 5 * time.Millisecond
-	idleMax = 100 * time.Millisecond
+	idleMin   = 5 * time.Millisecond
+	idleMax   = 100 * time.Millisecond
+	idleInner = time.Second
 )
 
 // poller is a Poller of the tree.
@@ -49,7 +52,11 @@ func (t *Task) pollOne() (did bool, err error) {
 		if more || t.tree.flow.emitted {
 			p.pause = idleMin
 		} else {
-			p.pause = min(max(idleMin, 2*p.pause), idleMax)
+			longest := idleMax
+			if len(p.node.children) > 0 {
+				longest = idleInner
+			}
+			p.pause = min(max(idleMin, 2*p.pause), longest)
 		}
 		return true, nil
 	}

@@ -1,6 +1,8 @@
 package executor
 
 import (
+	"sync"
+
 	"streamdb/storage"
 	"streamdb/types"
 	"streamdb/vec"
@@ -20,18 +22,28 @@ func VNodes(cols []vec.Vec, dist []int, ts []types.T, n int, dst []storage.VNode
 		clear(dst)
 		return dst
 	}
-	key := make([]vec.Vec, len(dist))
-	keyTypes := make([]types.T, len(dist))
-	for i, c := range dist {
-		key[i], keyTypes[i] = cols[c], ts[c]
+	s := hashScratch.Get().(*scratch)
+	s.cols, s.types = s.cols[:0], s.types[:0]
+	for _, c := range dist {
+		s.cols, s.types = append(s.cols, cols[c]), append(s.types, ts[c])
 	}
-	hashes := make([]uint64, n)
-	vec.HashRows(key, keyTypes, n, hashes)
-	for i, h := range hashes {
+	s.hashes = vec.HashRows(s.cols, s.types, n, s.hashes)
+	for i, h := range s.hashes {
 		dst[i] = storage.VNode(h >> 56)
 	}
+	clear(s.cols) // do not keep the batch alive
+	hashScratch.Put(s)
 	return dst
 }
+
+// scratch is what VNodes needs for the time of a call.
+type scratch struct {
+	cols   []vec.Vec
+	types  []types.T
+	hashes []uint64
+}
+
+var hashScratch = sync.Pool{New: func() any { return &scratch{} }}
 
 // owners maps each vnode to the instance that owns it, of n.
 func owners(n int) (owner [storage.NumVNodes]uint8) {

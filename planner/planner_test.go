@@ -253,7 +253,7 @@ func errorText(err error) string {
 //	job [p=n] [verbose]   a query as a materialized view with parallelism n
 //	cols                  names and types of a query's result
 func TestPlans(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/plan", func(t *testing.T, path string) {
 		w := newWorld()
 		w.system = testSystemTable
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {

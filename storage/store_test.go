@@ -296,3 +296,29 @@ func flipByte(t *testing.T, fs vfs.FS, path string, at int64) {
 		t.Fatal(err)
 	}
 }
+
+// TestLogStaysShort: whatever is written, what an open after a crash would have to
+// replay stays within a few memtables.
+func TestLogStaysShort(t *testing.T) {
+	s := open(t, vfs.NewMem())
+	defer closeStore(t, s)
+	table := s.OpenTable(TableDef{ID: 20}, AllVNodes)
+	defer table.Close()
+	var most int64
+	for n := 1; n <= 30; n++ {
+		for i := range 10_000 {
+			table.Put(0, fmt.Appendf(nil, "key%07d", i*31+n), make([]byte, 80))
+		}
+		commit(t, s, CommitReq{Deltas: []*Delta{table.Seal(stream.Epoch(n))}})
+		most = max(most, s.Stats().WALBytes)
+	}
+	if most > 3*memTableBytes {
+		t.Errorf("the log grew to %d MB", most>>20)
+	}
+	if n, err := s.TableBytes(20); n == 0 || err != nil {
+		t.Errorf("the table takes %d bytes, %v", n, err)
+	}
+	if n, err := s.TableBytes(21); n != 0 || err != nil {
+		t.Errorf("a table that is not there takes %d bytes, %v", n, err)
+	}
+}

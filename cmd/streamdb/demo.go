@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+const demoCleanup = 5 * time.Second
+
 // demoSetup makes a stream of bids (of the Nexmark benchmark, 10,000 events a
 // second) and three views of it. All of it is kept: a second start goes on where
 // the first one ended.
@@ -36,7 +38,13 @@ func runDemo(ctx context.Context, addr *net.TCPAddr, out io.Writer) error {
 	if err != nil {
 		return ignoreEnd(ctx, fmt.Errorf("demo: %w", err))
 	}
-	defer c.Close(context.WithoutCancel(ctx))
+	defer func() { // the server goes on until a cancelled statement has ended
+		c.Close(context.WithoutCancel(ctx))
+		select {
+		case <-c.PgConn().CleanupDone():
+		case <-time.After(demoCleanup):
+		}
+	}()
 	for _, sql := range demoSetup {
 		if _, err := c.Exec(ctx, sql); err != nil {
 			return ignoreEnd(ctx, fmt.Errorf("demo: %w\nin: %s", err, sql))

@@ -21,6 +21,9 @@ import (
 // closeTimeout is for the last epoch and the store, after the connections.
 const closeTimeout = 30 * time.Second
 
+// secondSignal is how long after the first signal another one is the first again.
+const secondSignal = time.Second
+
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is the program; it returns the exit code.
@@ -41,9 +44,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "streamdb: %v\n", err)
 		return 2
 	}
-	// The first signal ends the server in order, a second one at once.
+	// The first signal ends the server in order, a later one at once; some senders
+	// (a terminal and its shell, timeout) send the first one twice.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() { time.AfterFunc(secondSignal, stop) })
 	defer stop()
 	if err := serve(ctx, c, addr, c.logger(stderr), stdout); err != nil {
 		fmt.Fprintf(stderr, "streamdb: %v\n", err)

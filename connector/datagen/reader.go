@@ -17,6 +17,7 @@ type reader struct {
 	split   int64
 	end     int64
 	from    int64 // offset when started
+	past    int64 // see Exists
 	started time.Time
 }
 
@@ -25,10 +26,14 @@ func (r *reader) Close() error { return nil }
 // Wake is nil: the pace is kept by Read.
 func (r *reader) Wake() <-chan struct{} { return nil }
 
+// Exists lets Read make the rows below an offset without waiting.
+func (r *reader) Exists(below int64) { r.past = max(r.past, below) }
+
 // Read makes the rows that are due: of the first second's worth at once what
 // the elapsed part of it allows.
 func (r *reader) Read(_ context.Context, c *connector.Chunk, max int) error {
 	due := r.from + 1 + int64(time.Since(r.started).Seconds()*float64(r.o.perSecond)/float64(r.o.splits))
+	due = max(due, r.past)
 	from, to := c.Next, min(r.end, due, c.Next+int64(max))
 	if to > from {
 		for i, f := range r.fields {

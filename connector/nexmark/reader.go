@@ -17,6 +17,7 @@ type reader struct {
 	end     int64
 	started time.Time
 	from    int64 // offset at started
+	past    int64 // see Exists
 	numbers []int64
 }
 
@@ -24,6 +25,9 @@ func (r *reader) Close() error { return nil }
 
 // Wake is nil: the pace is kept by Read.
 func (r *reader) Wake() <-chan struct{} { return nil }
+
+// Exists lets Read make the events below an offset without waiting.
+func (r *reader) Exists(below int64) { r.past = max(r.past, below) }
 
 // due is the offset that the clock allows to have been made by now.
 func (r *reader) due() int64 {
@@ -36,7 +40,7 @@ func (r *reader) due() int64 {
 	}
 	// The gap is between two events of the whole source; this split has one of every splits.
 	made := int64(time.Since(r.started)/gap)/r.o.splits + 1
-	return min(r.end, r.from+made)
+	return min(r.end, max(r.from+made, r.past))
 }
 
 // scanned is the most events looked at in one Read: a source of persons passes

@@ -44,7 +44,6 @@ type backfill struct {
 	parts  [storage.NumVNodes]backfillPart
 	rows   int64 // read so far
 	done   bool
-	doneAt stream.Epoch // the barrier that sealed done; 0: not yet
 	start  stream.Epoch // the first epoch of the live changes
 	wait   []waitingRows
 	dirty  bool
@@ -257,6 +256,7 @@ func (f *backfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) {
 		return true, nil
 	}
 	f.done, f.wait = true, nil
+	f.stat.Done.Store(true)
 	for _, w := range f.marks {
 		if err := f.mark(w, out); err != nil {
 			return false, err
@@ -372,7 +372,7 @@ func (f *backfill) replay(out executor.Emitter) error {
 }
 
 // Barrier seals the position.
-func (f *backfill) Barrier(_ *executor.Ctx, b stream.Barrier, _ executor.Emitter) error {
+func (f *backfill) Barrier(*executor.Ctx, stream.Barrier, executor.Emitter) error {
 	if !f.dirty {
 		return nil
 	}
@@ -381,17 +381,6 @@ func (f *backfill) Barrier(_ *executor.Ctx, b stream.Barrier, _ executor.Emitter
 		if f.parts[f.cur].pos != nil {
 			f.putProgress()
 		}
-	} else if f.doneAt == 0 {
-		f.doneAt = b.Epoch
-		f.stat.DoneAt.Store(uint64(b.Epoch))
-	}
-	return nil
-}
-
-// Committed announces the end once it is visible.
-func (f *backfill) Committed(_ *executor.Ctx, epoch stream.Epoch) error {
-	if f.doneAt != 0 && epoch >= f.doneAt {
-		f.stat.Done.Store(true)
 	}
 	return nil
 }

@@ -182,8 +182,11 @@ func (d *distinctAgg) stateKeys(ids []int32) ([][]byte, []storage.VNode) {
 	}
 	groupKeys := d.owner.stateKeys(group)
 	keys, vnodes := make([][]byte, len(ids)), make([]storage.VNode, len(ids))
+	var buf []byte
 	for k := range ids {
-		keys[k] = appendStateKey(groupKeys[k][:len(groupKeys[k]):len(groupKeys[k])], d.argTypes, cols[1:], k)
+		from := len(buf)
+		buf = appendStateKey(append(buf, groupKeys[k]...), d.argTypes, cols[1:], k)
+		keys[k] = buf[from:len(buf):len(buf)]
 		vnodes[k] = d.owner.groups[group[k]].vnode
 	}
 	return keys, vnodes

@@ -157,12 +157,11 @@ type StatKey struct {
 
 // Stat is the figures of one cell. Which of them count depends on the kind.
 type Stat struct {
-	Rows    atomic.Int64  // brought in (source, backfill) or delivered (sink)
-	Bad     atomic.Int64  // elements in quarantine
-	Offset  atomic.Int64  // source split: the next offset; sink: the last delivered epoch
-	End     atomic.Int64  // source split: the offset past the last known element, -1 unknown; sink: the last epoch with rows
-	Done    atomic.Bool   // the backfill is complete, durably; the split has ended
-	DoneAt  atomic.Uint64 // backfill: the epoch that completes it, set by its barrier before the commit; 0: not yet
+	Rows    atomic.Int64 // brought in (source, backfill) or delivered (sink)
+	Bad     atomic.Int64 // elements in quarantine
+	Offset  atomic.Int64 // source split: the next offset; sink: the last delivered epoch
+	End     atomic.Int64 // source split: the offset past the last known element, -1 unknown; sink: the last epoch with rows
+	Done    atomic.Bool  // the backfill has read everything: the next barrier commits the last of it; the split has ended
 	LastErr atomic.Pointer[string]
 }
 

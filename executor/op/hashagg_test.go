@@ -174,9 +174,10 @@ func TestHashAgg(t *testing.T) {
 						Build:   buildAgg(spec),
 						Gen: []func(*rapid.T) optest.Row{func(t *rapid.T) optest.Row {
 							y := types.DecimalOfInt(int64(rapid.IntRange(0, 2).Draw(t, "y"))).Datum()
-							return optest.Row{genInt(t, 2), types.BytesDatum(rapid.SampledFrom([]string{"", "a", "b\x00"}).Draw(t, "h")), genInt(t, 4), y,
+							return optest.Row{genInt(t, 2), types.BytesDatum(rapid.SampledFrom([]string{"", "a", "b\x00"}).Draw(t, "h")), genInt(t, 9), y,
 								types.BoolDatum(rapid.Bool().Draw(t, "b")), genInt(t, 5)}
 						}},
+						Changes:    30,
 						AppendOnly: []bool{appendOnly},
 						Oracle:     aggOracle(t, s, spec),
 						NoBounded:  name == "ordered" || name == "array", // ties and no ORDER BY: order of arrival there
@@ -376,4 +377,35 @@ func BenchmarkHashAgg(b *testing.B) {
 			})
 		}
 	}
+}
+
+func BenchmarkHashAggDistinct(b *testing.B) {
+	s := optest.Schema(b, "g int8, x int8")
+	distinct := aggCall(b, s, "count", 1)
+	distinct.Distinct = true
+	spec := aggSpec(s, []int{0}, []AggCall{distinct}, true)
+	spec.In = &executor.Input{Cols: s}
+	op, err := spec.Open(&executor.OpenCtx{Bounded: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	batches := make([]*stream.Batch, 64)
+	for k := range batches {
+		g, x := make([]int64, stream.BatchRows), make([]int64, stream.BatchRows)
+		for i := range g {
+			g[i], x[i] = rng.Int64N(100), rng.Int64N(1000)
+		}
+		batches[k] = stream.NewBatch(stream.BatchRows, []vec.Vec{vec.Ints(g), vec.Ints(x)}, nil)
+	}
+	ctx := &executor.Ctx{Expr: &expr.Ctx{}}
+	rows := 0
+	b.ResetTimer()
+	for i := 0; b.Loop(); i++ {
+		if err := op.Process(ctx, 0, batches[i%64], nil); err != nil {
+			b.Fatal(err)
+		}
+		rows += stream.BatchRows
+	}
+	b.ReportMetric(float64(rows)/b.Elapsed().Seconds()/1e6, "Mrows/s")
 }

@@ -147,7 +147,10 @@ func (s *Limit) Explain() string {
 }
 
 // Open implements executor.Spec.
-func (s *Limit) Open(*executor.OpenCtx) (executor.Operator, error) {
+func (s *Limit) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
+	if !ctx.Bounded {
+		return nil, sqlerr.Unsupported("LIMIT without a stable order in a job")
+	}
 	return &limit{skip: max(s.Offset, 0), left: s.Limit}, nil
 }
 

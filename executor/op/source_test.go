@@ -103,6 +103,7 @@ func TestSourceExactlyOnce(t *testing.T) {
 // switches to the live ones.
 func TestSourceBackfill(t *testing.T) {
 	conf := nexmarkConf("6000")
+	conf.Options["nexmark.min.event.gap.in.ns"] = "50000" // six thousand events in 0.3 s
 	all := allCols(len(conf.Schema))
 	live := &Source{Conf: conf, Cols: all, Out: sourceOut(conf, all), Splits: TableRef{ID: 70, Name: "splits"}, Quarantine: TableRef{ID: 71, Name: "quarantine"}}
 	for seed := range uint64(6) {

@@ -27,12 +27,12 @@ type sourceBackfill struct {
 	byNum  map[int64]*splitReader
 	known  map[string]*SplitState
 	src2   connector.Source
-	listed bool
+	last   foundSplits
+	listed bool // all of last are adopted
 	turn   int
 	limit  rateLimiter
 	slow   func() // gives the live source its speed back; nil: not asked
 	stat   *Stat
-	doneAt stream.Epoch
 	cols   []int // of the live input
 }
 
@@ -141,11 +141,11 @@ func (b *sourceBackfill) caughtUp() bool {
 
 // adopt takes over new splits whose number the live source knows.
 func (b *sourceBackfill) adopt(f foundSplits) {
-	b.src2, b.listed = f.src, true
+	b.src2, b.last, b.listed = f.src, f, true
 	for _, sp := range f.splits {
 		number, ok := b.hub.known(sp.ID)
 		if !ok {
-			b.listed = len(b.splits) > 0 // the live source has yet to find it
+			b.listed = false // the live source has yet to find it
 			continue
 		}
 		if !b.octx.VNodes.Contains(splitVNode(number)) || b.has(sp.ID) {
@@ -175,6 +175,9 @@ func (b *sourceBackfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, er
 	case f := <-b.found:
 		b.adopt(f)
 	default:
+		if !b.listed && b.src2 != nil {
+			b.adopt(b.last)
+		}
 	}
 	behind := 0
 	for _, s := range b.splits {
@@ -184,6 +187,10 @@ func (b *sourceBackfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, er
 	}
 	b.ask(behind > 0)
 	if behind == 0 {
+		b.stat.Done.Store(b.caughtUp())
+		if !b.listed {
+			b.timer.Reset(firstIdle)
+		}
 		return false, nil
 	}
 	b.env.active(b.octx.Job)
@@ -220,6 +227,7 @@ func (b *sourceBackfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, er
 // live source has emitted.
 func (b *sourceBackfill) meets(s *splitReader) bool {
 	pos, ok := b.hub.position(s.ID)
+	s.past = pos
 	if !ok || s.Next < pos {
 		return false
 	}
@@ -241,24 +249,12 @@ func (b *sourceBackfill) ask(behind bool) {
 }
 
 // Barrier writes the offsets that moved.
-func (b *sourceBackfill) Barrier(_ *executor.Ctx, bar stream.Barrier, _ executor.Emitter) error {
+func (b *sourceBackfill) Barrier(_ *executor.Ctx, _ stream.Barrier, _ executor.Emitter) error {
 	for _, s := range b.splits {
 		if s.dirty {
 			s.dirty = false
 			s.put(b.state)
 		}
-	}
-	if b.doneAt == 0 && b.caughtUp() {
-		b.doneAt = bar.Epoch
-		b.stat.DoneAt.Store(uint64(bar.Epoch))
-	}
-	return nil
-}
-
-// Committed announces the end once it is visible.
-func (b *sourceBackfill) Committed(_ *executor.Ctx, epoch stream.Epoch) error {
-	if b.doneAt != 0 && epoch >= b.doneAt {
-		b.stat.Done.Store(true)
 	}
 	return nil
 }

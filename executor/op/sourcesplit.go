@@ -23,6 +23,7 @@ type splitReader struct {
 	pause   time.Duration // after the last error
 	retryAt time.Time
 	dirty   bool
+	past    int64 // elements below it were read by others already; see connector.Pacer
 	stat    *Stat
 }
 
@@ -219,6 +220,9 @@ func (r *readers) read(ctx context.Context, src connector.Source, s *splitReader
 		err = r.open(ctx, src, s)
 	}
 	if err == nil {
+		if p, ok := s.reader.(connector.Pacer); ok && s.past > 0 {
+			p.Exists(s.past)
+		}
 		err = s.reader.Read(ctx, c, n)
 	}
 	if err == nil {

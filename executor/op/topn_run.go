@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"maps"
 	"math"
 	"slices"
 
@@ -34,7 +35,7 @@ func (s *TopN) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 	t.row = newSortEncoder(in, rowKey)
 	if s.Limit >= 0 {
 		t.end = int(s.Offset + s.Limit)
-		t.slack = t.end + max(t.end, 16)
+		t.slack = t.end + max(t.end, topNSlack)
 	} else {
 		t.slack = math.MaxInt
 	}
@@ -73,7 +74,8 @@ type topN struct {
 	set    *ordSet
 
 	changes []topChange
-	data    arena // keys and values of changes
+	data    arena         // keys and values of changes
+	marks   map[int]int64 // watermarks on group columns, to pass on at the barrier
 	ids     []int32
 	buf     []byte
 	out     []*vec.Builder
@@ -95,6 +97,10 @@ type topChange struct {
 	at         span
 	weight     int32
 }
+
+// topNSlack is the least number of rows beyond the window that a group keeps in
+// memory, so that most retractions need no read.
+var topNSlack = 16
 
 // topRow is a row of a window.
 type topRow struct{ key, val []byte }
@@ -243,6 +249,24 @@ func (t *topN) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emitter
 		return err
 	}
 	t.evict()
+	for _, c := range slices.Sorted(maps.Keys(t.marks)) {
+		if err := out.EmitWatermark(stream.Watermark{Column: c, Time: t.marks[c]}); err != nil {
+			return err
+		}
+	}
+	clear(t.marks)
+	return nil
+}
+
+// Watermark keeps a watermark on a group column for the barrier, after which no
+// group at or below it changes. Others say nothing about what is emitted.
+func (t *topN) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, _ executor.Emitter) error {
+	if slices.Contains(t.spec.Group, w.Column) {
+		if t.marks == nil {
+			t.marks = map[int]int64{}
+		}
+		t.marks[w.Column] = w.Time
+	}
 	return nil
 }
 
@@ -294,7 +318,10 @@ func (t *topN) applyGroup(id int32, cs []topChange) error {
 	}
 	var bound []byte // rows above it may be in the table alone
 	if !g.all {
-		bound = bytes.Clone(t.set.Key(t.set.Max(g.root)))
+		bound = []byte{} // below every key
+		if g.size > 0 {
+			bound = bytes.Clone(t.set.Key(t.set.Max(g.root)))
+		}
 	}
 	for _, c := range cs {
 		if c.weight < 0 {
@@ -380,7 +407,7 @@ func (t *topN) load(g *topGroup, prefix []byte, rows int) error {
 // window is the rows of a group at the emitted ranks, in order. It reads more
 // of the group where the rows in memory do not reach.
 func (t *topN) window(g *topGroup, prefix []byte) ([]topRow, error) {
-	for want := t.slack; ; want *= 2 {
+	for want := max(t.slack, 1); ; want *= 2 {
 		rows, enough := t.cached(g)
 		if enough || g.all {
 			return rows, nil

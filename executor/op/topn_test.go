@@ -3,6 +3,7 @@ package op
 import (
 	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -10,7 +11,9 @@ import (
 
 	"streamdb/executor"
 	"streamdb/executor/optest"
+	"streamdb/stream"
 	"streamdb/types"
+	"streamdb/vec"
 )
 
 // compareBy orders rows as an ORDER BY does.
@@ -73,6 +76,8 @@ func topNOracle(s types.Schema, spec *TopN) func(in [][]optest.Row) []optest.Row
 }
 
 func TestTopN(t *testing.T) {
+	defer func(n int) { topNSlack = n }(topNSlack)
+	topNSlack = 0
 	schema := optest.Schema(t, "id int8, g int8, x int8, s text")
 	for _, c := range []TopN{
 		{Limit: 1, Group: []int{1}},
@@ -104,6 +109,7 @@ func TestTopN(t *testing.T) {
 						return optest.Row{types.IntDatum(int64(rapid.IntRange(0, 40).Draw(t, "id"))), genInt(t, 2), genInt(t, 4), genText(t)}
 					}},
 					Keys:       [][]int{{0}},
+					Changes:    30,
 					AppendOnly: []bool{c.AppendOnly},
 					Oracle:     topNOracle(schema, &spec),
 					NoBounded:  true, // ties are broken by arrival there
@@ -146,5 +152,59 @@ func TestTopNRefill(t *testing.T) {
 	slices.SortFunc(rows, cmp.Compare)
 	if len(rows) != 2 || h.StateRows(spec.Rows) != 2 {
 		t.Fatalf("rows %v, %d in state", rows, h.StateRows(spec.Rows))
+	}
+}
+
+func TestTopNWatermark(t *testing.T) {
+	schema := optest.Schema(t, "id int8, w int8")
+	spec := TopN{Keys: []SortKey{{Col: 0}}, Group: []int{1}, RowKey: []int{0}, Limit: 1, Rows: TableRef{ID: 100}}
+	h := optest.New(t, []types.Schema{schema}, func(in []executor.Spec) executor.Spec {
+		spec.In = in[0]
+		return &spec
+	}, optest.Options{})
+	h.PushText(0, "+ 1 10")
+	h.Watermark(0, 1, 10)
+	h.Watermark(0, 0, 99) // not a group column
+	if len(h.Watermarks) > 0 {
+		t.Fatalf("watermark %v before the rows below it", h.Watermarks)
+	}
+	h.Barrier()
+	h.Barrier()
+	if want := []stream.Watermark{{Column: 1, Time: 10}}; !slices.Equal(h.Watermarks, want) {
+		t.Fatalf("watermarks %v, want %v", h.Watermarks, want)
+	}
+}
+
+func BenchmarkTopN(b *testing.B) {
+	s := optest.Schema(b, "id int8, g int8, x int8")
+	for _, appendOnly := range []bool{true, false} {
+		b.Run(fmt.Sprintf("10 of 1000 groups/append=%v", appendOnly), func(b *testing.B) {
+			spec := TopN{Keys: []SortKey{{Col: 2, Desc: true}}, Group: []int{1}, RowKey: []int{0}, Limit: 10, AppendOnly: appendOnly, Rows: TableRef{ID: 100}}
+			h := optest.New(b, []types.Schema{s}, func(in []executor.Spec) executor.Spec {
+				spec.In = in[0]
+				return &spec
+			}, optest.Options{Discard: true})
+			rng := rand.New(rand.NewPCG(1, 2))
+			rows := 0
+			b.ResetTimer()
+			for i := 0; b.Loop(); i++ {
+				b.StopTimer()
+				cols := [3][]int64{}
+				for k := range stream.BatchRows {
+					cols[0] = append(cols[0], int64(rows+k))
+					cols[1] = append(cols[1], rng.Int64N(1000))
+					cols[2] = append(cols[2], rng.Int64N(1e9))
+				}
+				batch := stream.NewBatch(stream.BatchRows, []vec.Vec{vec.Ints(cols[0]), vec.Ints(cols[1]), vec.Ints(cols[2])}, nil)
+				b.StartTimer()
+				if err := h.PushBatch(0, batch); err != nil {
+					b.Fatal(err)
+				}
+				if rows += stream.BatchRows; i%16 == 15 {
+					h.Barrier()
+				}
+			}
+			b.ReportMetric(float64(rows)/b.Elapsed().Seconds()/1e6, "Mrows/s")
+		})
 	}
 }

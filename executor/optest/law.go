@@ -28,6 +28,8 @@ type Law struct {
 	// differ in what SQL leaves open).
 	NoBounded bool
 	Env       any
+	// Changes is the most changes of an input in one epoch; 0: 12.
+	Changes int
 }
 
 // Check tests a law with random histories: after every barrier the sum of the
@@ -96,8 +98,12 @@ func (law *Law) epoch(rt *rapid.T, in int, tb *table) []Change {
 		out = append(out, Change{stream.Delete, tb.rows[k]})
 		tb.rows = slices.Delete(tb.rows, k, k+1)
 	}
-	for range rapid.IntRange(0, 12).Draw(rt, "changes") {
-		if !appendOnly && len(tb.rows) > 0 && rapid.IntRange(0, 2).Draw(rt, "delete") == 0 {
+	most := law.Changes
+	if most == 0 {
+		most = 12
+	}
+	for range rapid.IntRange(0, most).Draw(rt, "changes") {
+		if !appendOnly && len(tb.rows) > 0 && rapid.IntRange(0, 9).Draw(rt, "delete") < 4 {
 			remove(rapid.IntRange(0, len(tb.rows)-1).Draw(rt, "row"))
 			continue
 		}

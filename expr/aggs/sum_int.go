@@ -46,9 +46,13 @@ func (s *sumInt) Update(groups []int32, args []vec.Vec, weights []stream.Op, sel
 	v := &args[0]
 	x, m := v.I64, v.Mask()
 	if v.Valid == nil && weights == nil && sel == nil {
+		lo, hi, cnt := s.lo, s.hi[:len(s.lo)], s.n[:len(s.lo)]
 		for i, g := range groups[:n] {
-			s.add(g, x[i&m])
-			s.n[g]++
+			v := x[i&m]
+			sum, carry := bits.Add64(lo[g], uint64(v), 0)
+			lo[g] = sum
+			hi[g] += v>>63 + int64(carry)
+			cnt[g]++
 		}
 		return nil
 	}

@@ -28,6 +28,7 @@ var families = []func() []*expr.Def{
 	arrayMoreFuncs,
 	jsonFuncs,
 	variadicFuncs,
+	formatFuncs,
 	sessionFuncs,
 	catalogFuncs,
 	singleRowFuncs,

@@ -35,8 +35,8 @@ func intArithmetic() []*expr.Def {
 		for _, b := range intTypes {
 			r := wider(a, b)
 			out = append(out,
-				op2("+", a, b, r, intAdd(r), "Sum"),
-				op2("-", a, b, r, intSub(r), "Difference"),
+				op2("+", a, b, r, intSum(r, false), "Sum"),
+				op2("-", a, b, r, intSum(r, true), "Difference"),
 				op2("*", a, b, r, intMul(r), "Product"),
 				op2("/", a, b, r, intDiv(r), "Quotient, truncated towards zero"))
 		}
@@ -60,96 +60,157 @@ func total(d *expr.Def) *expr.Def { d.Total = true; return d }
 // identity returns its argument.
 func identity(_ *expr.CallCtx, args []vec.Vec) (vec.Vec, error) { return args[0], nil }
 
-func intRangeError(t types.ID) error { return types.ErrIntRange(t) }
-
-func intAdd(t types.ID) evalFn {
-	lo, hi := types.IntRange(t)
-	span := uint64(hi - lo)
-	return func(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
-		out := make([]int64, c.N)
-		x, y, mx, my := args[0].I64, args[1].I64, args[0].Mask(), args[1].Mask()
-		var overflow int64
-		bad := false
-		if c.Sel == nil {
-			for i := range out {
-				a, b := x[i&mx], y[i&my]
-				r := a + b
-				out[i] = r
-				overflow |= (a ^ r) & (b ^ r)
-				bad = bad || uint64(r-lo) > span
-			}
-		} else {
-			for _, i := range c.Sel {
-				a, b := x[int(i)&mx], y[int(i)&my]
-				r := a + b
-				out[i] = r
-				overflow |= (a ^ r) & (b ^ r)
-				bad = bad || uint64(r-lo) > span
-			}
-		}
-		if overflow < 0 || bad {
-			return vec.Vec{}, intRangeError(t)
-		}
-		return vec.Ints(out), nil
+// outside is not 0 when r leaves the range of a narrow type, for collecting with
+// OR over a batch; for 64 bits the operations have their own test.
+func outside(t types.ID, r int64) int64 {
+	switch t {
+	case types.Int2:
+		return r ^ int64(int16(r))
+	case types.Int4:
+		return r ^ int64(int32(r))
 	}
+	return 0
 }
 
-func intSub(t types.ID) evalFn {
-	lo, hi := types.IntRange(t)
-	span := uint64(hi - lo)
+// addInto sets out = x + y for all rows and returns a value < 0 on overflow of 64 bits. A constant has one value.
+func addInto(out, x, y []int64) (overflow int64) {
+	n := len(out)
+	switch {
+	case len(y) < n: // constant
+		b := y[0]
+		x = x[:n]
+		for i := range out {
+			r := x[i] + b
+			out[i] = r
+			overflow |= (x[i] ^ r) & (b ^ r)
+		}
+	case len(x) < n:
+		return addInto(out, y, x)
+	default:
+		x, y = x[:n], y[:n]
+		for i := range out {
+			r := x[i] + y[i]
+			out[i] = r
+			overflow |= (x[i] ^ r) & (y[i] ^ r)
+		}
+	}
+	return overflow
+}
+
+// subInto is addInto for x - y.
+func subInto(out, x, y []int64) (overflow int64) {
+	n := len(out)
+	switch {
+	case len(y) < n:
+		b := y[0]
+		x = x[:n]
+		for i := range out {
+			r := x[i] - b
+			out[i] = r
+			overflow |= (x[i] ^ b) & (x[i] ^ r)
+		}
+	case len(x) < n:
+		a := x[0]
+		y = y[:n]
+		for i := range out {
+			r := a - y[i]
+			out[i] = r
+			overflow |= (a ^ y[i]) & (a ^ r)
+		}
+	default:
+		x, y = x[:n], y[:n]
+		for i := range out {
+			r := x[i] - y[i]
+			out[i] = r
+			overflow |= (x[i] ^ y[i]) & (x[i] ^ r)
+		}
+	}
+	return overflow
+}
+
+// checkNarrow reports whether any of the results leaves the type's range.
+func checkNarrow(t types.ID, out []int64) bool {
+	var bad int64
+	switch t {
+	case types.Int2:
+		for _, r := range out {
+			bad |= r ^ int64(int16(r))
+		}
+	case types.Int4:
+		for _, r := range out {
+			bad |= r ^ int64(int32(r))
+		}
+	}
+	return bad != 0
+}
+
+// intSum makes + and -.
+func intSum(t types.ID, minus bool) evalFn {
 	return func(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
 		out := make([]int64, c.N)
-		x, y, mx, my := args[0].I64, args[1].I64, args[0].Mask(), args[1].Mask()
-		var overflow int64
-		bad := false
-		if c.Sel == nil {
-			for i := range out {
-				a, b := x[i&mx], y[i&my]
-				r := a - b
-				out[i] = r
-				overflow |= (a ^ b) & (a ^ r)
-				bad = bad || uint64(r-lo) > span
+		x, y := args[0].I64, args[1].I64
+		if c.Sel == nil && !(args[0].Const && args[1].Const) {
+			var overflow int64
+			if minus {
+				overflow = subInto(out, x, y)
+			} else {
+				overflow = addInto(out, x, y)
 			}
-		} else {
-			for _, i := range c.Sel {
-				a, b := x[int(i)&mx], y[int(i)&my]
-				r := a - b
-				out[i] = r
-				overflow |= (a ^ b) & (a ^ r)
-				bad = bad || uint64(r-lo) > span
+			if overflow < 0 || checkNarrow(t, out) {
+				return vec.Vec{}, types.ErrIntRange(t)
 			}
+			return vec.Ints(out), nil
 		}
-		if overflow < 0 || bad {
-			return vec.Vec{}, intRangeError(t)
+		mx, my := args[0].Mask(), args[1].Mask()
+		var overflow, bad int64
+		for k := range c.Rows() {
+			i := c.Row(k)
+			a, b := x[i&mx], y[i&my]
+			var r int64
+			if minus {
+				r = a - b
+				overflow |= (a ^ b) & (a ^ r)
+			} else {
+				r = a + b
+				overflow |= (a ^ r) & (b ^ r)
+			}
+			out[i] = r
+			bad |= outside(t, r)
+		}
+		if overflow < 0 || bad != 0 {
+			return vec.Vec{}, types.ErrIntRange(t)
 		}
 		return vec.Ints(out), nil
 	}
 }
 
 func intMul(t types.ID) evalFn {
-	lo, hi := types.IntRange(t)
-	span := uint64(hi - lo)
 	return func(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
 		out := make([]int64, c.N)
 		x, y, mx, my := args[0].I64, args[1].I64, args[0].Mask(), args[1].Mask()
-		bad := false
+		var bad int64
 		if t != types.Int8 { // the product of two narrow values fits 64 bits
 			for k := range c.Rows() {
 				i := c.Row(k)
-				r := x[i&mx] * y[i&my]
-				out[i] = r
-				bad = bad || uint64(r-lo) > span
+				out[i] = x[i&mx] * y[i&my]
+				bad |= outside(t, out[i])
 			}
 		} else {
 			for k := range c.Rows() {
 				i := c.Row(k)
 				a, b := x[i&mx], y[i&my]
-				out[i] = a * b
-				bad = bad || mulOverflows(a, b)
+				r := a * b
+				out[i] = r
+				if uint64(a+1<<31)>>32 == 0 && uint64(b+1<<31)>>32 == 0 {
+					continue // both fit 32 bits
+				}
+				if mulOverflows(a, b) {
+					bad = 1
+				}
 			}
 		}
-		if bad {
-			return vec.Vec{}, intRangeError(t)
+		if bad != 0 {
+			return vec.Vec{}, types.ErrIntRange(t)
 		}
 		return vec.Ints(out), nil
 	}
@@ -178,11 +239,11 @@ func intDiv(t types.ID) evalFn {
 				return vec.Vec{}, errDivisionByZero()
 			}
 			if b == -1 && a == lo {
-				return vec.Vec{}, intRangeError(t)
+				return vec.Vec{}, types.ErrIntRange(t)
 			}
 			r := a / b
 			if r > hi { // smallint: -32768 / -1 is caught above, nothing else can leave the range
-				return vec.Vec{}, intRangeError(t)
+				return vec.Vec{}, types.ErrIntRange(t)
 			}
 			out[i] = r
 		}
@@ -274,7 +335,7 @@ func intNeg(t types.ID) evalFn {
 		for k := range c.Rows() {
 			i := c.Row(k)
 			if x[i&m] == lo {
-				return vec.Vec{}, intRangeError(t)
+				return vec.Vec{}, types.ErrIntRange(t)
 			}
 			out[i] = -x[i&m]
 		}
@@ -291,7 +352,7 @@ func intAbs(t types.ID) evalFn {
 			i := c.Row(k)
 			a := x[i&m]
 			if a == lo {
-				return vec.Vec{}, intRangeError(t)
+				return vec.Vec{}, types.ErrIntRange(t)
 			}
 			if a < 0 {
 				a = -a

@@ -335,6 +335,9 @@ func cmpBytesEval(op cmpOp) func(*expr.CallCtx, []vec.Vec) (vec.Vec, error) {
 
 func cmpBytesSelect(op cmpOp) func(*expr.CallCtx, []vec.Vec, []int32) []int32 {
 	return func(c *expr.CallCtx, args []vec.Vec, dst []int32) []int32 {
+		if b := &args[1]; b.Const && !args[0].Const && (op == opEQ || op == opNE) {
+			return selectEqualBytes(c, &args[0], b.Bytes(0), op == opNE, dst)
+		}
 		k := len(dst)
 		dst = grow(dst, c.Rows())
 		for r := range c.Rows() {
@@ -344,4 +347,19 @@ func cmpBytesSelect(op cmpOp) func(*expr.CallCtx, []vec.Vec, []int32) []int32 {
 		}
 		return dst[:k]
 	}
+}
+
+// selectEqualBytes selects the rows equal to key (or not, with neg): lengths
+// first, which the offsets tell.
+func selectEqualBytes(c *expr.CallCtx, v *vec.Vec, key []byte, neg bool, dst []int32) []int32 {
+	k := len(dst)
+	dst = grow(dst, c.Rows())
+	off, data, want := v.Off, v.Data, int32(len(key))
+	for r := range c.Rows() {
+		i := c.Row(r)
+		dst[k] = int32(i)
+		from, to := off[i], off[i+1]
+		k += bit((to-from == want && string(data[from:to]) == string(key)) != neg)
+	}
+	return dst[:k]
 }

@@ -47,9 +47,16 @@ func likeEval(fold, want bool) evalFn {
 	return func(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
 		out := make([]bool, c.N)
 		var cache likeCache
+		fixed := args[1].Const
+		if fixed {
+			cache.set(kernel.String(args[1].Bytes(0)), fold)
+		}
 		for k := range c.Rows() {
 			i := c.Row(k)
-			m, err := cache.match(kernel.String(args[0].Bytes(i)), kernel.String(args[1].Bytes(i)), fold)
+			if !fixed {
+				cache.set(kernel.String(args[1].Bytes(i)), fold)
+			}
+			m, err := cache.test(kernel.String(args[0].Bytes(i)), fold)
 			if err != nil {
 				return vec.Vec{}, err
 			}
@@ -79,15 +86,25 @@ const (
 )
 
 func (c *likeCache) match(s, pattern string, fold bool) (bool, error) {
-	if !c.ready || c.pattern != pattern {
-		c.ready, c.pattern = true, strings.Clone(pattern)
-		p := c.pattern
-		if fold {
-			p = foldCase(p)
-		}
-		c.folded = p
-		c.kind, c.lit = classifyLike(p)
+	c.set(pattern, fold)
+	return c.test(s, fold)
+}
+
+// set compiles a pattern unless it is the one that is set.
+func (c *likeCache) set(pattern string, fold bool) {
+	if c.ready && c.pattern == pattern {
+		return
 	}
+	c.ready, c.pattern = true, strings.Clone(pattern)
+	c.folded = c.pattern
+	if fold {
+		c.folded = foldCase(c.pattern)
+	}
+	c.kind, c.lit = classifyLike(c.folded)
+}
+
+// test matches s with the pattern that is set.
+func (c *likeCache) test(s string, fold bool) (bool, error) {
 	if fold {
 		s = foldCase(s)
 	}

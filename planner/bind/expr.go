@@ -14,14 +14,15 @@ import (
 
 // exprCtx is where an expression stands: what it may name and contain.
 type exprCtx struct {
-	b      *Binder
-	sc     *scope
-	clause string // "WHERE", for messages
-	aggs   *aggregates
-	inAgg  bool            // among an aggregate's arguments
-	sets   bool            // set-returning functions are allowed
-	noSubs bool            // subqueries are not allowed
-	subs   *[]logical.Node // the subqueries met, if wanted
+	b       *Binder
+	sc      *scope
+	clause  string // "WHERE", for messages
+	aggs    *aggregates
+	inAgg   bool                     // among an aggregate's arguments
+	sets    bool                     // set-returning functions are allowed
+	noSubs  bool                     // subqueries are not allowed
+	subs    *[]logical.Node          // the subqueries met, if wanted
+	grouped map[string]logical.ColID // keys of GROUP BY that contain subqueries, by their text
 	// pending are the nodes to put on the expression's input before it can be
 	// evaluated: subqueries and set-returning functions, innermost first.
 	pending *[]func(logical.Node) (logical.Node, error)
@@ -61,6 +62,11 @@ func (c *exprCtx) binds(es []ast.Expr) ([]expr.Expr, error) {
 // bind gives the expression a type; untyped literals and parameters may stay Unknown.
 func (c *exprCtx) bind(e ast.Expr) (expr.Expr, error) {
 	b := c.b
+	if len(c.grouped) > 0 {
+		if id, ok := c.grouped[ast.String(e)]; ok {
+			return b.Meta.Ref(id), nil
+		}
+	}
 	switch e := e.(type) {
 	case *ast.ColumnRef:
 		return c.column(e)
@@ -78,6 +84,10 @@ func (c *exprCtx) bind(e ast.Expr) (expr.Expr, error) {
 		t, err := b.TypeOf(e.Type)
 		if err != nil {
 			return nil, err
+		}
+		if t.ID == types.Interval { // the fields say what a bare number means
+			d, err := types.ParseText(t, e.Value, b.ctx.Env)
+			return &expr.Const{Value: d, T: t}, b.place(e, err)
 		}
 		return b.coerce(&expr.Const{Value: types.BytesDatum(e.Value)}, t, casts.Explicit, e)
 	case *ast.Param:

@@ -48,10 +48,7 @@ func (s *selecting) group(node logical.Node) (logical.Node, error) {
 	if len(sel.GroupBy) == 0 && sel.Having == nil && len(s.aggs.items) == 0 && s.aggs.sets == nil {
 		return node, nil
 	}
-	sets, err := s.groupBy()
-	if err != nil {
-		return nil, err
-	}
+	sets := s.sets
 	if s.aggs.sets == nil {
 		s.aggs.sets = &groupingSets{}
 	}
@@ -68,7 +65,8 @@ func (s *selecting) group(node logical.Node) (logical.Node, error) {
 	for _, it := range s.aggs.items {
 		agg.Aggs = append(agg.Aggs, it.AggItem)
 	}
-	if err := s.checkGrouped(agg, sets != nil); err != nil {
+	err := s.checkGrouped(agg, sets != nil)
+	if err != nil {
 		return nil, err
 	}
 	if node, err = s.aggs.in.attach(node); err != nil {
@@ -212,7 +210,40 @@ func (s *selecting) groupExpr(g ast.Expr) (int, error) {
 		s.aggs.exprs = append(s.aggs.exprs, logical.Item{Col: id, E: e})
 	}
 	s.keys = append(s.keys, groupKey{id, e})
+	s.noteSubquery(g, id)
 	return len(s.keys) - 1, nil
+}
+
+// noteSubquery remembers a key that contains a subquery by its text: bound a
+// second time, in the select list, it would be another subquery.
+func (s *selecting) noteSubquery(g ast.Expr, id logical.ColID) {
+	switch x := g.(type) {
+	case *ast.NumberLit:
+		if i, err := s.b.ordinal(x, "GROUP BY", s.nvis); err == nil && s.targets[i].e != nil {
+			g = s.targets[i].e
+		}
+	case *ast.ColumnRef:
+		for _, t := range s.targets {
+			if len(x.Parts) == 1 && t.name == x.Parts[0] && t.e != nil {
+				g = t.e
+			}
+		}
+	}
+	found := false
+	ast.Walk(g, func(n ast.Node) bool {
+		switch n.(type) {
+		case *ast.Query:
+			found = true
+		}
+		return !found
+	})
+	if !found {
+		return
+	}
+	if s.c.grouped == nil {
+		s.c.grouped = map[string]logical.ColID{}
+	}
+	s.c.grouped[ast.String(g)] = id
 }
 
 // bindGroup resolves an ordinal, an input column, an output name or an expression.

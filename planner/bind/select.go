@@ -40,6 +40,10 @@ func (b *Binder) selectStmt(sel *ast.Select, q *ast.Query, parent *scope, env *c
 	s.aggs = newAggregates(b.exprCtx(sc, "an aggregate"))
 	s.c = b.exprCtx(sc, "SELECT")
 	s.c.aggs, s.c.sets, s.c.subs = s.aggs, true, new([]logical.Node)
+	s.nvis = len(targets)
+	if s.sets, err = s.groupBy(); err != nil {
+		return nil, err
+	}
 	if err := s.bindItems(q.OrderBy); err != nil {
 		return nil, err
 	}
@@ -162,6 +166,7 @@ type selecting struct {
 	having  []expr.Expr
 	after   []expr.Expr // conditions of HAVING that need pending nodes
 	keys    []groupKey
+	sets    [][]int // of the keys; nil without grouping sets
 }
 
 // groupKey is an expression of GROUP BY.

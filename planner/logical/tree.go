@@ -165,6 +165,10 @@ func copyNode(m *Meta, n Node, ids map[ColID]ColID) Node {
 		}
 		u.Cols = freshAll(n.Cols)
 		return u
+	case *Window:
+		w := c.(*Window)
+		w.Partition, w.Keys, w.Col = renameIDs(n.Partition, ids), renameKeys(n.Keys, ids), fresh(n.Col)
+		return w
 	case *Hop:
 		h := c.(*Hop)
 		h.Time, h.Start, h.End = renameID(n.Time, ids), fresh(n.Start), fresh(n.End)

@@ -22,13 +22,14 @@ type View struct {
 
 // MaterializedView lowers a plan to a job that keeps its result stored. The
 // stored key is the stream key.
-func MaterializedView(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Schema, job stream.JobID, opt Options) (*View, error) {
+func MaterializedView(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Schema, job stream.JobID, opt Options) (v *View, err error) {
 	l := &lowerer{meta: m, job: true, opt: opt}
+	defer l.check(&err)
 	r, all, cols, err := l.viewRows(root, ids, out)
 	if err != nil {
 		return nil, err
 	}
-	v := &View{Cols: cols, AppendOnly: r.appendOnly}
+	v = &View{Cols: cols, AppendOnly: r.appendOnly}
 	v.Rows = &catalog.Rows{Table: l.table("rows")}
 	for _, id := range r.key {
 		v.Rows.Key = append(v.Rows.Key, catalog.KeyCol{Col: slices.Index(all, id)})
@@ -100,8 +101,9 @@ func (l *lowerer) finish(r *rel) {
 }
 
 // Sink lowers a plan to a job that delivers its changes to a connector.
-func Sink(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Schema, o *catalog.Object, opt Options) (*View, error) {
+func Sink(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Schema, o *catalog.Object, opt Options) (v *View, err error) {
 	l := &lowerer{meta: m, job: true, opt: opt}
+	defer l.check(&err)
 	r, err := l.lower(root, logical.SetOf(ids...))
 	if err != nil {
 		return nil, err
@@ -114,6 +116,6 @@ func Sink(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Sch
 	conf.Schema = out
 	r.spec = &op.Sink{In: r.spec, Name: o.Name, Conf: conf, Outbox: l.table("outbox")}
 	l.finish(r)
-	v := &View{Cols: out, AppendOnly: r.appendOnly, Plan: executor.Plan{Job: stream.JobID(o.ID), Fragments: l.frags}}
+	v = &View{Cols: out, AppendOnly: r.appendOnly, Plan: executor.Plan{Job: stream.JobID(o.ID), Fragments: l.frags}}
 	return v, v.Plan.Validate()
 }

@@ -111,14 +111,7 @@ func (l *lowerer) join(n *logical.Join, need logical.Set) (*rel, error) {
 	semi := n.Kind == logical.Semi || n.Kind == logical.Anti
 	keep := need
 	if l.job {
-		out.key = slices.Clone(lr.key)
-		if !semi {
-			for _, id := range rr.key {
-				if !slices.Contains(out.key, id) {
-					out.key = append(out.key, id)
-				}
-			}
-		}
+		out.key = joinKey(n.Kind, lr, rr, lkeys, rkeys)
 		out.appendOnly = lr.appendOnly && rr.appendOnly && (n.Kind == logical.Inner || n.Kind == logical.Semi)
 		out.dist = joinDist(n.Kind, lr, lkeys, rkeys)
 		l.windowKeys(j, out, lr, rr, lkeys, rkeys)
@@ -183,6 +176,27 @@ func (l *lowerer) joinSide(r *rel, keys []logical.ColID, name string) op.JoinSid
 		s.RowKey = r.posAll(r.key)
 	}
 	return s
+}
+
+// joinKey is the stream key of a join: both sides' keys. What one side's key
+// fixes, its join columns, need not be told again by the other's.
+func joinKey(kind logical.JoinKind, lr, rr *rel, lkeys, rkeys []logical.ColID) []logical.ColID {
+	first, second, known := lr.key, rr.key, rkeys
+	switch kind {
+	case logical.Semi, logical.Anti:
+		return slices.Clone(lr.key)
+	case logical.Right:
+		first, second, known = rr.key, lr.key, lkeys
+	case logical.Full: // either side may be NULL
+		known = nil
+	}
+	key := slices.Clone(first)
+	for _, id := range second {
+		if !slices.Contains(key, id) && !slices.Contains(known, id) {
+			key = append(key, id)
+		}
+	}
+	return key
 }
 
 // joinDist is where the rows of a join's result are.

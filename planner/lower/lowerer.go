@@ -51,11 +51,26 @@ type rel struct {
 	marks      logical.Set // columns with watermarks
 }
 
+// missing is the panic of a broken invariant: a column is not among those that
+// the input provides.
+type missing logical.ColID
+
+// check turns that panic into an error that names the column.
+func (l *lowerer) check(err *error) {
+	if p := recover(); p != nil {
+		id, ok := p.(missing)
+		if !ok {
+			panic(p)
+		}
+		*err = sqlerr.New(sqlerr.InternalError, "the plan reads column \"%s\" (%d), which its input does not provide", l.meta.Cols[id].Name, int(id))
+	}
+}
+
 // pos is the position of a column.
 func (r *rel) pos(id logical.ColID) int {
 	p := slices.Index(r.cols, id)
 	if p < 0 {
-		panic("planner: a column is missing from its input")
+		panic(missing(id))
 	}
 	return p
 }
@@ -150,6 +165,14 @@ func (l *lowerer) lower(n logical.Node, need logical.Set) (*rel, error) {
 		return l.projectSet(n, need)
 	case *logical.SingleRow:
 		return l.singleRow(n, need)
+	case *logical.Window:
+		if !need.Has(n.Col) { // its bound was taken by a top-N below
+			if _, ok := n.In.(*logical.Limit); ok {
+				return l.lower(n.In, need)
+			}
+		}
+		return nil, sqlerr.Unsupported("the window function %s()", l.meta.Cols[n.Col].Name).
+			WithHint("It works as a top-N: with a condition such as row_number <= 3 around it, and its value not used otherwise.")
 	case *logical.Apply:
 		return nil, sqlerr.Unsupported("this form of correlated subquery")
 	}
@@ -177,14 +200,36 @@ func (l *lowerer) calc(r *rel, where expr.Expr, items []logical.Item) *rel {
 		out.spec = c
 		return &out
 	}
-	c.Exprs = make([]expr.Expr, len(items))
 	for i, it := range items {
-		c.Exprs[i] = r.expr(it.E)
+		c.Exprs = append(c.Exprs, r.expr(it.E))
 		out.cols[i] = it.Col
+	}
+	if below, ok := r.spec.(*op.Calc); ok && where == nil && below.Exprs != nil && rearranges(c.Exprs, below.Exprs) {
+		c.In, c.Where = below.In, below.Where
+		for i, e := range c.Exprs {
+			c.Exprs[i] = below.Exprs[e.(*expr.Col).Index]
+		}
 	}
 	c.Out = l.schema(out.cols)
 	out.spec = c
 	return &out
+}
+
+// rearranges reports whether the expressions only pick columns of below, and
+// none twice that is work.
+func rearranges(es, below []expr.Expr) bool {
+	seen := map[int]bool{}
+	for _, e := range es {
+		c, ok := e.(*expr.Col)
+		if !ok {
+			return false
+		}
+		if _, isCol := below[c.Index].(*expr.Col); !isCol && seen[c.Index] {
+			return false
+		}
+		seen[c.Index] = true
+	}
+	return true
 }
 
 // narrow drops the columns that are not in keep; keys stay.

@@ -9,8 +9,9 @@ import (
 
 // Bounded lowers a plan to a tree for executor.RunBounded that gives the
 // columns ids, under the names and types of out.
-func Bounded(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Schema, opt Options) (executor.Spec, error) {
+func Bounded(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Schema, opt Options) (spec executor.Spec, err error) {
 	l := &lowerer{meta: m, opt: opt}
+	defer l.check(&err)
 	r, err := l.lower(root, logical.SetOf(ids...))
 	if err != nil {
 		return nil, err

@@ -202,6 +202,9 @@ func (l *lowerer) limit(n *logical.Limit, need logical.Set) (*rel, error) {
 		top.RowKey = r.posAll(r.key)
 	}
 	out.spec, out.appendOnly, out.marks = top, false, logical.Set{}
+	if limit == 1 && !n.WithTies {
+		out.key = slices.Clone(n.Group)
+	}
 	if !l.job && len(n.Keys) > 0 {
 		out.spec = &op.Sort{In: top, Keys: top.Keys}
 	}

@@ -57,6 +57,8 @@ func (p *pusher) node(n logical.Node, conds []expr.Expr) logical.Node {
 		c := *n
 		c.In = p.node(n.In, down)
 		return filter(&c, stay)
+	case *logical.Window:
+		return p.window(n, conds)
 	case *logical.Sort:
 		return &logical.Sort{In: p.node(n.In, conds), Keys: n.Keys}
 	case *logical.Hop, *logical.ProjectSet:
