@@ -153,6 +153,20 @@ func setDefault(d *time.Duration, value time.Duration) {
 	}
 }
 
+// SetIntervals changes the two intervals while the coordinator runs; zero leaves one as it is.
+func (c *Coordinator) SetIntervals(barrier, checkpoint time.Duration) {
+	c.mu.Lock()
+	if barrier > 0 {
+		c.opts.BarrierInterval = barrier
+	}
+	if checkpoint > 0 {
+		c.opts.CheckpointInterval = checkpoint
+	}
+	c.mu.Unlock()
+	wake(c.wakeInject)
+	wake(c.wakeSync)
+}
+
 // SetTaskState replaces Options.TaskState; call it before Start.
 func (c *Coordinator) SetTaskState(fn func(stream.TaskID) string) { c.opts.TaskState = fn }
 

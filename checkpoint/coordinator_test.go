@@ -1,10 +1,12 @@
 package checkpoint
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -367,4 +369,38 @@ func TestCloseAnswersEverybody(t *testing.T) {
 	if _, err := never.Wait(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled wait: %v", err)
 	}
+}
+
+// TestSlowEpochIsReported: once, with the task that it waits for and what that does.
+func TestSlowEpochIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := storage.Open(storage.Options{Dir: "db", FS: vfs.NewMem(), CacheBytes: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		var log bytes.Buffer
+		c := New(Options{Store: s, Timeout: 10 * time.Second, Log: slog.New(slog.NewTextHandler(&log, nil)),
+			TaskState: func(stream.TaskID) string { return "HashJoin, processing" }})
+		quick, slow := c.addFake(1, true), c.addFake(2, false)
+		defer quick.table.Close()
+		defer slow.table.Close()
+		c.Start()
+		ticket := c.Submit(Request{})
+		time.Sleep(9 * time.Second)
+		synctest.Wait()
+		if log.Len() > 0 {
+			t.Errorf("too early: %s", &log)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := log.String(); strings.Count(got, "checkpoint is slow") != 1 || !strings.Contains(got, "epoch 1 still waits for job 2 task 0.0 (HashJoin, processing)\"") {
+			t.Errorf("reported: %s", got)
+		}
+		slow.ack(1)
+		if n, err := ticket.Wait(context.Background()); n != 1 || err != nil {
+			t.Errorf("epoch %d, %v", n, err)
+		}
+		c.Close()
+	})
 }

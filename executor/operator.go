@@ -47,7 +47,6 @@ type Poller interface {
 // durable: sinks that deliver, caches that may now evict. It is called from the
 // task's goroutine some time after the fsync, for the latest durable epoch only,
 // and once after a start, with the epoch that the store was opened or the job begun at.
-// ctx.Epoch is the epoch being processed. It must not emit.
 type Committed interface {
 	Committed(ctx *Ctx, epoch stream.Epoch) error
 }

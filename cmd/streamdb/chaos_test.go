@@ -12,10 +12,10 @@ import (
 )
 
 var (
-	chaosEvents = flag.Int64("chaos.events", 400_000, "events of the Nexmark source in TestChaosNexmark")
+	chaosEvents = flag.Int64("chaos.events", 600_000, "events of the Nexmark source in TestChaosNexmark")
 	chaosKills  = flag.Int("chaos.kills", 3, "kills in TestChaosNexmark")
 	chaosSeed   = flag.Uint64("chaos.seed", 0, "seed of the random moments; 0: from the clock")
-	chaosGap    = flag.Int64("chaos.gap", 4000, "least nanoseconds between two events")
+	chaosGap    = flag.Int64("chaos.gap", 10_000, "least nanoseconds between two events")
 )
 
 // TestChaosNexmark: nothing lost, nothing twice. A Nexmark source feeds views;
@@ -41,7 +41,9 @@ func TestChaosNexmark(t *testing.T) {
 			nexmark.event.num = '%d', nexmark.min.event.gap.in.ns = '%d')`, kind, kind, events, *chaosGap))
 	}
 	for _, v := range chaosViews {
+		begun := time.Now()
 		s.exec(c, "CREATE MATERIALIZED VIEW "+v.name+" AS "+v.query)
+		t.Logf("%s is created in %v", v.name, time.Since(begun))
 	}
 	for kill := range *chaosKills {
 		time.Sleep(time.Duration(rng.Int64N(int64(3*time.Second)*events/20_000_000 + int64(700*time.Millisecond))))
@@ -120,7 +122,7 @@ var chaosViews = []chaosView{
 // the oracle over those prefixes. It returns the offsets.
 func (s *server) compare(c *pgx.Conn, o *nexmarkOracle) string {
 	s.t.Helper()
-	where := ""
+	where, begun := "", time.Now()
 	for _, v := range chaosViews {
 		rows, err := c.Query(context.Background(), fmt.Sprintf(
 			`SELECT source AS what, "offset"::text AS row FROM streamdb.source_splits UNION ALL SELECT '', %s FROM %s`, v.text, v.name))
@@ -145,7 +147,7 @@ func (s *server) compare(c *pgx.Conn, o *nexmarkOracle) string {
 		if err := rows.Err(); err != nil {
 			s.t.Fatalf("%s: %v", v.name, err)
 		}
-		where = fmt.Sprint(at)
+		where = fmt.Sprint(at, " compared in ", time.Since(begun))
 		want := o.view(v.name, at["person"], at["auction"], at["bid"])
 		if d := difference(got, want); d != "" {
 			s.t.Fatalf("%s at %v: %s", v.name, at, d)

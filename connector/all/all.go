@@ -1,4 +1,3 @@
-// Package all is the list of connectors: one line each.
 package all
 
 import (

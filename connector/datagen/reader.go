@@ -31,10 +31,10 @@ func (r *reader) Exists(below int64) { r.past = max(r.past, below) }
 
 // Read makes the rows that are due: of the first second's worth at once what
 // the elapsed part of it allows.
-func (r *reader) Read(_ context.Context, c *connector.Chunk, max int) error {
+func (r *reader) Read(_ context.Context, c *connector.Chunk, most int) error {
 	due := r.from + 1 + int64(time.Since(r.started).Seconds()*float64(r.o.perSecond)/float64(r.o.splits))
 	due = max(due, r.past)
-	from, to := c.Next, min(r.end, due, c.Next+int64(max))
+	from, to := c.Next, min(r.end, due, c.Next+int64(most))
 	if to > from {
 		for i, f := range r.fields {
 			if err := f.fill(c.Cols[i], from*r.o.splits+r.split, to*r.o.splits, r.o.splits); err != nil {

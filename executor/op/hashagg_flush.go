@@ -133,9 +133,13 @@ func (a *hashAgg) emit(ids []int32, results []vec.Vec, rows []int32, o stream.Op
 // write records the state of touched groups, gone ones included.
 func (a *hashAgg) write(ids []int32) {
 	keys := a.keys.Keys(ids)
+	settled := a.spec.AppendOnly && len(a.aggs) == 0 // DISTINCT: a row that came stays, however often
 	var key, value []byte
 	for i, id := range ids {
 		g := &a.groups[id]
+		if g.stored && settled {
+			continue
+		}
 		key = appendStateKey(key[:0], a.keyTypes, keys, i)
 		if g.rows > 0 || len(a.spec.Keys) == 0 {
 			value = a.encode(value[:0], id, keys, i)

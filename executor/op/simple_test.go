@@ -312,3 +312,41 @@ func TestSortBudget(t *testing.T) {
 		t.Fatalf("got %v, want %s", err, sqlerr.OutOfMemory)
 	}
 }
+
+// TestChain runs several stateful operators in one tree: windows, their
+// aggregates, and the best window per key.
+func TestChain(t *testing.T) {
+	s := optest.Schema(t, "ts timestamp, k int8, x int4")
+	ts := s[0].Type
+	hopOut := append(slices.Clone(s), types.Column{Name: "window_start", Type: ts}, types.Column{Name: "window_end", Type: ts})
+	agg := aggSpec(hopOut, []int{1, 3}, []AggCall{aggCall(t, s, "count"), aggCall(t, s, "max", 2)}, false)
+	top := TopN{Keys: []SortKey{{Col: 2, Desc: true}}, Group: []int{0}, RowKey: []int{0, 1}, Limit: 1, Rows: TableRef{ID: 200}}
+	hopRows := func(r optest.Row) (out []optest.Row) {
+		for start := int64(-100); start <= 100; start += 10 {
+			if start <= r[0].I && r[0].I < start+20 {
+				out = append(out, append(slices.Clone(r), types.IntDatum(start), types.IntDatum(start+20)))
+			}
+		}
+		return out
+	}
+	optest.Check(t, optest.Law{
+		Schemas: []types.Schema{s},
+		Build: func(in []executor.Spec) executor.Spec {
+			a, n := *agg, top
+			a.In = &Hop{In: in[0], Time: 0, Slide: 10, Size: 20, Out: hopOut}
+			n.In = &a
+			return &n
+		},
+		Gen: []func(*rapid.T) optest.Row{func(t *rapid.T) optest.Row {
+			return optest.Row{types.IntDatum(int64(rapid.IntRange(0, 50).Draw(t, "ts"))), genInt(t, 2), genInt(t, 4)}
+		}},
+		Oracle: func(in [][]optest.Row) []optest.Row {
+			var hopped []optest.Row
+			for _, r := range in[0] {
+				hopped = append(hopped, hopRows(r)...)
+			}
+			return topNOracle(agg.Out, &top)([][]optest.Row{aggOracle(t, hopOut, agg)([][]optest.Row{hopped})})
+		},
+		NoBounded: true,
+	})
+}

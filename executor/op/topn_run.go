@@ -33,7 +33,7 @@ func (s *TopN) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 		rowKey[i] = SortKey{Col: c}
 	}
 	t.row = newSortEncoder(in, rowKey)
-	if s.Limit >= 0 {
+	if s.Limit >= 0 && s.Limit < noLimit && s.Offset < noLimit {
 		t.end = int(s.Offset + s.Limit)
 		t.slack = t.end + max(t.end, topNSlack)
 	} else {
@@ -97,6 +97,9 @@ type topChange struct {
 	at         span
 	weight     int32
 }
+
+// noLimit is where a LIMIT or OFFSET is as good as infinite.
+const noLimit = 1 << 40
 
 // topNSlack is the least number of rows beyond the window that a group keeps in
 // memory, so that most retractions need no read.
@@ -347,7 +350,7 @@ func (t *topN) applyGroup(id int32, cs []topChange) error {
 	if err := t.diff(before, after); err != nil {
 		return err
 	}
-	if !t.spec.AppendOnly && t.slack < math.MaxInt/2 && int(g.size) > 2*t.slack {
+	if !t.spec.AppendOnly && t.slack < math.MaxInt && int(g.size) > 2*t.slack {
 		for int(g.size) > t.slack {
 			t.set.Remove(&g.root, bytes.Clone(t.set.Key(t.set.Max(g.root))))
 			g.size--

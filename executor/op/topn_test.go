@@ -3,6 +3,7 @@ package op
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -59,7 +60,7 @@ func topNOracle(s types.Schema, spec *TopN) func(in [][]optest.Row) []optest.Row
 			slices.SortFunc(rows, func(a, b optest.Row) int { return compareBy(s, full, a, b) })
 			from := min(int(spec.Offset), len(rows))
 			to := len(rows)
-			if spec.Limit >= 0 {
+			if spec.Limit >= 0 && spec.Limit < noLimit {
 				to = min(int(spec.Offset+spec.Limit), len(rows))
 			}
 			if spec.WithTies && to > 0 && spec.Limit > 0 {
@@ -85,6 +86,7 @@ func TestTopN(t *testing.T) {
 		{Limit: 2, Offset: 2, Group: []int{1}, WithTies: true},
 		{Limit: 1, WithTies: true},
 		{Limit: -1, Offset: 2},
+		{Limit: math.MaxInt64 / 4, Offset: 3},
 		{Limit: 0, Group: []int{1}},
 		{Limit: 3, Group: []int{1}, AppendOnly: true},
 		{Limit: 2, WithTies: true, AppendOnly: true},

@@ -41,12 +41,13 @@ type Binder struct {
 	Meta  *logical.Meta
 	Deps  map[catalog.ID]bool // objects read, views included
 	where map[*expr.Col]int   // byte offsets of column references
+	lits  map[*expr.Const]int // byte offsets of untyped literals
 	views int                 // depth of view expansion
 }
 
 // New makes a binder.
 func New(ctx *Context) *Binder {
-	return &Binder{ctx: ctx, Meta: &logical.Meta{}, Deps: map[catalog.ID]bool{}, where: map[*expr.Col]int{}}
+	return &Binder{ctx: ctx, Meta: &logical.Meta{}, Deps: map[catalog.ID]bool{}, where: map[*expr.Col]int{}, lits: map[*expr.Const]int{}}
 }
 
 // maxViewDepth bounds views over views over views.

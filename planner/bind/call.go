@@ -23,6 +23,9 @@ func (c *exprCtx) call(e *ast.FuncCall) (expr.Expr, error) {
 	if s := e.Name.Schema(); s != "" && s != "pg_catalog" && s != "public" && s != "information_schema" {
 		return nil, b.errAt(e, sqlerr.UndefinedFunction, "function %s does not exist", e.Name)
 	}
+	if e.Over != nil && c.clause != "SELECT" && c.clause != "ORDER BY" {
+		return nil, b.errAt(e, sqlerr.WindowingError, "window functions are not allowed in %s", c.clause)
+	}
 	if e.Over != nil && (name == "row_number" || name == "rank") {
 		return c.rowNumber(e, name)
 	}

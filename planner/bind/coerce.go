@@ -25,6 +25,11 @@ func (b *Binder) coerce(e expr.Expr, to types.T, how casts.Context, n ast.Node) 
 	}
 	out, err := casts.Coerce(b.evalCtx(), e, to, how)
 	if err != nil {
+		if c, ok := e.(*expr.Const); ok {
+			if off, ok := b.lits[c]; ok {
+				n = ast.Pos(off)
+			}
+		}
 		return nil, b.place(n, err)
 	}
 	return out, nil

@@ -73,7 +73,9 @@ func (c *exprCtx) bind(e ast.Expr) (expr.Expr, error) {
 	case *ast.NumberLit:
 		return number(e.Text), nil
 	case *ast.StringLit:
-		return &expr.Const{Value: types.BytesDatum(e.Value)}, nil
+		lit := &expr.Const{Value: types.BytesDatum(e.Value)}
+		b.lits[lit] = e.At()
+		return lit, nil
 	case *ast.BoolLit:
 		return expr.Bool(e.Value), nil
 	case *ast.NullLit:

@@ -199,6 +199,9 @@ func (b *Binder) count(e ast.Expr, clause string, parent *scope) (expr.Expr, err
 	c := b.exprCtx(&scope{parent: parent}, clause)
 	c.noSubs = true
 	x, err := c.bind(e)
+	if sqlerr.Code(err) == sqlerr.UndefinedColumn {
+		return nil, b.errAt(e, sqlerr.InvalidColumnReference, "argument of %s must not contain variables", clause)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 	"streamdb/types"
 )
 
-// sub binds a query inside an expression; cols is how many columns it must have.
+// sub binds a query inside an expression; cols is 1 where it must have one column.
 func (c *exprCtx) sub(q *ast.Query, cols int, n ast.Node) (*Rel, error) {
 	if c.noSubs {
 		return nil, c.b.errAt(n, sqlerr.FeatureNotSupported, "cannot use subquery in %s", c.clause)
@@ -19,13 +19,8 @@ func (c *exprCtx) sub(q *ast.Query, cols int, n ast.Node) (*Rel, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case cols == 1 && len(rel.Cols) != 1:
+	if cols == 1 && len(rel.Cols) != 1 {
 		return nil, c.b.errAt(n, sqlerr.SyntaxError, "subquery must return only one column")
-	case cols > 1 && len(rel.Cols) < cols:
-		return nil, c.b.errAt(n, sqlerr.SyntaxError, "subquery has too few columns")
-	case cols > 0 && len(rel.Cols) > cols:
-		return nil, c.b.errAt(n, sqlerr.SyntaxError, "subquery has too many columns")
 	}
 	return rel, nil
 }
@@ -124,9 +119,15 @@ func (c *exprCtx) left(e ast.Expr) ([]expr.Expr, error) {
 
 // compare binds a subquery and x op its columns.
 func (c *exprCtx) compare(n ast.Node, xs []expr.Expr, op string, q *ast.Query) (*Rel, expr.Expr, error) {
-	rel, err := c.sub(q, len(xs), n)
+	rel, err := c.sub(q, 0, n)
 	if err != nil {
 		return nil, nil, err
+	}
+	if len(rel.Cols) < len(xs) {
+		return nil, nil, c.b.errAt(n, sqlerr.SyntaxError, "subquery has too few columns")
+	}
+	if len(rel.Cols) > len(xs) {
+		return nil, nil, c.b.errAt(n, sqlerr.SyntaxError, "subquery has too many columns")
 	}
 	ys := make([]expr.Expr, len(xs))
 	for i := range xs {

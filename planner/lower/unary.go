@@ -165,6 +165,10 @@ func (l *lowerer) limits(n *logical.Limit) (limit, offset int64, err error) {
 	return limit, offset, nil
 }
 
+// topRows is up to how many rows ORDER BY .. LIMIT of a SELECT keeps a heap
+// rather than sorting all of its input.
+const topRows = 10_000
+
 func (l *lowerer) limit(n *logical.Limit, need logical.Set) (*rel, error) {
 	limit, offset, err := l.limits(n)
 	if err != nil {
@@ -180,8 +184,14 @@ func (l *lowerer) limit(n *logical.Limit, need logical.Set) (*rel, error) {
 	}
 	out := *r
 	if !l.job && len(n.Group) == 0 && !n.WithTies {
-		if len(n.Keys) > 0 {
-			out.spec = &op.Sort{In: out.spec, Keys: l.sortKeys(r, n.Keys)}
+		keys := l.sortKeys(r, n.Keys)
+		if len(keys) > 0 && limit >= 0 && limit+offset <= topRows { // keep only the rows that may come out
+			out.spec = &op.TopN{In: out.spec, Keys: keys, Limit: limit, Offset: offset, AppendOnly: true}
+			out.spec = &op.Sort{In: out.spec, Keys: keys}
+			return &out, nil
+		}
+		if len(keys) > 0 {
+			out.spec = &op.Sort{In: out.spec, Keys: keys}
 		}
 		out.spec = &op.Limit{In: out.spec, Limit: limit, Offset: offset}
 		return &out, nil

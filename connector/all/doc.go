@@ -1,0 +1,2 @@
+// Package all is the list of connectors: one line each.
+package all

@@ -1,0 +1,115 @@
+package executor
+
+import (
+	"fmt"
+
+	"streamdb/storage"
+	"streamdb/stream"
+)
+
+// This file is the second half of the algorithm that Task describes: what happens
+// once a barrier has arrived on every edge.
+
+// endEdge notes that an edge will deliver nothing more.
+func (t *Task) endEdge(e *inEdge) (did, finished bool, err error) {
+	e.ended = true
+	t.live--
+	t.arrived++
+	if t.live == 0 && t.barrier == nil {
+		// Nothing can come any more, not even a barrier; all epochs seen are sealed.
+		t.closeOutputs()
+		t.opts.report.TaskDone(t.id)
+		return true, true, nil
+	}
+	if err := t.forgetMarks(e); err != nil {
+		return true, false, err
+	}
+	if t.barrier != nil {
+		finished, err = t.align()
+	}
+	return true, finished, err
+}
+
+// align does what a barrier asks for once it has arrived everywhere.
+func (t *Task) align() (finished bool, err error) {
+	if t.arrived < len(t.edges) {
+		return false, nil
+	}
+	t.gauge.set(working)
+	b := *t.barrier
+	if b.Epoch != t.call.Epoch {
+		panic(fmt.Sprintf("barrier %d arrived in epoch %d", b.Epoch, t.call.Epoch))
+	}
+	var deltas []*storage.Delta
+	for _, n := range t.tree.order {
+		if err := n.op.Barrier(t.call, b, &n.out); err != nil {
+			return false, err
+		}
+	}
+	for _, n := range t.tree.order {
+		for _, table := range n.tables {
+			if d := table.Seal(b.Epoch); d != nil {
+				deltas = append(deltas, d)
+			}
+		}
+	}
+	if err := t.forward(b); err != nil {
+		return false, err
+	}
+	t.opts.report.Ack(t.id, b.Epoch, deltas)
+	t.opts.report.AddDirty(-t.dirty)
+	t.dirty = 0
+	if b.Change != nil && b.Change.Stop[t.id.Job] {
+		t.closeOutputs()
+		return true, nil
+	}
+	t.nextEpoch(b)
+	if t.live == 0 && len(t.edges) > 0 {
+		t.closeOutputs()
+		t.opts.report.TaskDone(t.id)
+		return true, nil
+	}
+	return false, nil
+}
+
+// forward sends the barrier behind the last row of its epoch, and applies its
+// changes to the outputs.
+func (t *Task) forward(b stream.Barrier) error {
+	kept := t.outs[:0]
+	for _, o := range t.outs {
+		if err := o.all(t.ctx, stream.Message{Barrier: &b}); err != nil {
+			return err
+		}
+		if !o.gone() {
+			kept = append(kept, o)
+		}
+	}
+	clear(t.outs[len(kept):])
+	t.outs = kept
+	if b.Change != nil {
+		for _, o := range b.Change.Attach[t.id] {
+			t.addOutput(o.(*output))
+		}
+	}
+	return nil
+}
+
+func (t *Task) nextEpoch(b stream.Barrier) {
+	t.barrier = nil
+	t.arrived = len(t.edges) - t.live
+	for _, e := range t.edges {
+		e.arrived = false
+	}
+	at := *t.call.Expr
+	at.Now = b.Injected
+	t.call.Expr = &at
+	t.call.Epoch = b.Epoch + 1
+	t.gauge.epoch.Store(uint64(t.call.Epoch))
+	t.pollSoon()
+}
+
+func (t *Task) closeOutputs() {
+	for _, o := range t.outs {
+		o.close()
+	}
+}
