@@ -104,7 +104,8 @@ type Def struct {
 	OpenSource func(ctx context.Context, cfg Config) (Source, error) // nil: not a source
 	OpenSink   func(ctx context.Context, cfg Config) (Sink, error)   // nil: not a sink
 	// Schema gives the columns when CREATE SOURCE lists none (nexmark); may be nil.
-	Schema func(cfg Config) (types.Schema, error)
+	Schema   func(cfg Config) (types.Schema, error)
+	Discards bool // the sink keeps nothing: no delivery, no outbox
 	// AppendOnly sources never retract. All but upsert formats are.
 	Bounded func(cfg Config) bool // the source ends by itself
 }

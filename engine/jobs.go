@@ -258,18 +258,15 @@ func (db *DB) backfilled(o *catalog.Object) bool {
 	if err != nil {
 		return false
 	}
-	want := map[string]int{}
+	want, done := 0, 0
 	for i := range p.Fragments {
 		executor.Walk(p.Fragments[i].Root, func(s executor.Spec) {
-			switch s := s.(type) {
-			case *op.Backfill:
-				want[s.Name]++
-			case *op.SourceBackfill:
-				want[s.Conf.Name]++
+			switch s.(type) {
+			case *op.Backfill, *op.SourceBackfill:
+				want++
 			}
 		})
 	}
-	done := 0
 	open := false
 	db.env.Stats.Each(func(k op.StatKey, st *op.Stat) {
 		if k.Job == stream.JobID(o.ID) && k.Kind == "backfill" {
@@ -280,5 +277,5 @@ func (db *DB) backfilled(o *catalog.Object) bool {
 			}
 		}
 	})
-	return !open && done >= len(want)
+	return !open && done >= want
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,7 @@ func main() {
 	modes := flag.String("checkpoints", "off,1s,100ms", "intervals of synced checkpoints; off: one at the end")
 	parallelism := flag.Int("parallelism", 1, "instances of parallel fragments")
 	out := flag.String("json", "", "also write the results to this file")
+	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
 	soakFor := flag.Duration("soak", 0, "instead: run q5 and q8 at full speed for this long and watch memory")
 	flag.Parse()
 	if *soakFor > 0 {
@@ -38,6 +40,17 @@ func main() {
 			log.Fatal(err)
 		}
 		return
+	}
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			log.Fatal(err)
+		}
+		defer pprof.StopCPUProfile()
 	}
 	e, err := generate(*total)
 	if err != nil {

@@ -150,13 +150,17 @@ func space(b []byte, p int) int {
 func scanString(b []byte, p int) (from, to, next int, escaped, ok bool) {
 	from = p + 1
 	for i := from; i < len(b); i++ {
-		switch c := b[i]; {
-		case c == '"':
+		i += plain(b[i:])
+		if i == len(b) {
+			break
+		}
+		switch b[i] {
+		case '"':
 			return from, i, i + 1, escaped, true
-		case c == '\\':
+		case '\\':
 			escaped = true
 			i++
-		case c < 0x20:
+		default: // a control character
 			return 0, 0, 0, false, false
 		}
 	}
@@ -433,22 +437,4 @@ func hex4(b []byte, at int) (rune, bool) {
 	}
 	x, err := strconv.ParseUint(string(b[at:at+4]), 16, 32)
 	return rune(x), err == nil
-}
-
-// validText wants UTF-8 without NUL bytes, as Postgres does.
-func validText(b []byte) error {
-	for _, c := range b {
-		if c >= 0x80 {
-			if !utf8.Valid(b) {
-				return sqlerr.New(sqlerr.CharacterNotInRepertoire, "invalid byte sequence for encoding \"UTF8\"")
-			}
-			break
-		}
-	}
-	for _, c := range b {
-		if c == 0 {
-			return sqlerr.New(sqlerr.UntranslatableCharacter, "unsupported Unicode escape sequence").WithDetail(`\u0000 cannot be converted to text.`)
-		}
-	}
-	return nil
 }

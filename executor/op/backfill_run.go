@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"time"
 
 	"streamdb/executor"
@@ -84,7 +85,7 @@ func openBackfill(s *Backfill, ctx *executor.OpenCtx) (executor.Operator, error)
 	env := envOf(ctx)
 	f := &backfill{
 		spec: s, ctx: ctx, env: env,
-		stat:   env.Stats.Of(StatKey{Job: ctx.Job, Kind: "backfill", Name: s.Name, Instance: ctx.Instance}),
+		stat:   env.Stats.Of(StatKey{Job: ctx.Job, Kind: "backfill", Name: s.Name, Split: strconv.Itoa(int(s.State_.ID)), Instance: ctx.Instance}),
 		state:  ctx.Table(s.State_),
 		types:  schemaTypes(s.Table.Cols),
 		dec:    s.Table.Decoder(s.Cols),

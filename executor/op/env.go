@@ -151,7 +151,7 @@ type StatKey struct {
 	Job      stream.JobID
 	Kind     string // "backfill", "source", "sink"
 	Name     string // the upstream relation, source or sink
-	Split    string // a source's split; "" for the others
+	Split    string // a source's split; a backfill's state table, as a job can read a relation twice; "" for a sink
 	Instance int
 }
 

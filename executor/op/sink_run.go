@@ -58,6 +58,9 @@ func openSink(s *Sink, ctx *executor.OpenCtx) (executor.Operator, error) {
 	if !ok || def.OpenSink == nil {
 		return nil, sqlerr.New(sqlerr.UndefinedObject, "connector %q of sink %s does not exist", s.Conf.Connector, s.Name)
 	}
+	if def.Discards {
+		return &discardSink{stat: env.Stats.Of(StatKey{Job: ctx.Job, Kind: "sink", Name: s.Name, Instance: ctx.Instance})}, nil
+	}
 	log := ctx.Log
 	if log == nil {
 		log = slog.Default()

@@ -3,7 +3,6 @@ package op
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"time"
 
 	"streamdb/connector"
@@ -232,10 +231,19 @@ func (s *source) quarantine(r *splitReader) error {
 		raw := b.Raw[:min(len(b.Raw), quarantineRaw)]
 		value := binary.LittleEndian.AppendUint64([]byte{quarantineFormat}, uint64(now))
 		value = binary.AppendUvarint(value, uint64(len(raw)))
-		value = append(append(value, raw...), fmt.Sprint(b.Err)...)
+		value = append(append(value, raw...), errorText(b.Err)...)
 		s.bad.Put(splitVNode(r.Number), key, value)
 	}
 	return nil
+}
+
+// errorText is the error's message with its detail.
+func errorText(err error) string {
+	text := err.Error()
+	if e := sqlerr.From(err); e.Detail != "" {
+		text += ": " + e.Detail
+	}
+	return text
 }
 
 // Barrier writes the offsets that moved.

@@ -52,7 +52,7 @@ func openSourceBackfill(s *SourceBackfill, ctx *executor.OpenCtx) (executor.Oper
 	b := &sourceBackfill{
 		readers: r, spec: s, octx: ctx, env: env, hub: env.Sources.Of(in.Upstream),
 		state: ctx.Table(s.State_), known: map[string]*SplitState{}, byNum: map[int64]*splitReader{},
-		stat: env.Stats.Of(StatKey{Job: ctx.Job, Kind: "backfill", Name: s.Conf.Name, Instance: ctx.Instance}),
+		stat: env.Stats.Of(StatKey{Job: ctx.Job, Kind: "backfill", Name: s.Conf.Name, Split: strconv.Itoa(int(s.State_.ID)), Instance: ctx.Instance}),
 		cols: append(append([]int{}, s.Cols...), len(s.Conf.Schema)),
 	}
 	err = b.state.ScanAll(func(_ storage.VNode, key, value []byte) (bool, error) {
