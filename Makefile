@@ -29,7 +29,7 @@ chaos:
 
 # Ten minutes of q5 and q8 at full speed; memory must stay flat.
 soak:
-	go run ./bench/nexmark -soak 10m
+	go run ./bench/nexmark -soak 10m -queries q5,q8
 
 bench:
 	go run ./bench/nexmark

@@ -81,6 +81,9 @@ func (c *Coordinator) commit(e *epoch) {
 	}
 	c.mu.Lock()
 	c.flight = c.flight[1:]
+	if len(c.flight) == 0 {
+		c.heldSince.Store(0)
+	}
 	c.endJobs(e.n)
 	c.lastTook = done.Sub(e.injected)
 	c.unsynced = append(c.unsynced, waiting...)

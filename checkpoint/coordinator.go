@@ -75,7 +75,10 @@ type Coordinator struct {
 
 	active atomic.Uint64 // the highest epoch that holds data: see Active
 	dirty  atomic.Int64
-	next   atomic.Uint64 // the epoch that the next barrier ends; written under mu
+	// heldSince is when the current epoch began, in Unix nanoseconds, while another
+	// one is in flight; 0: none is.
+	heldSince atomic.Int64
+	next      atomic.Uint64 // the epoch that the next barrier ends; written under mu
 
 	mu         sync.Mutex
 	started    bool
@@ -240,6 +243,18 @@ func (c *Coordinator) Active(n stream.Epoch) {
 			return
 		}
 	}
+}
+
+// longestEpoch is how long rows may enter an epoch while the one before it is
+// still being committed. Beyond that sources pause, or an epoch that took long
+// would make the next one longer still, without bound.
+const longestEpoch = 500 * time.Millisecond
+
+// Throttled reports whether sources should bring no more rows into the current
+// epoch: it is long already, and its barrier waits for the commit of the one before.
+func (c *Coordinator) Throttled() bool {
+	at := c.heldSince.Load()
+	return at != 0 && time.Now().UnixNano()-at > int64(max(longestEpoch, c.opts.BarrierInterval))
 }
 
 // AddDirty reports that n more bytes (or less: negative) of state are unsealed.

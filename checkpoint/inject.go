@@ -101,6 +101,7 @@ func (c *Coordinator) inject() {
 	c.queue = nil
 	c.flight = append(c.flight, e)
 	c.injectedAt = e.injected
+	c.heldSince.Store(e.injected.UnixNano())
 	c.next.Store(uint64(n) + 1) // from here on AddJob means n+1
 	c.mu.Unlock()
 

@@ -138,6 +138,9 @@ func relationColumns(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef
 			col.Generated = ast.String(c.Generated)
 		}
 		if c.PrimaryKey {
+			if len(o.PrimaryKey()) > 0 {
+				return sqlerr.New(sqlerr.InvalidTableDefinition, "multiple primary keys for table \"%s\" are not allowed", o.Name)
+			}
 			col.PK, col.NotNull = 1, true
 		}
 		o.Cols = append(o.Cols, col)

@@ -263,7 +263,12 @@ func (db *DB) backfilled(o *catalog.Object) bool {
 		executor.Walk(p.Fragments[i].Root, func(s executor.Spec) {
 			switch s.(type) {
 			case *op.Backfill, *op.SourceBackfill:
-				want++
+				// Each instance counts: some may not be open yet.
+				n := p.Fragments[i].Parallelism
+				if n == 0 {
+					n = db.opts.Parallelism
+				}
+				want += n
 			}
 		})
 	}

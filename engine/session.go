@@ -112,7 +112,11 @@ func (p *Prepared) Columns() []wire.Column { return p.cols }
 // Prepare analyses a statement.
 func (s *Session) Prepare(_ context.Context, stmt wire.Statement, oids []uint32) (wire.Prepared, error) {
 	st := stmt.(Statement)
-	params := make([]types.T, max(st.Params, len(oids)))
+	n := st.Params
+	if _, ok := st.Stmt.(*ast.Prepare); ok {
+		n = 0 // they are those of the statement inside
+	}
+	params := make([]types.T, max(n, len(oids)))
 	for i, oid := range oids {
 		if oid == 0 {
 			continue

@@ -14,7 +14,8 @@ import (
 const sltFiles = "../sqllogictest/testdata/slt/*/*.slt"
 
 // TestSLT runs every file over a real socket: as it is, with all work in one
-// instance or in four, and with a restart of the database after each statement.
+// instance or in four, and with a restart of the database after each statement that changed
+// something.
 // A record that cannot do with a restart has "skipif restart" before it.
 func TestSLT(t *testing.T) {
 	variants := []struct {
@@ -45,7 +46,7 @@ func TestSLT(t *testing.T) {
 					}
 					if v.restart {
 						o.Labels = append(o.Labels, "restart")
-						o.AfterStatement = s.restart
+						o.AfterStatement = s.restartIfChanged
 					}
 				})
 			})

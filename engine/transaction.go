@@ -20,8 +20,12 @@ func begin(st *ast.Begin) action {
 		if err != nil {
 			return nil, err
 		}
+		if err := s.txnModes(t, st.Modes); err != nil {
+			s.endTxn() // nothing has begun
+			return nil, err
+		}
 		t.explicit = true
-		return done("BEGIN"), s.txnModes(t, st.Modes)
+		return done("BEGIN"), nil
 	}
 }
 

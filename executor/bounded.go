@@ -60,7 +60,7 @@ func RunBounded(ctx context.Context, tmpl OpenCtx, root Spec, sink func(*stream.
 	if len(r.tree.leafs) > 0 {
 		return errors.New("executor: a bounded run has no exchanges")
 	}
-	if err := r.node(r.tree.root); err != nil && err != ErrStop {
+	if err := r.node(r.tree.root); err != nil && !errors.Is(err, ErrStop) {
 		return err
 	}
 	return nil
@@ -85,7 +85,7 @@ func (r *boundedRun) watermark(stream.Watermark) error { return nil }
 // node runs a subtree to its end. ErrStop: somebody above wants no more of it.
 func (r *boundedRun) node(n *node) error {
 	err := r.inputs(n)
-	if err == ErrStop {
+	if errors.Is(err, ErrStop) { // a scan may have wrapped it
 		if r.tree.flow.stopped != n {
 			return err
 		}

@@ -232,5 +232,6 @@ func (j *journal) TaskDone(stream.TaskID)                { j.add("task done") }
 func (j *journal) TaskFailed(_ stream.TaskID, err error) { j.add("task failed: %v", err) }
 func (j *journal) Active(n stream.Epoch)                 { j.add("active in %d", n) }
 func (j *journal) AddDirty(int)                          {}
+func (j *journal) Throttled() bool                       { return false }
 
 var quiet = slog.New(slog.DiscardHandler)

@@ -13,6 +13,9 @@ const (
 	idleMin   = 5 * time.Millisecond
 	idleMax   = 100 * time.Millisecond
 	idleInner = time.Second
+	// A source that is held back looks again after this time; the barrier that it
+	// waits for wakes it earlier.
+	heldPause = 5 * time.Millisecond
 )
 
 // poller is a Poller of the tree.
@@ -33,6 +36,9 @@ func (t *Task) pollSoon() {
 
 // pollOne polls the next poller that may have work.
 func (t *Task) pollOne() (did bool, err error) {
+	if t.held = len(t.pollers) > 0 && t.opts.report.Throttled(); t.held {
+		return false, nil
+	}
 	for range t.pollers {
 		p := t.pollers[t.nextPoll]
 		t.nextPoll = (t.nextPoll + 1) % len(t.pollers)
@@ -96,6 +102,9 @@ func (t *Task) wait() {
 			t.waitMany(pause)
 			return
 		}
+	}
+	if t.held {
+		pause = heldPause
 	}
 	var timeout <-chan time.Time
 	if pause > 0 {

@@ -67,7 +67,8 @@ type Task struct {
 	pollers  []*poller
 	nextPoll int
 	notified stream.Epoch
-	dirty    int // as reported to the coordinator
+	dirty    int  // as reported to the coordinator
+	held     bool // its pollers bring no more rows into this epoch
 }
 
 // reporter is the coordinator, as a task sees it.
@@ -77,6 +78,7 @@ type reporter interface {
 	TaskFailed(task stream.TaskID, err error)
 	Active(n stream.Epoch)
 	AddDirty(n int)
+	Throttled() bool
 }
 
 // taskOptions is what a task is made from.

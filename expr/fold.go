@@ -60,21 +60,24 @@ func foldCall(ctx *Ctx, x *Call, upto Volatility) Expr {
 	return evalConst(ctx, x)
 }
 
-// foldJunction flattens, drops neutral literals and stops at a deciding one.
+// foldJunction flattens, drops neutral literals and gives way to a deciding one.
 func foldJunction(e Expr, args []Expr, decides bool) Expr {
 	var out []Expr
-	changed := false
+	changed, null := false, false
 	for _, a := range args {
 		if c, ok := a.(*Const); ok && !c.Value.Null {
 			changed = true
 			if c.Value.Bool() == decides {
-				if len(out) == 0 {
-					return Bool(decides)
-				}
-				out = append(out, a)
-				break
+				return Bool(decides) // whatever the others are, as Postgres has it
 			}
 			continue
+		}
+		if IsNull(a) { // one NULL is enough
+			if null {
+				changed = true
+				continue
+			}
+			null = true
 		}
 		var nested []Expr
 		switch a := a.(type) {

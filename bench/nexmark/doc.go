@@ -5,5 +5,5 @@
 // bids.
 //
 //	go run ./bench/nexmark [-events N] [-queries q0,q5] [-parallelism P] [-json FILE]
-//	go run ./bench/nexmark -soak 10m
+//	go run ./bench/nexmark -soak 10m -queries q5,q8
 package main

@@ -33,14 +33,8 @@ func main() {
 	parallelism := flag.Int("parallelism", 1, "instances of parallel fragments")
 	out := flag.String("json", "", "also write the results to this file")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
-	soakFor := flag.Duration("soak", 0, "instead: run q5 and q8 at full speed for this long and watch memory")
+	soakFor := flag.Duration("soak", 0, "instead: run the queries at full speed for this long and watch memory")
 	flag.Parse()
-	if *soakFor > 0 {
-		if err := soak(*soakFor, *parallelism); err != nil {
-			log.Fatal(err)
-		}
-		return
-	}
 	if *profile != "" {
 		f, err := os.Create(*profile)
 		if err != nil {
@@ -51,6 +45,12 @@ func main() {
 			log.Fatal(err)
 		}
 		defer pprof.StopCPUProfile()
+	}
+	if *soakFor > 0 {
+		if err := soak(*soakFor, *names, *parallelism); err != nil {
+			log.Print(err)
+		}
+		return
 	}
 	e, err := generate(*total)
 	if err != nil {

@@ -135,8 +135,13 @@ func (f *backfill) next() {
 
 func (f *backfill) Close() error { return nil }
 
-// Wake is nil: Poll says by itself when there is more.
-func (f *backfill) Wake() <-chan struct{} { return nil }
+// Wake is nil, so that Poll is asked from time to time, until all is done.
+func (f *backfill) Wake() <-chan struct{} {
+	if f.done {
+		return never
+	}
+	return nil
+}
 
 func (f *backfill) begin(ctx *executor.Ctx) {
 	if f.start == 0 {

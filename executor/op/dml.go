@@ -56,8 +56,12 @@ func (*dml) Process(*executor.Ctx, int, *stream.Batch, executor.Emitter) error {
 // Poll has nothing to do: rows wait for their barrier.
 func (*dml) Poll(*executor.Ctx, executor.Emitter) (bool, error) { return false, nil }
 
-// Wake is nil: a statement asks for its barrier by itself.
-func (*dml) Wake() <-chan struct{} { return nil }
+// Wake never fires: a statement asks for its barrier by itself.
+func (*dml) Wake() <-chan struct{} { return never }
+
+// never is a wake channel of pollers that have nothing more to do: without one
+// they would be asked from time to time.
+var never = make(chan struct{})
 
 // Barrier emits the rows of the statements that belong to the epoch.
 func (d *dml) Barrier(_ *executor.Ctx, b stream.Barrier, out executor.Emitter) error {

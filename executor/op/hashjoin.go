@@ -85,6 +85,9 @@ func (j *HashJoin) Explain() string {
 	if j.Residual != nil {
 		text += " where " + j.Residual.String()
 	}
+	if w := j.L.WindowKey; w >= 0 && w == j.R.WindowKey && w < len(j.L.Keys) {
+		text += " window: " + colName(ls, j.L.Keys[w])
+	}
 	both := append(append(types.Schema{}, ls...), rs...)
 	return text + " output " + colList(both, j.Cols)
 }

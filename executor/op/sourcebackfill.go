@@ -2,6 +2,7 @@ package op
 
 import (
 	"errors"
+	"strconv"
 
 	"streamdb/connector"
 	"streamdb/executor"

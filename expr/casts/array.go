@@ -12,11 +12,13 @@ import (
 // casts follow from the call's types), and of the catalog's vectors.
 func arrayCasts() []*expr.Def {
 	array := cast(types.Array, types.Array, expr.CastImplicit, castElements)
+	session := cast(types.Array, types.Array, expr.CastImplicit, castElements)
+	session.Name, session.Doc = arrayStableName, "Conversion of every element, by the session's settings"
 	record := cast(types.Record, types.Record, expr.CastImplicit, castFields)
 	array.Name, array.Doc = arrayName, "Conversion of every element"
 	record.Name, record.Doc = recordName, "Conversion of every field"
 	return []*expr.Def{
-		stable(array), stable(record),
+		array, stable(session), stable(record),
 		cast(types.Int2Vector, types.Array, expr.CastImplicit, identity),
 		cast(types.OIDVector, types.Array, expr.CastImplicit, identity),
 	}

@@ -26,6 +26,7 @@ type tables struct {
 	index         map[pair]*expr.Def
 	lengths       map[lengthKey]*expr.Def
 	array, record *expr.Def // element by element
+	arrayStable   *expr.Def // the same for element casts that depend on the session
 }
 
 var (
@@ -44,6 +45,8 @@ func load() *tables {
 				loaded.index[pair{d.Args[0], d.Ret}] = d
 			case arrayName:
 				loaded.array = d
+			case arrayStableName:
+				loaded.arrayStable = d
 			case recordName:
 				loaded.record = d
 			default:
@@ -58,11 +61,12 @@ func load() *tables {
 func All() []*expr.Def { return load().all }
 
 const (
-	castName   = "cast"
-	arrayName  = "cast_elements"
-	recordName = "cast_fields"
-	coerceName = "coerce_length" // explicit: cuts what is too long
-	assignName = "assign_length" // fails on what is too long
+	castName        = "cast"
+	arrayName       = "cast_elements"
+	arrayStableName = "cast_elements_stable"
+	recordName      = "cast_fields"
+	coerceName      = "coerce_length" // explicit: cuts what is too long
+	assignName      = "assign_length" // fails on what is too long
 )
 
 // Find returns the cast from one type to another that the context allows.
@@ -101,10 +105,13 @@ func findArray(from, to types.T, context Context) (*expr.Def, bool) {
 	case from.Elem == nil || to.Elem == nil || from.Elem.SameKind(*to.Elem):
 		return identityOf(types.Array), true
 	case from.Elem.ID == types.Unknown:
+		return load().arrayStable, true
+	}
+	d, ok := Find(*from.Elem, *to.Elem, context)
+	if ok && d.Volatile == expr.Immutable {
 		return load().array, true
 	}
-	_, ok := Find(*from.Elem, *to.Elem, context)
-	return load().array, ok
+	return load().arrayStable, ok
 }
 
 func identityOf(id types.ID) *expr.Def { return load().index[pair{id, id}] }

@@ -55,7 +55,7 @@ func identity(_ *expr.CallCtx, args []vec.Vec) (vec.Vec, error) { return args[0]
 // type by assignment, from one explicitly; an untyped literal becomes anything.
 // have lists the pairs that have a cast of their own.
 func textCasts(have map[pair]bool) []*expr.Def {
-	strs := []types.ID{types.Text, types.Bpchar, types.Name, types.Char}
+	strs := []types.ID{types.Text, types.Bpchar, types.Name}
 	var out []*expr.Def
 	add := func(from, to types.ID, kind expr.DefKind, eval kernel.Fn) {
 		if !have[pair{from, to}] {

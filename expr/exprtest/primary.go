@@ -157,7 +157,7 @@ func (p *parser) caseExpr() expr.Expr {
 	branches := append([]expr.Expr{}, c.Thens...)
 	if p.accept("else") {
 		c.Else = p.expr(0)
-		branches = append(branches, c.Else)
+		branches = append([]expr.Expr{c.Else}, branches...) // Postgres looks at ELSE first
 	}
 	p.expect("end")
 	c.T = must(funcs.CommonTypeFor("CASE", typesOf(branches)))

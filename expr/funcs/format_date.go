@@ -106,15 +106,12 @@ next:
 				continue next
 			}
 		}
-		if s[0] == '\\' && len(s) > 1 && s[1] == '"' {
-			s = s[1:]
-		}
-		if rest != s && rest == "" {
-			break
-		}
-		if rest != s {
+		if len(rest) < len(s) { // modifiers of nothing
 			s = rest
 			continue
+		}
+		if strings.HasPrefix(s, `\"`) {
+			s = s[1:]
 		}
 		text(s[:1])
 		s = s[1:]
@@ -307,14 +304,15 @@ func (p datePattern) print(f dateField) (string, error) {
 
 // year prints the last digits of a year, as many as the keyword has.
 func (p datePattern) year(year int64, key string) string {
-	switch strings.TrimPrefix(key, "I") {
-	case "Y,YYY":
+	if key == "Y,YYY" {
 		return strconv.FormatInt(year/1000, 10) + "," + datePattern{}.num(year%1000, 3)
-	case "YYYY":
+	}
+	switch len(key) { // IYYY has as many digits as YYYY
+	case 4:
 		return p.num(year, 4)
-	case "YYY":
+	case 3:
 		return p.num(year%1000, 3)
-	case "YY":
+	case 2:
 		return p.num(year%100, 2)
 	}
 	return p.num(year%10, 1)

@@ -59,7 +59,7 @@ func parseNumberFormat(s string) (*numberFormat, error) {
 			f.minus, f.sign = true, true
 			take('M', 2)
 		case strings.HasPrefix(up, "PL"):
-			f.plus, f.sign = true, true
+			f.plus = true
 			take('P', 2)
 		case strings.HasPrefix(up, "SG"):
 			f.sign = true
@@ -122,6 +122,12 @@ func (f *numberFormat) formatNumber(d types.Decimal) (string, error) {
 	}
 	neg := d.Sign() < 0
 	ints, frac := "", ""
+	if d.IsNaN() {
+		if f.fill {
+			return "NaN", nil
+		}
+		return " NaN", nil
+	}
 	if !d.IsFinite() {
 		return f.lay(strings.Repeat("#", f.pre), strings.Repeat("#", f.post), neg, false), nil
 	}
@@ -162,9 +168,6 @@ func (f *numberFormat) lay(ints, frac string, neg, zero bool) string {
 		start = min(start, f.pre-1) // 0 prints as 0
 	}
 	padded := strings.Repeat("0", f.pre-len(ints)) + ints
-	if zero && f.zeroFrom < 0 && f.post > 0 && !f.fill && false {
-		start = f.pre
-	}
 	keep := len(frac) // in FM mode trailing zeros at 9 are dropped
 	if f.fill {
 		last0 := -1
@@ -184,6 +187,9 @@ func (f *numberFormat) lay(ints, frac string, neg, zero bool) string {
 		for keep > last0+1 && frac[keep-1] == '0' {
 			keep--
 		}
+	}
+	if zero && f.fill && keep == 0 && f.post > 0 && f.pre > 0 {
+		start = min(start, f.pre-1) // 0. rather than a lone point
 	}
 	sign := byte(' ')
 	if neg {

@@ -180,7 +180,7 @@ func (d *parsedDate) read(p datePattern, s string, fixed bool) (rest string, err
 		err = num(&d.year, 4)
 	case "YYY", "YY", "Y", "IYY", "IY", "I":
 		d.hasYear = true
-		if err = num(&d.year, len(strings.TrimPrefix(key, "I"))); err == nil && len(s)-len(rest) < 4 {
+		if err = num(&d.year, len(key)); err == nil && len(s)-len(rest) < 4 {
 			switch {
 			case d.year < 70:
 				d.year += 2000

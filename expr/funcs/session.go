@@ -141,37 +141,25 @@ func pgSleep(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
 	return vec.ConstOf(types.LBytes, types.BytesDatum(""), c.N), nil
 }
 
-// sizePretty is pg_size_pretty.
+// sizePretty is pg_size_pretty: from kB on the size is kept in half units, so
+// that it can be rounded to nearest in the end.
 func sizePretty(n int64) string {
-	units := []string{"bytes", "kB", "MB", "GB", "TB", "PB"}
-	limit := int64(10 * 1024)
-	abs := func(x int64) int64 {
-		if x < 0 {
-			return -x
-		}
-		return x
-	}
-	if abs(n) < limit {
+	if n > -10*1024 && n < 10*1024 {
 		return strconv.FormatInt(n, 10) + " bytes"
 	}
-	half := false
-	for u := 1; ; u++ {
-		// Keep one more bit than shown, for rounding to nearest.
-		if u == 1 {
-			n >>= 9
-			half = true
-		} else {
-			n >>= 10
+	units := []string{"kB", "MB", "GB", "TB", "PB"}
+	const limit = 20*1024 - 1
+	n /= 1 << 9
+	for k, u := range units {
+		if k == len(units)-1 || n > -limit && n < limit {
+			if n >= 0 {
+				n++
+			} else {
+				n--
+			}
+			return strconv.FormatInt(n/2, 10) + " " + u
 		}
-		if r := (n + bitSign(n)) / 2; half && (abs(r) < limit*2/2 || u == len(units)-1) && abs(n) < limit*2-1 || u == len(units)-1 {
-			return strconv.FormatInt(r, 10) + " " + units[u]
-		}
+		n /= 1 << 10
 	}
-}
-
-func bitSign(n int64) int64 {
-	if n < 0 {
-		return -1
-	}
-	return 1
+	return ""
 }

@@ -33,7 +33,7 @@ func (c *exprCtx) call(e *ast.FuncCall) (expr.Expr, error) {
 		return nil, b.unsupported(e, "the window function %s", name)
 	}
 	if windowFuncs[name] {
-		return nil, b.errAt(e, sqlerr.WindowingError, "window function %s requires an OVER clause", name)
+		return nil, b.errAt(e, sqlerr.WrongObjectType, "window function %s requires an OVER clause", name)
 	}
 	if e.Aggregate {
 		return nil, b.unsupported(e, "AGGREGATE:")
@@ -139,6 +139,7 @@ type aggregates struct {
 	in    *exprCtx // binds arguments: over the rows before grouping
 	items []aggCall
 	names map[string]logical.ColID
+	input logical.Set // columns before grouping; others are of outer queries
 	// Expressions that the Agg's input must compute.
 	exprs []logical.Item
 	keys  map[string]logical.ColID
@@ -157,7 +158,7 @@ func newAggregates(in *exprCtx) *aggregates {
 
 // column is the column of the Agg's input that holds e.
 func (a *aggregates) column(e expr.Expr, name string) logical.ColID {
-	if col, ok := e.(*expr.Col); ok {
+	if col, ok := e.(*expr.Col); ok && a.input.Has(col.Index) {
 		return col.Index
 	}
 	key := logical.Key(e)
@@ -170,9 +171,42 @@ func (a *aggregates) column(e expr.Expr, name string) logical.ColID {
 	return id
 }
 
+// owner is the query that an aggregate belongs to: the innermost one whose
+// columns its arguments read. nil: the one it stands in.
+func (c *exprCtx) owner(e *ast.FuncCall) *exprCtx {
+	var refs []*ast.ColumnRef
+	for _, a := range e.Args {
+		ast.Walk(a, func(n ast.Node) bool {
+			if r, ok := n.(*ast.ColumnRef); ok {
+				refs = append(refs, r)
+			}
+			_, sub := n.(*ast.Query)
+			return !sub
+		})
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	for s := c.sc; s != nil; s = s.parent {
+		for _, r := range refs {
+			own := &scope{cols: s.cols, rels: s.rels}
+			if _, err := c.b.lookup(own, r); err == nil || sqlerr.Code(err) == sqlerr.AmbiguousColumn {
+				if s == c.sc {
+					return nil
+				}
+				return s.owner
+			}
+		}
+	}
+	return nil
+}
+
 // aggregate binds a call of an aggregate function.
 func (c *exprCtx) aggregate(e *ast.FuncCall, name string) (expr.Expr, error) {
 	b := c.b
+	if owner := c.owner(e); owner != nil && owner != c {
+		return owner.aggregate(e, name)
+	}
 	if c.inAgg {
 		return nil, b.errAt(e, sqlerr.GroupingError, "aggregate function calls cannot be nested")
 	}

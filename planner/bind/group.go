@@ -205,10 +205,6 @@ func (s *selecting) groupExpr(g ast.Expr) (int, error) {
 		}
 	}
 	id := s.aggs.column(e, columnName(g))
-	if !s.input.Has(id) && len(s.aggs.exprs) == 0 { // an outer column: constant here
-		id = b.Meta.New("outer", e.Type())
-		s.aggs.exprs = append(s.aggs.exprs, logical.Item{Col: id, E: e})
-	}
 	s.keys = append(s.keys, groupKey{id, e})
 	s.noteSubquery(g, id)
 	return len(s.keys) - 1, nil

@@ -19,9 +19,10 @@ type scopeCol struct {
 
 // relation is an element of FROM.
 type relation struct {
-	name string
-	pk   []logical.ColID // primary key, for functional dependencies
-	cols []logical.ColID
+	name   string
+	schema string          // of a relation without alias
+	pk     []logical.ColID // primary key, for functional dependencies
+	cols   []logical.ColID
 }
 
 // scope is what expressions at one place may name; parent is the outer query's.
@@ -30,6 +31,7 @@ type scope struct {
 	cols   []scopeCol
 	rels   []relation
 	ctes   *cteEnv
+	owner  *exprCtx // where aggregates over these columns belong, while the SELECT's outputs are bound
 }
 
 // cteEnv is a list of WITH queries, the innermost first.

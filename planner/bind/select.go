@@ -38,13 +38,17 @@ func (b *Binder) selectStmt(sel *ast.Select, q *ast.Query, parent *scope, env *c
 	}
 	s := &selecting{b: b, sel: sel, sc: sc, targets: targets, input: logical.OutSet(node)}
 	s.aggs = newAggregates(b.exprCtx(sc, "an aggregate"))
+	s.aggs.input = s.input
 	s.c = b.exprCtx(sc, "SELECT")
 	s.c.aggs, s.c.sets, s.c.subs = s.aggs, true, new([]logical.Node)
 	s.nvis = len(targets)
 	if s.sets, err = s.groupBy(); err != nil {
 		return nil, err
 	}
-	if err := s.bindItems(q.OrderBy); err != nil {
+	sc.owner = s.c
+	err = s.bindItems(q.OrderBy)
+	sc.owner = nil
+	if err != nil {
 		return nil, err
 	}
 	if node, err = s.group(node); err != nil {
@@ -136,7 +140,7 @@ func (b *Binder) star(star *ast.Star, sc *scope) ([]scopeCol, error) {
 	name := star.Qualifier[len(star.Qualifier)-1]
 	for s := sc; s != nil; s = s.parent {
 		for _, r := range s.rels {
-			if r.name != name {
+			if r.name != name || len(star.Qualifier) > 1 && r.schema != star.Qualifier[len(star.Qualifier)-2] {
 				continue
 			}
 			for _, c := range s.cols {

@@ -61,13 +61,11 @@ func (b *Binder) setTable(fns []*ast.FuncCall, ordinality bool, alias *ast.Table
 	c := b.exprCtx(inner, "FROM")
 	ps := &logical.ProjectSet{}
 	var cols []scopeCol
+	var fields []logical.Item
 	for _, f := range fns {
 		call, t, err := c.bindSet(f, f.Name.Base())
 		if err != nil {
 			return nil, nil, err
-		}
-		if t.ID == types.Record {
-			return nil, nil, b.unsupported(f, "%s in FROM", f.Name.Base())
 		}
 		colName := f.Name.Base()
 		if n, ok := setColumn[colName]; ok {
@@ -78,6 +76,19 @@ func (b *Binder) setTable(fns []*ast.FuncCall, ordinality bool, alias *ast.Table
 		}
 		call.Col = b.Meta.New(colName, t)
 		ps.Calls = append(ps.Calls, call)
+		if t.ID == types.Record { // its fields are the columns
+			row := b.Meta.Ref(call.Col)
+			for _, fd := range t.Fields {
+				x, err := b.makeField(row, fd.Name, f)
+				if err != nil {
+					return nil, nil, err
+				}
+				id := b.Meta.New(fd.Name, fd.Type)
+				fields = append(fields, logical.Item{Col: id, E: x})
+				cols = append(cols, scopeCol{name: fd.Name, id: id})
+			}
+			continue
+		}
 		cols = append(cols, scopeCol{name: colName, id: call.Col})
 	}
 	node, err := c.attach(logical.OneRow())
@@ -89,7 +100,11 @@ func (b *Binder) setTable(fns []*ast.FuncCall, ordinality bool, alias *ast.Table
 		ps.Ordinality = b.Meta.New("ordinality", types.Of(types.Int8))
 		cols = append(cols, scopeCol{name: "ordinality", id: ps.Ordinality})
 	}
-	return b.aliased(ps, cols, relation{}, name, "", alias, at)
+	node = ps
+	if len(fields) > 0 {
+		node = &logical.Project{In: ps, Items: append(logical.Pass(b.Meta, ps.Out()), fields...)}
+	}
+	return b.aliased(node, cols, relation{}, name, "", alias, at)
 }
 
 // scalarTable is a scalar function in FROM: one row.

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"streamdb/executor/op"
-	"streamdb/expr/aggs"
 	"streamdb/planner/logical"
 	"streamdb/types"
 )
@@ -29,6 +28,9 @@ func (l *lowerer) agg(n *logical.Agg, need logical.Set) (*rel, error) {
 	if err != nil {
 		return nil, err
 	}
+	if two := l.twoPhase(n, items, r); two != nil {
+		return two, nil
+	}
 	if l.job {
 		ids := slices.DeleteFunc(slices.Clone(r.cols), func(id logical.ColID) bool { return !below.Has(id) })
 		if len(n.Keys) == 0 || !(r.dist.kind == hashed && logical.SetOf(r.dist.cols...).Subset(logical.SetOf(n.Keys...))) {
@@ -51,7 +53,11 @@ func (l *lowerer) agg(n *logical.Agg, need logical.Set) (*rel, error) {
 			call.Filter = r.pos(it.Filter)
 		}
 		agg.Aggs = append(agg.Aggs, call)
-		agg.Multisets = append(agg.Multisets, l.multiset(it, agg.AppendOnly))
+		multiset := op.TableRef{}
+		if l.job && call.NeedsMultiset(agg.AppendOnly) {
+			multiset = l.table("values")
+		}
+		agg.Multisets = append(agg.Multisets, multiset)
 		out.cols = append(out.cols, it.Col)
 	}
 	if l.job {
@@ -68,16 +74,6 @@ func (l *lowerer) agg(n *logical.Agg, need logical.Set) (*rel, error) {
 	agg.Out = l.schema(out.cols)
 	out.spec = agg
 	return out, nil
-}
-
-// multiset is the table for an aggregate that must remember its values: distinct
-// and ordered ones, and those whose state cannot take a value back.
-func (l *lowerer) multiset(it logical.AggItem, appendOnly bool) op.TableRef {
-	def, ok := aggs.ByKey(it.Def)
-	if l.job && ok && (it.Distinct || len(it.OrderBy) > 0 || def.NeedsMultiset || def.New == nil || !appendOnly && !def.Retractable) {
-		return l.table("values")
-	}
-	return op.TableRef{}
 }
 
 // union is UNION ALL. In a job the key of a row is its branch and its key there:

@@ -17,7 +17,6 @@ type Options struct {
 	NextTableID func() storage.TableID // jobs only
 	Parallelism int                    // jobs: more than 1 plans exchanges
 	Eval        *expr.Ctx              // for constants; Params hold the values of $1 .. in a SELECT
-	AsOf        bool
 }
 
 type lowerer struct {

@@ -124,6 +124,10 @@ func (d *decorrelator) push(n logical.Node, dom logical.Node, ids map[logical.Co
 		c := *n
 		c.In, c.Group = d.push(n.In, dom, ids), append(slices.Clone(n.Group), keys...)
 		return &c
+	case *logical.Window:
+		c := *n
+		c.In, c.Partition = d.push(n.In, dom, ids), append(slices.Clone(n.Partition), keys...)
+		return &c
 	case *logical.Agg:
 		if !n.Scalar {
 			return &logical.Agg{In: d.push(n.In, dom, ids), Keys: append(slices.Clone(n.Keys), keys...), Aggs: n.Aggs}

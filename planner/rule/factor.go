@@ -20,8 +20,6 @@ func factorOr(conds []expr.Expr) []expr.Expr {
 	return out
 }
 
-func factorOn(conds []expr.Expr) []expr.Expr { return factorOr(conds) }
-
 func factor(or *expr.Or) []expr.Expr {
 	branches := make([][]expr.Expr, len(or.Args))
 	for i, a := range or.Args {

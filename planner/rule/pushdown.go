@@ -144,7 +144,10 @@ func (p *pusher) join(n *logical.Join, conds []expr.Expr) logical.Node {
 			on = append(on, c)
 		}
 	}
-	j := &logical.Join{Kind: kind, L: p.node(n.L, toL), R: p.node(n.R, toR), On: factorOn(on)}
+	j := &logical.Join{Kind: kind, L: p.node(n.L, toL), R: p.node(n.R, toR), On: factorOr(on)}
+	if kind == logical.Anti {
+		j.On = decided(j)
+	}
 	return filter(j, above)
 }
 
