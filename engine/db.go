@@ -83,6 +83,7 @@ func (db *DB) recover(ctx context.Context) error {
 		Active:     func(stream.JobID) { db.coord.Active(db.coord.Next()) },
 		Sources:    &op.SourceHub{},
 		Stats:      &op.Stats{},
+		Align:      &op.Alignment{},
 	}
 	db.graph = executor.NewGraph(executor.GraphOptions{
 		Coordinator: db.coord,

@@ -26,6 +26,7 @@ type Env struct {
 	Rate    func(job stream.JobID, what RateKind) float64
 	Sources *SourceHub
 	Stats   *Stats
+	Align   *Alignment
 }
 
 // RateKind tells the two settings that limit the rate of a job's input apart.

@@ -148,6 +148,10 @@ func (s *source) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) {
 		s.timer.Reset(s.resume.Sub(start))
 		return false, nil
 	}
+	if s.hub.held() {
+		s.timer.Reset(alignPause)
+		return false, nil
+	}
 	n := s.limit.allow(s.env.rate(s.octx.Job, SourceRate), stream.BatchRows)
 	if n == 0 {
 		s.timer.Reset(ratePause)

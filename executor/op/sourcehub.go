@@ -48,6 +48,7 @@ type SourceState struct {
 	next    int
 	pos     map[string]int64
 	slow    atomic.Int32
+	marks   []*inputMark // watermarks of readers, see held
 }
 
 // restore takes over a split's number from the committed state.

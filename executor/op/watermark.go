@@ -57,6 +57,14 @@ func (s *WatermarkFilter) Open(ctx *executor.OpenCtx) (executor.Operator, error)
 		return f, nil
 	}
 	f.table, f.vnode = ctx.Table(s.Table), storage.VNode(ctx.VNodes.From)
+	env := envOf(ctx)
+	f.mark = env.Align.enter(ctx.Job, s.Table.ID)
+	executor.Walk(s.In, func(in executor.Spec) {
+		if in, ok := in.(*executor.Input); ok && in.Upstream != 0 {
+			f.mark.source = env.Sources.Of(in.Upstream)
+			f.mark.source.heed(f.mark)
+		}
+	})
 	f.late = &envOf(ctx).Stats.Of(StatKey{Job: ctx.Job, Kind: "watermark", Name: in[s.Col].Name, Instance: ctx.Instance}).Bad
 	// After a change of parallelism several bounds may be here: the greatest counts.
 	err := f.table.ScanAll(func(_ storage.VNode, _, value []byte) (bool, error) {
@@ -79,7 +87,15 @@ type watermarkFilter struct {
 	dirty  bool
 	resend bool          // recovered, not yet emitted in this run
 	late   *atomic.Int64 // rows dropped
+	mark   *inputMark    // nil: bounded
 	sel    []int32
+}
+
+func (f *watermarkFilter) Close() error {
+	if f.mark != nil {
+		f.mark.leave()
+	}
+	return nil
 }
 
 func (f *watermarkFilter) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {
@@ -90,6 +106,9 @@ func (f *watermarkFilter) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out
 	}
 	before := f.bound
 	f.sel = f.filter(&cols[f.spec.Col], &e, n)
+	if f.mark != nil {
+		f.mark.raise(f.bound)
+	}
 	switch {
 	case len(f.sel) == n:
 		err = out.Emit(b)
@@ -143,6 +162,13 @@ func (f *watermarkFilter) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, 
 }
 
 func (f *watermarkFilter) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
+	// An instance without rows (fewer splits than instances) must not hold back
+	// the watermark of the others: it goes with them.
+	if f.mark != nil && f.mark.idle() {
+		if low, ok := f.mark.lowest(true); ok && low > f.bound {
+			f.bound, f.dirty, f.resend = low, true, true
+		}
+	}
 	if f.resend { // downstream state may wait for it although no row comes
 		f.resend = false
 		if err := out.EmitWatermark(stream.Watermark{Column: f.spec.Col, Time: f.bound - 1}); err != nil {

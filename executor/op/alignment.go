@@ -1,0 +1,138 @@
+package op
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"streamdb/storage"
+	"streamdb/stream"
+)
+
+// Alignment is where the watermarks of a job's inputs meet, so that an input
+// that reads faster than the others does not run away from them in event time:
+// the rows that it brought would only wait in state (Flink calls it watermark
+// alignment). The zero value is ready; a nil *Alignment aligns nothing.
+type Alignment struct {
+	mu   sync.Mutex
+	jobs map[stream.JobID]*jobMarks
+}
+
+type jobMarks struct {
+	mu    sync.Mutex
+	marks []*inputMark
+}
+
+// inputMark is the watermark of one WatermarkFilter instance.
+type inputMark struct {
+	job    *jobMarks
+	group  storage.TableID // instances of one filter share it
+	source *SourceState    // where the rows come from; nil: not a shared source
+	at     atomic.Int64    // the watermark; MinInt64: none yet
+	seen   atomic.Int64    // when rows came last, Unix nanoseconds
+}
+
+const (
+	// alignSlack is how far an input may be ahead, in microseconds of event time.
+	alignSlack = 60_000_000
+	// idleAfter is how long an input without rows still counts.
+	idleAfter = time.Second
+	// alignPause is how long a source that is held waits before it looks again.
+	alignPause = 2 * time.Millisecond
+)
+
+// enter adds an instance of a filter.
+func (a *Alignment) enter(job stream.JobID, group storage.TableID) *inputMark {
+	m := &inputMark{job: &jobMarks{}, group: group}
+	m.at.Store(math.MinInt64)
+	if a == nil {
+		return m
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.jobs == nil {
+		a.jobs = map[stream.JobID]*jobMarks{}
+	}
+	if a.jobs[job] == nil {
+		a.jobs[job] = &jobMarks{}
+	}
+	m.job = a.jobs[job]
+	m.job.mu.Lock()
+	m.job.marks = append(m.job.marks, m)
+	m.job.mu.Unlock()
+	return m
+}
+
+// leave takes the instance out again.
+func (m *inputMark) leave() {
+	if m.source != nil {
+		m.source.unheed(m)
+	}
+	m.job.mu.Lock()
+	m.job.marks = slices.DeleteFunc(m.job.marks, func(o *inputMark) bool { return o == m })
+	m.job.mu.Unlock()
+}
+
+// raise publishes that rows came, and the watermark after them.
+func (m *inputMark) raise(at int64) {
+	m.at.Store(at)
+	m.seen.Store(time.Now().UnixNano())
+}
+
+// idle reports that no rows came for a while.
+func (m *inputMark) idle() bool { return time.Now().UnixNano()-m.seen.Load() > int64(idleAfter) }
+
+// lowest is the least watermark of the instances, of the same group or of the
+// others, that have one and are not idle.
+func (m *inputMark) lowest(sameGroup bool) (at int64, ok bool) {
+	at = math.MaxInt64
+	m.job.mu.Lock()
+	defer m.job.mu.Unlock()
+	for _, o := range m.job.marks {
+		if o == m || (o.group == m.group) != sameGroup || o.idle() {
+			continue
+		}
+		if x := o.at.Load(); x != math.MinInt64 {
+			at, ok = min(at, x), true
+		}
+	}
+	return at, ok
+}
+
+// heed makes the source wait while the mark is ahead of its job's other inputs;
+// unheed ends that.
+func (s *SourceState) heed(m *inputMark) {
+	s.mu.Lock()
+	s.marks = append(s.marks, m)
+	s.mu.Unlock()
+}
+
+func (s *SourceState) unheed(m *inputMark) {
+	s.mu.Lock()
+	s.marks = slices.DeleteFunc(s.marks, func(o *inputMark) bool { return o == m })
+	s.mu.Unlock()
+}
+
+// held reports whether the source should bring no rows now.
+func (s *SourceState) held() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.marks {
+		if m.ahead() {
+			return true
+		}
+	}
+	return false
+}
+
+// ahead reports whether the instance should wait for the job's other inputs.
+func (m *inputMark) ahead() bool {
+	at := m.at.Load()
+	if at == math.MinInt64 {
+		return false
+	}
+	low, ok := m.lowest(false)
+	return ok && at > low && at-low > alignSlack
+}
