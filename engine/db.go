@@ -54,6 +54,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	db := &DB{opts: o, log: o.Log, store: store, writers: newWriters(), started: began}
 	db.life, db.end = context.WithCancel(context.Background())
+	db.work.Go(func() { returnMemory(db.life) })
 	if err := db.recover(ctx); err != nil {
 		return nil, errors.Join(err, db.Close(ctx))
 	}

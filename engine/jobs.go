@@ -11,6 +11,7 @@ import (
 	"streamdb/executor"
 	"streamdb/executor/op"
 	"streamdb/internal/sqlerr"
+	"streamdb/sql/ast"
 	"streamdb/storage"
 	"streamdb/stream"
 )
@@ -164,20 +165,36 @@ func (s *Session) awaitCreation(ctx context.Context, id catalog.ID) error {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	err := db.created(ctx, id)
-	if err == nil || ctx.Err() == nil {
-		return err
+	if err == nil {
+		return nil
 	}
+	if ctx.Err() != nil {
+		err = cancelled(context.Cause(ctx))
+	} else if o := db.catalog().ByID(id); o != nil && o.Failed != nil {
+		// The statement failed: its error is the job's.
+		err = sqlerr.New(o.Failed.Code, "%s", o.Failed.Msg)
+	}
+	s.takeBack(context.WithoutCancel(ctx), id)
+	return err
+}
+
+// takeBack drops an object whose creation did not succeed.
+func (s *Session) takeBack(ctx context.Context, id catalog.ID) {
+	db := s.db
 	db.ddlMu.Lock()
 	defer db.ddlMu.Unlock()
-	if o := db.catalog().ByID(id); o != nil {
-		d := &dropping{session: s, cat: db.catalog(), gone: map[catalog.ID]bool{id: true}}
-		if c, dropErr := d.change(); dropErr == nil {
-			if applyErr := db.apply(context.WithoutCancel(ctx), c); applyErr != nil {
-				db.log.Error("cancelled creation not taken back", "object", o.Name, "err", applyErr)
-			}
-		}
+	o := db.catalog().ByID(id)
+	if o == nil {
+		return
 	}
-	return cancelled(context.Cause(ctx))
+	d := &dropping{session: s, cat: db.catalog(), st: &ast.Drop{}, gone: map[catalog.ID]bool{id: true}}
+	c, err := d.change()
+	if err == nil {
+		err = db.apply(ctx, c)
+	}
+	if err != nil {
+		db.log.Error("failed creation not taken back", "object", o.Name, "err", err)
+	}
 }
 
 // watchCreation does the same in the background.

@@ -9,6 +9,7 @@ import (
 	"streamdb/internal/sqlerr"
 	"streamdb/sql/ast"
 	"streamdb/types"
+	"streamdb/wire"
 )
 
 // The session as functions of pg_catalog see it.
@@ -202,6 +203,15 @@ func (s *Session) DatabaseBytes(string) int64 {
 		n += s.Bytes(o)
 	}
 	return n
+}
+
+// CursorColumns describes the result of a cursor made by DECLARE.
+func (s *Session) CursorColumns(name string) ([]wire.Column, bool) {
+	c := s.cursors[name]
+	if c == nil {
+		return nil, false
+	}
+	return c.cols, true
 }
 
 // regIn reads a reg* value by name.

@@ -117,6 +117,7 @@ var settingByName = func() map[string]*setting {
 // settings are a session's values, by lower-case name; absent ones have their default.
 type settings struct {
 	values map[string]string
+	saved  map[string]string // values when the transaction block began
 	local  map[string]string // values to go back to when the transaction ends (SET LOCAL)
 }
 
@@ -193,12 +194,19 @@ func (s *settings) set(name, value string, deflt, local bool) (string, error) {
 	return "", nil
 }
 
-// endTransaction takes back what SET LOCAL set.
-func (s *settings) endTransaction() {
+// begin remembers the values, which ROLLBACK brings back.
+func (s *settings) begin() { s.saved = maps.Clone(s.values) }
+
+// endTransaction takes back what SET LOCAL set, and what SET set if the
+// transaction was rolled back.
+func (s *settings) endTransaction(committed bool) {
 	for k, v := range s.local {
 		s.values[k] = v
 	}
-	s.local = nil
+	if !committed && s.saved != nil {
+		s.values = s.saved
+	}
+	s.local, s.saved = nil, nil
 }
 
 // reported lists the values to tell the client.

@@ -24,7 +24,7 @@ func begin(st *ast.Begin) action {
 			s.endTxn() // nothing has begun
 			return nil, err
 		}
-		t.explicit = true
+		s.open(t)
 		return done("BEGIN"), nil
 	}
 }
@@ -110,7 +110,7 @@ func (s *Session) chain(yes bool) error {
 	}
 	t, err := s.begun()
 	if err == nil {
-		t.explicit = true
+		s.open(t)
 	}
 	return err
 }
@@ -157,4 +157,10 @@ func flush(ctx context.Context, s *Session, _ []types.Datum) (wire.Rows, error) 
 		return nil, err
 	}
 	return done("FLUSH"), nil
+}
+
+// open makes a transaction a block that COMMIT or ROLLBACK ends.
+func (s *Session) open(t *txn) {
+	t.explicit = true
+	s.settings.begin()
 }

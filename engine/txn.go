@@ -24,15 +24,16 @@ import (
 // transactions that write the same key at the same time, the later to commit
 // gets 40001 (Berenson et al., "A Critique of ANSI SQL Isolation Levels", 1995).
 type txn struct {
-	db       *DB
-	explicit bool // between BEGIN and COMMIT
-	failed   bool
-	readOnly bool
-	start    time.Time
-	cat      *catalog.Catalog
-	snap     storage.Snapshot
-	overlay  *overlay
-	rows     []rowsCloser // results still open, which read the snapshot
+	db        *DB
+	explicit  bool // between BEGIN and COMMIT
+	failed    bool
+	committed bool
+	readOnly  bool
+	start     time.Time
+	cat       *catalog.Catalog
+	snap      storage.Snapshot
+	overlay   *overlay
+	rows      []rowsCloser // results still open, which read the snapshot
 	// An implicit transaction of writes alone can be run again after a conflict:
 	// all that the client knows of it are the command tags.
 	history    []executed
@@ -77,9 +78,10 @@ func (s *Session) endTxn() {
 		return
 	}
 	s.closeCursors()
+	committed := s.txn.committed
 	s.txn.close()
 	s.txn, s.env = nil, nil
-	s.settings.endTransaction()
+	s.settings.endTransaction(committed)
 }
 
 // commitTxn commits the open transaction; it is over afterwards in any case.
@@ -90,6 +92,7 @@ func (s *Session) commitTxn(ctx context.Context) error {
 			return nil
 		}
 		err := s.txn.commit(ctx)
+		s.txn.committed = err == nil
 		if err == nil || sqlerr.Code(err) != sqlerr.SerializationFailure || s.txn.explicit || !s.txn.replayable {
 			return err
 		}
@@ -183,8 +186,13 @@ func (t *txn) commit(ctx context.Context) error {
 	if len(changes) == 0 {
 		return nil
 	}
+	var jobs []stream.JobID
+	for _, c := range changes {
+		jobs = append(jobs, stream.JobID(c.obj.ID))
+	}
 	ticket := t.db.coord.Submit(checkpoint.Request{
 		Sync: true,
+		Jobs: jobs,
 		Before: func(epoch stream.Epoch) error {
 			now := t.db.catalog()
 			for _, c := range changes {

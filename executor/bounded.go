@@ -57,6 +57,7 @@ func RunBounded(ctx context.Context, tmpl OpenCtx, root Spec, sink func(*stream.
 	if err != nil {
 		return err
 	}
+	r.tree.flow.life = ctx
 	if len(r.tree.leafs) > 0 {
 		return errors.New("executor: a bounded run has no exchanges")
 	}

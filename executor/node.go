@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"context"
 	"errors"
 
 	"streamdb/storage"
@@ -38,9 +39,10 @@ type emitter struct {
 
 // flow is shared by the emitters of one tree.
 type flow struct {
-	emitted bool  // something was emitted since it was last reset
-	stopped *node // the node that wants no more rows (bounded runs)
-	top     *node // stands for the sink in stopped
+	emitted bool            // something was emitted since it was last reset
+	stopped *node           // the node that wants no more rows (bounded runs)
+	top     *node           // stands for the sink in stopped
+	life    context.Context // of a bounded run: a batch can give many, so each looks; nil in a task
 }
 
 func (e *emitter) Emit(b *stream.Batch) error {
@@ -48,6 +50,9 @@ func (e *emitter) Emit(b *stream.Batch) error {
 		return nil
 	}
 	e.flow.emitted = true
+	if life := e.flow.life; life != nil && life.Err() != nil {
+		return context.Cause(life)
+	}
 	var err error
 	if e.parent == nil {
 		err = e.sink.batch(b)

@@ -250,9 +250,12 @@ func (c *conn) fail(ctx context.Context, err error, sql string, at Statement) {
 }
 
 // failPipeline is fail in the extended protocol: messages up to Sync are skipped.
+// The error is sent at once: a client that asks for results with Flush, which is
+// skipped too, may wait for it before it sends Sync.
 func (c *conn) failPipeline(ctx context.Context, err error, sql string, at Statement) {
 	c.fail(ctx, err, sql, at)
 	c.skip = true
+	c.out.flush()
 }
 
 // ready ends a cycle: portals of a transaction that is over, changed settings,

@@ -193,6 +193,12 @@ func decodeParam(t types.T, b []byte, format int16, env *types.Env, owned bool) 
 	return types.ParseText(t, s, env)
 }
 
+// cursorDescriber is a Session with SQL cursors (DECLARE), which Describe knows
+// by name as it knows portals.
+type cursorDescriber interface {
+	CursorColumns(name string) (cols []Column, ok bool)
+}
+
 // describe is the message Describe.
 func (c *conn) describe(f fields) error {
 	kind, name := f.byte(), f.text()
@@ -216,6 +222,12 @@ func (c *conn) describe(f fields) error {
 		c.out.send(params)
 		cols = st.columns()
 	case 'P':
+		if s, ok := c.session.(cursorDescriber); ok && c.portals[name] == nil {
+			if cols, ok := s.CursorColumns(name); ok {
+				c.sendRowDescription(cols, nil)
+				return nil
+			}
+		}
 		p, err := c.portal(name)
 		if err != nil {
 			return err

@@ -61,6 +61,7 @@ func TestRobust(t *testing.T) {
 			c.Close(t.Context())
 		}
 	})
+	t.Logf("memory: %d MB", s.rss()>>20)
 	t.Run("500 idle connections", func(t *testing.T) { manyConnections(t, s, 500) })
 	t.Run("cancel", func(t *testing.T) {
 		for _, sql := range []string{
@@ -73,6 +74,7 @@ func TestRobust(t *testing.T) {
 			cancelled(t, s, sql)
 		}
 	})
+	t.Logf("memory: %d MB", s.rss()>>20)
 	t.Run("statement timeout", func(t *testing.T) {
 		c := s.connect()
 		s.exec(c, "set statement_timeout = '200ms'")
@@ -92,6 +94,7 @@ func TestRobust(t *testing.T) {
 		alive(t, c)
 		c.Close(t.Context())
 	})
+	t.Logf("memory: %d MB", s.rss()>>20)
 	t.Run("10,000 nested parentheses", func(t *testing.T) {
 		c := s.connect()
 		for _, deep := range []string{
@@ -326,6 +329,9 @@ func garbageAfterStartup(t *testing.T, s *server) {
 		raw := c.PgConn().Conn()
 		raw.SetDeadline(time.Now().Add(5 * time.Second))
 		io.WriteString(raw, g)
+		if g[0] == 'P' || g[0] == 'B' { // an error like others, as in Postgres
+			io.WriteString(raw, "S\x00\x00\x00\x04X\x00\x00\x00\x04")
+		}
 		var answer bytes.Buffer
 		_, err := io.Copy(&answer, raw)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
