@@ -175,8 +175,8 @@ func TestMatchGlob(t *testing.T) {
 			t.Errorf("%s on %s: got %v, %v", tc.pattern, tc.name, got, err)
 		}
 	}
-	names, err := Glob("testdata/**/basic.*")
-	if err != nil || fmt.Sprint(names) != "[testdata/parse/basic.golden testdata/parse/basic.slt testdata/postgres/basic.slt testdata/run/basic.golden testdata/run/basic.slt]" {
+	names, err := Glob("testdata/r*/**/basic.*")
+	if err != nil || fmt.Sprint(names) != "[testdata/run/basic.golden testdata/run/basic.slt]" {
 		t.Errorf("got %v, %v", names, err)
 	}
 }

@@ -2,6 +2,7 @@ package op
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf8"
 
 	"streamdb/expr"
@@ -34,6 +35,8 @@ var setFuncs = []setFunc{
 	{name: "generate_subscripts", eval: generateSubscripts},
 	{name: "unnest", eval: unnest},
 	{name: "_pg_expandarray", eval: expandArray},
+	{name: "pg_options_to_table", eval: optionsToTable},
+	{name: "pg_get_keywords", eval: keywords},
 	{name: "jsonb_array_elements", eval: jsonbElements},
 	{name: "jsonb_array_elements_text", eval: jsonbElementsText},
 	{name: "jsonb_object_keys", eval: jsonbKeys},
@@ -74,6 +77,34 @@ func expandArray(c *setCtx, args []vec.Vec, i int, out *vec.Builder) (int, error
 		appendElem(out, types.EncodeRecord(c.t, []types.Datum{d, types.IntDatum(int64(k + 1))}))
 	}
 	return len(a.Elems), nil
+}
+
+// optionsToTable gives records of name and value for texts name=value.
+func optionsToTable(c *setCtx, args []vec.Vec, i int, out *vec.Builder) (int, error) {
+	n := 0
+	for _, d := range types.DecodeArray(types.Of(types.Text), args[0].Bytes(i)).Elems {
+		if d.Null {
+			continue
+		}
+		name, value, found := strings.Cut(d.S, "=")
+		v := types.NullDatum
+		if found {
+			v = types.BytesDatum(value)
+		}
+		appendElem(out, types.EncodeRecord(c.t, []types.Datum{types.BytesDatum(name), v}))
+		n++
+	}
+	return n, nil
+}
+
+// keywords gives records of pg_get_keywords for the reserved words that the
+// planner passes.
+func keywords(c *setCtx, args []vec.Vec, i int, out *vec.Builder) (int, error) {
+	words := types.DecodeArray(types.Of(types.Text), args[0].Bytes(i)).Elems
+	for _, w := range words {
+		appendElem(out, types.EncodeRecord(c.t, []types.Datum{w, types.BytesDatum("R"), types.BytesDatum("reserved")}))
+	}
+	return len(words), nil
 }
 
 func generateSubscripts(c *setCtx, args []vec.Vec, i int, out *vec.Builder) (int, error) {

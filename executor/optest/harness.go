@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"streamdb/executor"
 	"streamdb/expr"
 	"streamdb/storage"
@@ -36,7 +34,7 @@ type Harness struct {
 	opts    Options
 	schemas []types.Schema
 	spec    executor.Spec
-	fs      vfs.FS
+	fs      storage.FS
 	store   *storage.Store
 	epoch   stream.Epoch
 	root    *node
@@ -97,7 +95,7 @@ func (n *node) EmitWatermark(w stream.Watermark) error {
 // New opens the tree over an empty store in memory.
 func New(t testing.TB, schemas []types.Schema, build Build, opts Options) *Harness {
 	t.Helper()
-	h := &Harness{t: t, opts: opts, schemas: schemas, fs: vfs.NewMem(), sum: Net{}, delta: Net{}}
+	h := &Harness{t: t, opts: opts, schemas: schemas, fs: storage.NewMemFS(), sum: Net{}, delta: Net{}}
 	if h.opts.VNodes == (storage.VNodeSet{}) {
 		h.opts.VNodes = storage.AllVNodes
 	}

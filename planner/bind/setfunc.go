@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"strings"
+
 	"streamdb/expr"
 	"streamdb/expr/casts"
 	"streamdb/internal/sqlerr"
@@ -40,6 +42,8 @@ var setFuncs = map[string][]setOverload{
 	"jsonb_each":                nil,
 	"jsonb_each_text":           nil,
 	"_pg_expandarray":           nil,
+	"pg_options_to_table":       nil,
+	"pg_get_keywords":           nil,
 }
 
 // recordSets are the set-returning functions with several columns.
@@ -49,6 +53,13 @@ var recordSets = map[string]func(args []types.T) []types.Field{
 	},
 	"jsonb_each_text": func([]types.T) []types.Field {
 		return []types.Field{{Name: "key", Type: types.Of(types.Text)}, {Name: "value", Type: types.Of(types.Text)}}
+	},
+	"pg_options_to_table": func([]types.T) []types.Field {
+		return []types.Field{{Name: "option_name", Type: types.Of(types.Text)}, {Name: "option_value", Type: types.Of(types.Text)}}
+	},
+	"pg_get_keywords": func([]types.T) []types.Field {
+		return []types.Field{{Name: "word", Type: types.Of(types.Text)}, {Name: "catcode", Type: types.Of(types.Char)},
+			{Name: "catdesc", Type: types.Of(types.Text)}}
 	},
 }
 
@@ -87,7 +98,29 @@ func (c *exprCtx) bindSet(e *ast.FuncCall, name string) (logical.SetCall, types.
 	}
 	switch name {
 	case "_pg_expandarray":
-		return call, types.T{}, b.unsupported(e, "%s", name)
+		if len(args) == 1 {
+			if elem, ok := args[0].Type().ElemType(); ok {
+				call.Args = args
+				return call, types.T{ID: types.Record, Fields: []types.Field{{Name: "x", Type: elem}, {Name: "n", Type: types.Of(types.Int4)}}}, nil
+			}
+		}
+	case "pg_options_to_table":
+		if len(args) == 1 {
+			if args[0], err = b.coerce(args[0], arrayT(types.Text), casts.Implicit, e); err != nil {
+				return call, types.T{}, err
+			}
+			call.Args = args
+			return call, types.T{ID: types.Record, Fields: recordSets[name](nil)}, nil
+		}
+	case "pg_get_keywords":
+		if len(args) == 0 {
+			words, err := types.ParseText(arrayT(types.Text), "{"+strings.Join(ast.ReservedWords(), ",")+"}", nil)
+			if err != nil {
+				return call, types.T{}, err
+			}
+			call.Args = []expr.Expr{&expr.Const{Value: words, T: arrayT(types.Text)}}
+			return call, types.T{ID: types.Record, Fields: recordSets[name](nil)}, nil
+		}
 	case "unnest":
 		if len(args) == 1 {
 			if args[0], err = b.known(args[0], e); err != nil {

@@ -170,6 +170,9 @@ func (l *lowerer) lower(n logical.Node, need logical.Set) (*rel, error) {
 				return l.lower(n.In, need)
 			}
 		}
+		if !l.job {
+			return l.window(n, need)
+		}
 		return nil, sqlerr.Unsupported("the window function %s()", l.meta.Cols[n.Col].Name).
 			WithHint("It works as a top-N: with a condition such as row_number <= 3 around it, and its value not used otherwise.")
 	case *logical.Apply:

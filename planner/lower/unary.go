@@ -221,6 +221,28 @@ func (l *lowerer) limit(n *logical.Limit, need logical.Set) (*rel, error) {
 	return &out, nil
 }
 
+// window numbers the rows of a SELECT's partitions: it sorts all of them.
+func (l *lowerer) window(n *logical.Window, need logical.Set) (*rel, error) {
+	need = union(need, n.Partition...)
+	for _, k := range n.Keys {
+		need = union(need, k.Col)
+	}
+	r, err := l.lower(n.In, need)
+	if err != nil {
+		return nil, err
+	}
+	var group []op.SortKey
+	for _, c := range n.Partition {
+		group = append(group, op.SortKey{Col: r.pos(c)})
+	}
+	keys := l.sortKeys(r, n.Keys)
+	out := *r
+	out.cols = append(slices.Clone(r.cols), n.Col)
+	out.spec = &op.Rank{In: &op.Sort{In: r.spec, Keys: append(slices.Clone(group), keys...)}, Group: group, Keys: keys,
+		Ties: n.Ties, Out: l.schema(out.cols)}
+	return &out, nil
+}
+
 func (l *lowerer) hop(n *logical.Hop, need logical.Set) (*rel, error) {
 	r, err := l.lower(n.In, union(need, n.Time))
 	if err != nil {

@@ -1,6 +1,9 @@
 package ast
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // KeywordClass says where a word may be used as a name, after the four classes
 // of Postgres's grammar.
@@ -40,6 +43,18 @@ var keywords = func() map[string]KeywordClass {
 
 // Keyword gives the class of a folded word.
 func Keyword(word string) KeywordClass { return keywords[word] }
+
+// ReservedWords lists the words of class ReservedKeyword, in order.
+func ReservedWords() []string {
+	var out []string
+	for w, c := range keywords {
+		if c == ReservedKeyword {
+			out = append(out, w)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
 
 // contextual are words with a meaning of their own in some place where a name
 // may stand; printing them quoted avoids every doubt.
