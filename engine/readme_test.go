@@ -6,7 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
+	osexec "os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -183,15 +183,15 @@ func (b *tourBlock) run(t *testing.T, s *server, conn *pgconn.PgConn, folder str
 		switch {
 		case isShell && strings.HasPrefix(shell, "sleep"):
 		case isShell:
-			if out, err := exec.Command("sh", "-c", shell).CombinedOutput(); err != nil {
+			if out, err := osexec.Command("sh", "-c", shell).CombinedOutput(); err != nil {
 				t.Fatalf("README.md:%d: %s: %v\n%s", b.line, shell, err, out)
 			}
 		case strings.HasPrefix(sql, `\`):
-			psql, err := exec.LookPath("psql")
+			psql, err := osexec.LookPath("psql")
 			if err != nil {
 				return "", false
 			}
-			cmd := exec.Command(psql, "-X", "-d", s.url(), "-c", sql)
+			cmd := osexec.Command(psql, "-X", "-d", s.url(), "-c", sql)
 			cmd.Env = append(os.Environ(), "PAGER=cat", "PGCLIENTENCODING=UTF8", "LC_ALL=C")
 			out, err := cmd.Output()
 			if err != nil {
