@@ -74,7 +74,7 @@ func TestReadmeTour(t *testing.T) {
 			switch {
 			case !ok || !b.hasShow && got == "" || same(got, b.shown):
 			case *rewriteReadme && b.hasShow:
-				b.shown = got
+				b.shown = trimmed(got)
 			default:
 				t.Errorf("README.md:%d: shown:\n%s\ngot:\n%s", b.line, b.shown, got)
 			}
@@ -95,14 +95,17 @@ func TestReadmeTour(t *testing.T) {
 
 // same compares results without blanks at line ends and without job numbers.
 func same(a, b string) bool {
-	clean := func(s string) string {
-		lines := strings.Split(jobNumber.ReplaceAllString(s, "from job N"), "\n")
-		for i := range lines {
-			lines[i] = strings.TrimRight(lines[i], " ")
-		}
-		return strings.Join(lines, "\n")
-	}
+	clean := func(s string) string { return trimmed(jobNumber.ReplaceAllString(s, "from job N")) }
 	return clean(a) == clean(b)
+}
+
+// trimmed is text without blanks at line ends.
+func trimmed(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // tourBlocks reads the fenced blocks of the tour: sql, the plain block behind
@@ -186,6 +189,7 @@ func (b *tourBlock) run(t *testing.T, s *server, conn *pgconn.PgConn, folder str
 			if out, err := osexec.Command("sh", "-c", shell).CombinedOutput(); err != nil {
 				t.Fatalf("README.md:%d: %s: %v\n%s", b.line, shell, err, out)
 			}
+		case sql == `\c`: // the test has connected
 		case strings.HasPrefix(sql, `\`):
 			psql, err := osexec.LookPath("psql")
 			if err != nil {
@@ -262,14 +266,11 @@ func aligned(r *pgconn.Result) string {
 				cells = append(cells, " "+string(v)+pad+" ")
 			}
 		}
-		out = append(out, strings.TrimRight(strings.Join(cells, "|"), " "))
+		out = append(out, strings.Join(cells, "|"))
 	}
 	unit := "rows"
 	if len(r.Rows) == 1 {
 		unit = "row"
-	}
-	for i := range out {
-		out[i] = strings.TrimRight(out[i], " ")
 	}
 	return strings.Join(append(out, fmt.Sprintf("(%d %s)", len(r.Rows), unit)), "\n")
 }

@@ -236,6 +236,9 @@ func (s *Session) regIn(t types.T, name string) (int64, error) {
 		}
 		return 0, sqlerr.New(sqlerr.InvalidSchemaName, "schema \"%s\" does not exist", name)
 	}
+	if oid, ok := syscat.ProcOID(name); ok && t.ID == types.Regproc {
+		return int64(oid), nil
+	}
 	return 0, sqlerr.New(sqlerr.UndefinedFunction, "function \"%s\" does not exist", name)
 }
 
@@ -246,8 +249,10 @@ func (s *Session) regOut(t types.T, oid int64) string {
 		return s.RelName(uint32(oid))
 	case types.Regtype:
 		if typ, ok := types.OfOID(uint32(oid)); ok {
-			return typ.String()
+			return syscat.BareName(typ)
 		}
+	case types.Regproc:
+		return syscat.ProcName(uint32(oid))
 	case types.Regnamespace:
 		for _, n := range s.catalog().Schemas() {
 			if id, _ := s.catalog().Schema(n); int64(id) == oid {

@@ -1,5 +1,7 @@
 package syscat
 
+import "slices"
+
 // The tables that describe the server rather than its objects.
 
 func pgDatabase(in *Input, out *Rows) {
@@ -46,10 +48,25 @@ func pgShadow(in *Input, out *Rows) {
 }
 
 func pgSettings(in *Input, out *Rows) {
+	for _, s := range presets {
+		out.Put(Row{"name": s.Name, "setting": s.Value, "category": "Preset Options", "short_desc": s.Doc, "context": "internal",
+			"vartype": "integer", "source": "default", "boot_val": s.Default, "reset_val": s.Default})
+	}
 	for _, s := range in.Runtime.Settings() {
+		if slices.ContainsFunc(presets, func(p Setting) bool { return p.Name == s.Name }) {
+			continue
+		}
 		out.Put(Row{"name": s.Name, "setting": s.Value, "category": "Settings", "short_desc": s.Doc, "context": "user", "vartype": "string",
 			"source": "default", "boot_val": s.Default, "reset_val": s.Default})
 	}
+}
+
+// presets are settings of the build, which nobody can change.
+var presets = []Setting{
+	{"block_size", "8192", "8192", "Size of a disk block, for clients that ask"},
+	{"max_function_args", "100", "100", "Most arguments of a function"},
+	{"max_identifier_length", "63", "63", "Most bytes of an identifier"},
+	{"max_index_keys", "32", "32", "Most columns of a key"},
 }
 
 func pgStatActivity(in *Input, out *Rows) {

@@ -21,9 +21,18 @@ func pgIndex(in *Input, out *Rows) {
 		zero := make([]int, len(nums))
 		out.Put(Row{"indexrelid": pkeyBase + o.ID, "indrelid": o.ID, "indnatts": len(nums), "indnkeyatts": len(nums),
 			"indisunique": true, "indisprimary": true, "indimmediate": true, "indisvalid": true, "indisready": true, "indislive": true,
-			"indkey": ints(types.Of(types.Int2Vector), nums), "indcollation": ints(types.Of(types.OIDVector), zero),
+			"indkey": ints(types.Of(types.Int2Vector), nums), "indcollation": ints(types.Of(types.OIDVector), collations(o)),
 			"indclass": ints(types.Of(types.OIDVector), zero), "indoption": ints(types.Of(types.Int2Vector), zero)})
 	})
+}
+
+// collations are the collations of the primary key's columns.
+func collations(o *catalog.Object) []int {
+	var out []int
+	for _, c := range o.PrimaryKey() {
+		out = append(out, typeRows()[o.Cols[c].Type.OID()].collation)
+	}
+	return out
 }
 
 func pgConstraint(in *Input, out *Rows) {
@@ -46,14 +55,14 @@ func pgIndexes(in *Input, out *Rows) {
 func KeyNames(o *catalog.Object) string {
 	var names []string
 	for _, c := range o.PrimaryKey() {
-		names = append(names, o.Cols[c].Name)
+		names = append(names, quoteIdent(o.Cols[c].Name))
 	}
 	return strings.Join(names, ", ")
 }
 
 // IndexDef is the definition of a table's primary key index (pg_get_indexdef).
 func IndexDef(o *catalog.Object) string {
-	return "CREATE UNIQUE INDEX " + o.Name + "_pkey ON " + o.Schema + "." + o.Name + " USING btree (" + KeyNames(o) + ")"
+	return "CREATE UNIQUE INDEX " + quoteIdent(o.Name+"_pkey") + " ON " + quoteIdent(o.Schema) + "." + quoteIdent(o.Name) + " USING btree (" + KeyNames(o) + ")"
 }
 
 // PKeyTable is the table whose primary key has the OID; nil: none.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"streamdb/catalog"
+	"streamdb/sql/ast"
 	"streamdb/types"
 )
 
@@ -22,6 +23,7 @@ const (
 	defaultSpaceOID      catalog.ID = 1663
 	systemTableBase      catalog.ID = 12000   // + position in the sorted list
 	pkeyBase             catalog.ID = 1 << 30 // + the table's OID: its primary key's index and constraint
+	attrdefBase          catalog.ID = 3 << 30 // + the table's OID * 256 + the column: its default
 )
 
 // relation is a row of pg_class: an object, a system table or a primary key.
@@ -184,3 +186,6 @@ func RelationOID(cat *catalog.Catalog, schema, name string) (catalog.ID, bool) {
 	}
 	return 0, false
 }
+
+// quoteIdent is a name as SQL.
+func quoteIdent(s string) string { return ast.QuoteIdent(s) }
