@@ -45,7 +45,7 @@ type DB struct {
 func Open(ctx context.Context, o Options) (*DB, error) {
 	o = o.withDefaults()
 	if o.MemoryLimit <= 0 {
-		o.MemoryLimit = defaultMemoryLimit()
+		o.MemoryLimit = DefaultMemoryLimit()
 	}
 	began := time.Now()
 	store, err := storage.Open(storage.Options{Dir: o.DataDir, Log: o.Log, CacheBytes: max(o.MemoryLimit/8, 16<<20)})

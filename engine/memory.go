@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// defaultMemoryLimit is half of the machine's memory, or 1 GB where that is not known.
-func defaultMemoryLimit() int64 {
+// DefaultMemoryLimit is half of the machine's memory, or 1 GB where that is not known.
+func DefaultMemoryLimit() int64 {
 	b, err := os.ReadFile("/proc/meminfo")
 	if err == nil {
 		for line := range strings.Lines(string(b)) {

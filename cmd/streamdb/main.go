@@ -68,12 +68,19 @@ func serve(ctx context.Context, c *config, addr *net.TCPAddr, log *slog.Logger, 
 		return err
 	}
 	defer ln.Close()
+	limit := int64(c.memoryLimit)
+	if limit == 0 {
+		limit = engine.DefaultMemoryLimit()
+	}
+	// The collector works harder as the heap nears the limit; the rest is for the
+	// store's cache and memtables, which are outside the heap.
+	debug.SetMemoryLimit(limit / 10 * 8)
 	db, err := engine.Open(ctx, engine.Options{
 		DataDir:            c.dataDir,
 		BarrierInterval:    c.barrierInterval,
 		CheckpointInterval: c.checkpointInterval,
 		Parallelism:        c.parallelism,
-		MemoryLimit:        int64(c.memoryLimit),
+		MemoryLimit:        limit,
 		MaxConnections:     c.maxConnections,
 		Log:                log,
 	})
