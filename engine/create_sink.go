@@ -44,17 +44,8 @@ func createSink(text Statement, st *ast.CreateSink) action {
 				return nil, err
 			}
 			o.Cols, o.DependsOn = catalogColumns(job.Cols), job.DependsOn
-			if err := pin(o, job.Plan); err != nil {
-				return nil, err
-			}
-			c, err := s.withSources(cat, job.Plan.Upstreams())
-			if err != nil {
-				return nil, err
-			}
-			c.put = append(c.put, o)
-			c.start = append(c.start, job.Plan)
 			id = o.ID
-			return c, nil
+			return s.newJob(cat, o, job)
 		})
 		if err != nil || id == 0 {
 			return done("CREATE SINK"), err

@@ -117,17 +117,8 @@ func createMaterializedView(text Statement, st *ast.CreateMaterializedView) acti
 			}
 			o.Cols = catalogColumns(job.Cols)
 			o.Rows, o.DependsOn, o.AppendOnly = job.Rows, job.DependsOn, job.AppendOnly
-			if err := pin(o, job.Plan); err != nil {
-				return nil, err
-			}
-			c, err := s.withSources(cat, job.Plan.Upstreams())
-			if err != nil {
-				return nil, err
-			}
-			c.put = append(c.put, o)
-			c.start = append(c.start, job.Plan)
 			id = o.ID
-			return c, nil
+			return s.newJob(cat, o, job)
 		})
 		if err != nil || id == 0 {
 			return done("CREATE MATERIALIZED VIEW"), err
@@ -142,6 +133,21 @@ func catalogColumns(cols types.Schema) []catalog.Column {
 		out[i] = catalog.Column{Column: c}
 	}
 	return out
+}
+
+// newJob is the change that adds an object and starts its job, with the sources
+// that it is the first to read.
+func (s *Session) newJob(cat *catalog.Catalog, o *catalog.Object, job *planner.JobPlan) (*change, error) {
+	if err := pin(o, job.Plan); err != nil {
+		return nil, err
+	}
+	c, err := s.withSources(cat, job.Plan.Upstreams())
+	if err != nil {
+		return nil, err
+	}
+	c.put = append(c.put, o)
+	c.start = append(c.start, job.Plan)
+	return c, nil
 }
 
 // withSources begins a change with the jobs of the sources among the upstreams

@@ -1,0 +1,62 @@
+package op
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"streamdb/stream"
+)
+
+func TestAlignmentHoldsTheSourceThatIsAhead(t *testing.T) {
+	a, hub := &Alignment{}, &SourceHub{}
+	const job = stream.JobID(7)
+	fast, slow, twin := a.enter(job, 1), a.enter(job, 2), a.enter(job, 1)
+	for _, m := range []*inputMark{fast, slow, twin} {
+		m.source = hub.Of(stream.JobID(m.group))
+		m.source.heed(m)
+	}
+	held := func(group stream.JobID) bool { return hub.Of(group).held() }
+
+	fast.raise(10 * alignSlack)
+	if held(1) || held(2) {
+		t.Fatal("held while no other input has a watermark")
+	}
+	slow.raise(math.MinInt64)
+	if held(1) {
+		t.Fatal("held by an input that has no watermark yet")
+	}
+	slow.raise(9 * alignSlack)
+	if held(1) || held(2) {
+		t.Fatal("held at the slack")
+	}
+	fast.raise(10*alignSlack + 1)
+	if !held(1) || held(2) {
+		t.Fatal("the input that is ahead is not held, or the one behind is")
+	}
+	slow.raise(10 * alignSlack)
+	if held(1) {
+		t.Fatal("still held after the other caught up")
+	}
+	fast.raise(20 * alignSlack)
+	slow.seen.Store(time.Now().Add(-2 * idleAfter).UnixNano())
+	if held(1) {
+		t.Fatal("held by an input that is idle")
+	}
+	slow.raise(10 * alignSlack)
+	if !held(1) {
+		t.Fatal("not held by an input that woke up")
+	}
+	slow.leave()
+	if held(1) {
+		t.Fatal("held by an input that is gone")
+	}
+	if low, ok := twin.lowest(true); !ok || low != 20*alignSlack {
+		t.Fatalf("an idle instance finds %d, %v as its siblings' watermark", low, ok)
+	}
+	fast.leave()
+	twin.leave()
+	if len(hub.Of(1).marks) != 0 {
+		t.Fatal("a mark stays with the source")
+	}
+}
