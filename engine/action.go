@@ -48,6 +48,8 @@ func (s *Session) analyse(p *Prepared) error {
 		return p.will(commit(st))
 	case *ast.Rollback:
 		return p.will(rollback(st))
+	case *ast.Savepoint:
+		return p.will(savepointStatement(st))
 	case *ast.Flush, *ast.Wait:
 		return p.will(flush)
 	case *ast.Recover:

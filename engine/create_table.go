@@ -92,6 +92,9 @@ func (s *Session) queryColumns(o *catalog.Object, cat *catalog.Catalog, st *ast.
 		names[i] = c.Name
 	}
 	for i, c := range q.Cols {
+		if err := checkColumnName(names[i]); err != nil {
+			return err
+		}
 		if slices.Contains(names[:i], names[i]) {
 			return sqlerr.New(sqlerr.DuplicateColumn, "column \"%s\" specified more than once", names[i])
 		}
@@ -104,11 +107,25 @@ func (s *Session) queryColumns(o *catalog.Object, cat *catalog.Catalog, st *ast.
 	return nil
 }
 
+// systemColumns are the names of Postgres's system columns, which no table may use.
+var systemColumns = []string{"tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"}
+
+// checkColumnName refuses the name of a system column.
+func checkColumnName(name string) error {
+	if slices.Contains(systemColumns, name) {
+		return sqlerr.New(sqlerr.DuplicateColumn, "column name \"%s\" conflicts with a system column name", name)
+	}
+	return nil
+}
+
 // relationColumns reads the columns, keys, watermark and connector of CREATE
 // TABLE and CREATE SOURCE into the object.
 func relationColumns(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef) error {
 	b := bind.New(bctx)
 	for _, c := range def.Columns {
+		if err := checkColumnName(c.Name); err != nil {
+			return err
+		}
 		col := catalog.Column{Column: types.Column{Name: c.Name, NotNull: c.NotNull}}
 		if slices.ContainsFunc(o.Cols, func(x catalog.Column) bool { return x.Name == c.Name }) {
 			return sqlerr.New(sqlerr.DuplicateColumn, "column \"%s\" specified more than once", c.Name)

@@ -116,6 +116,11 @@ func createMaterializedView(text Statement, st *ast.CreateMaterializedView) acti
 				return nil, err
 			}
 			o.Cols = catalogColumns(job.Cols)
+			for _, c := range job.Cols {
+				if err := checkColumnName(c.Name); err != nil && !c.Hidden {
+					return nil, err
+				}
+			}
 			o.Rows, o.DependsOn, o.AppendOnly = job.Rows, job.DependsOn, job.AppendOnly
 			id = o.ID
 			return s.newJob(cat, o, job)

@@ -97,6 +97,7 @@ type write struct {
 	expr    *expr.Ctx
 	count   int64
 	done    []*stream.Batch // rows for RETURNING
+	touched map[string]bool // ON CONFLICT DO UPDATE: the rows that the statement has written
 }
 
 func (s *Session) newWrite(ctx context.Context, t *txn, d *planner.BoundDML, args []types.Datum) *write {
@@ -230,10 +231,20 @@ func (w *write) insert(b *stream.Batch) error {
 				if w.dml.Conflict == nil {
 					return w.duplicate(cols, i)
 				}
+				if w.touched[rowKey(vnodes[i], key)] {
+					return sqlerr.New(sqlerr.CardinalityViolation, "ON CONFLICT DO UPDATE command cannot affect row a second time").
+						WithHint("Ensure that no rows proposed for insertion within the same command have duplicate constrained values.")
+				}
 				if err := w.onConflict(b, i, there); err != nil {
 					return err
 				}
 				continue
+			}
+			if w.dml.Conflict != nil && len(w.dml.Conflict.Set) > 0 {
+				if w.touched == nil {
+					w.touched = map[string]bool{}
+				}
+				w.touched[rowKey(vnodes[i], key)] = true
 			}
 		}
 		if err := w.txn.stage(w.table.Def.ID, vnodes[i], key, storage.AppendRow(nil, cols, i)); err != nil {
@@ -336,7 +347,8 @@ func (w *write) checkNotNull(cols []vec.Vec, n int) error {
 		for i := range n {
 			if cols[c].Null(i) {
 				return sqlerr.New(sqlerr.NotNullViolation, "null value in column \"%s\" of relation \"%s\" violates not-null constraint",
-					w.table.Cols[c].Name, w.dml.Table.Name).WithDetail("Failing row contains (%s).", w.rowText(cols, i))
+					w.table.Cols[c].Name, w.dml.Table.Name).WithDetail("Failing row contains (%s).", w.rowText(cols, i)).
+					On(sqlerr.Names{Schema: w.dml.Table.Schema, Table: w.dml.Table.Name, Column: w.table.Cols[c].Name})
 			}
 		}
 	}
@@ -351,7 +363,8 @@ func (w *write) duplicate(cols []vec.Vec, i int) error {
 		values = append(values, string(types.AppendText(nil, w.table.Cols[k.Col].Type, cols[k.Col].Datum(i), env)))
 	}
 	return sqlerr.New(sqlerr.UniqueViolation, "duplicate key value violates unique constraint \"%s_pkey\"", w.dml.Table.Name).
-		WithDetail("Key (%s)=(%s) already exists.", strings.Join(names, ", "), strings.Join(values, ", "))
+		WithDetail("Key (%s)=(%s) already exists.", strings.Join(names, ", "), strings.Join(values, ", ")).
+		On(sqlerr.Names{Schema: w.dml.Table.Schema, Table: w.dml.Table.Name, Constraint: w.dml.Table.Name + "_pkey"})
 }
 
 // rowText is a row as Postgres shows it in the detail of a constraint violation.

@@ -23,6 +23,9 @@ func (s *Session) analyseQuery(p *Prepared, st *ast.Query) error {
 	}
 	p.params = q.Params
 	p.cols = resultColumns(q.Cols)
+	for i, o := range q.Origins {
+		p.cols[i].TableOID, p.cols[i].Attr = uint32(o.Table), o.Attr
+	}
 	if p.cols == nil {
 		p.cols = []wire.Column{}
 	}

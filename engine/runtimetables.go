@@ -9,22 +9,15 @@ import (
 	"streamdb/executor/op"
 	"streamdb/storage"
 	"streamdb/stream"
-	"streamdb/types"
 )
 
-// The tables of the schema streamdb: one variable each, listed here.
+// The tables of the schema streamdb: one variable each, listed here. Their
+// columns are in catalog/syscat/columns.txt.
 var runtimeTables = []*runtimeTable{jobsTable, sourceSplitsTable, quarantineTable, epochsTable, tasksTable}
-
-func column(name string, id types.ID) types.Column {
-	return types.Column{Name: name, Type: types.Of(id)}
-}
 
 // jobsTable: every running or failed dataflow.
 var jobsTable = &runtimeTable{
 	name: "jobs",
-	cols: types.Schema{column("id", types.Int8), column("schema", types.Text), column("name", types.Text), column("kind", types.Text),
-		column("state", types.Text), column("error_code", types.Text), column("error", types.Text), column("last_epoch", types.Int8),
-		column("backfill_rows", types.Int8), column("bytes", types.Int8)},
 	fill: func(db *DB, cat *catalog.Catalog, snap storage.Snapshot, out *syscat.Rows) error {
 		for _, o := range cat.Objects() {
 			if !o.Runs() {
@@ -81,7 +74,6 @@ func sources(cat *catalog.Catalog, fn func(o *catalog.Object, s *op.Source) erro
 // sourceSplitsTable: how far each split was read, as of the reader's snapshot.
 var sourceSplitsTable = &runtimeTable{
 	name: "source_splits",
-	cols: types.Schema{column("source", types.Text), column("split", types.Text), column("offset", types.Int8), column("done", types.Bool)},
 	fill: func(_ *DB, cat *catalog.Catalog, snap storage.Snapshot, out *syscat.Rows) error {
 		return sources(cat, func(o *catalog.Object, s *op.Source) error {
 			return eachSplit(snap, s, func(p op.SplitState) { out.Add(o.Name, p.ID, p.Next, p.Done) })
@@ -104,8 +96,6 @@ func eachSplit(snap storage.Snapshot, s *op.Source, fn func(op.SplitState)) erro
 // quarantineTable: what could not be decoded, as of the reader's snapshot.
 var quarantineTable = &runtimeTable{
 	name: "quarantine",
-	cols: types.Schema{column("source", types.Text), column("split", types.Text), column("offset", types.Int8),
-		column("time", types.TimestampTZ), column("raw", types.Bytea), column("error", types.Text)},
 	fill: func(_ *DB, cat *catalog.Catalog, snap storage.Snapshot, out *syscat.Rows) error {
 		return sources(cat, func(o *catalog.Object, s *op.Source) error {
 			splits := map[int]string{}
@@ -127,10 +117,6 @@ var quarantineTable = &runtimeTable{
 // epochsTable: what the last epochs cost.
 var epochsTable = &runtimeTable{
 	name: "epochs",
-	cols: types.Schema{column("epoch", types.Int8), column("injected", types.TimestampTZ), column("align_ms", types.Float8),
-		column("queue_ms", types.Float8), column("sort_ms", types.Float8), column("write_ms", types.Float8), column("sync_ms", types.Float8),
-		column("durable", types.Bool), column("ingested", types.Bool), column("rows", types.Int8), column("bytes", types.Int8),
-		column("tasks", types.Int8), column("requests", types.Int8)},
 	fill: func(db *DB, _ *catalog.Catalog, _ storage.Snapshot, out *syscat.Rows) error {
 		for _, e := range db.coord.Epochs() {
 			out.Add(int64(e.Epoch), e.Injected, ms(e.Align), ms(e.Queue), ms(e.Sort), ms(e.Write), ms(e.Sync),
@@ -145,9 +131,6 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 // tasksTable: what the tasks of running jobs do now.
 var tasksTable = &runtimeTable{
 	name: "tasks",
-	cols: types.Schema{column("job", types.Int8), column("fragment", types.Int8), column("instance", types.Int8), column("root", types.Text),
-		column("state", types.Text), column("epoch", types.Int8), column("rows_in", types.Int8), column("rows_out", types.Int8),
-		column("queued", types.Int8), column("queued_bytes", types.Int8), column("blocked_ms", types.Float8)},
 	fill: func(db *DB, _ *catalog.Catalog, _ storage.Snapshot, out *syscat.Rows) error {
 		for _, t := range db.graph.Tasks() {
 			out.Add(int64(t.ID.Job), t.ID.Fragment, t.ID.Instance, t.Root, t.State, int64(t.Epoch), t.RowsIn, t.RowsOut,

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"streamdb/internal/sqlerr"
 	"streamdb/types"
@@ -23,6 +24,8 @@ type setting struct {
 	noted string
 	// check returns the value in its canonical form, or an error.
 	check func(s string) (string, error)
+	// show is the form of a value that SHOW gives; nil: the value.
+	show func(s string) string
 }
 
 const serverVersion = "15.0"
@@ -47,10 +50,10 @@ var settingList = []setting{
 	{name: "default_transaction_isolation", def: "repeatable read", check: checkIsolation, doc: "every transaction reads one snapshot"},
 	{name: "transaction_deferrable", def: "off", check: checkBool, doc: "accepted"},
 	{name: "search_path", def: "\"$user\", public", doc: "schemas that unqualified names are looked up in"},
-	{name: "statement_timeout", def: "0", check: checkDuration, doc: "a statement is cancelled after this time; 0: never"},
-	{name: "lock_timeout", def: "0", check: checkDuration, doc: "accepted"},
-	{name: "idle_in_transaction_session_timeout", def: "0", check: checkDuration, doc: "accepted"},
-	{name: "idle_session_timeout", def: "0", check: checkDuration, doc: "accepted"},
+	{name: "statement_timeout", def: "0", check: checkDuration, show: showDuration, doc: "a statement is cancelled after this time; 0: never"},
+	{name: "lock_timeout", def: "0", check: checkDuration, show: showDuration, doc: "accepted"},
+	{name: "idle_in_transaction_session_timeout", def: "0", check: checkDuration, show: showDuration, doc: "accepted"},
+	{name: "idle_session_timeout", def: "0", check: checkDuration, show: showDuration, doc: "accepted"},
 	{name: "client_min_messages", def: "notice", doc: "accepted"},
 	{name: "extra_float_digits", def: "1", check: checkInt, doc: "accepted: floats print shortest-exact"},
 	{name: "bytea_output", def: "hex", check: oneOf("hex"), doc: "output form of bytea"},
@@ -102,6 +105,7 @@ var settingList = []setting{
 	{name: "streaming_over_window_cache_policy", def: "full", noted: "the operator decides", doc: "accepted"},
 	{name: "unsafe_enable_storage_retention_for_non_append_only_tables", def: "off", noted: "no retention is applied", doc: "accepted"},
 	{name: "disable_purify_definition", def: "off", noted: "definitions are shown as written", doc: "accepted"},
+	{name: "batch_enable_distributed_dml", def: "off", noted: "there is one process", doc: "accepted"},
 	{name: "create_compaction_group_for_mv", def: "off", noted: "there are no compaction groups", doc: "accepted"},
 	{name: "cluster", def: "default", noted: "there is one cluster", doc: "accepted"},
 }
@@ -131,11 +135,19 @@ func findSetting(name string) (*setting, error) {
 	return s, nil
 }
 
-// get returns a setting's value. Names with a dot are custom settings, which
-// exist once set, as in Postgres.
+// get returns a setting's value as SHOW gives it. Names with a dot are custom
+// settings, which exist once set, as in Postgres.
 func (s *settings) get(name string) (string, error) {
-	key := strings.ToLower(name)
-	if v, ok := s.values[key]; ok {
+	v, err := s.raw(name)
+	if def := settingByName[strings.ToLower(name)]; err == nil && def != nil && def.show != nil {
+		v = def.show(v)
+	}
+	return v, err
+}
+
+// raw returns a setting's value as check made it.
+func (s *settings) raw(name string) (string, error) {
+	if v, ok := s.values[strings.ToLower(name)]; ok {
 		return v, nil
 	}
 	def, err := findSetting(name)
@@ -147,7 +159,7 @@ func (s *settings) get(name string) (string, error) {
 
 // must returns the value of a setting of the list.
 func (s *settings) must(name string) string {
-	v, err := s.get(name)
+	v, err := s.raw(name)
 	if err != nil {
 		panic(err)
 	}
@@ -184,7 +196,11 @@ func (s *settings) set(name, value string, deflt, local bool) (string, error) {
 			s.local = map[string]string{}
 		}
 		if _, kept := s.local[key]; !kept {
-			s.local[key] = s.values[key]
+			was, isSet := s.values[key]
+			if !isSet {
+				was = def.def
+			}
+			s.local[key] = was
 		}
 	}
 	s.values[key] = value
@@ -294,6 +310,25 @@ func checkDuration(s string) (string, error) {
 	return "", invalidValue(s)
 }
 
+// showDuration writes milliseconds in the largest unit that needs no fraction.
+func showDuration(s string) string {
+	n, err := strconv.Atoi(s)
+	if err != nil || n == 0 {
+		return s
+	}
+	unit := "ms"
+	for _, u := range []struct {
+		name string
+		of   int
+	}{{"s", 1000}, {"min", 60}, {"h", 60}, {"d", 24}} {
+		if n%u.of != 0 {
+			break
+		}
+		n, unit = n/u.of, u.name
+	}
+	return strconv.Itoa(n) + unit
+}
+
 func oneOf(values ...string) func(string) (string, error) {
 	return func(s string) (string, error) {
 		if l := strings.ToLower(s); slices.Contains(values, l) {
@@ -304,7 +339,13 @@ func oneOf(values ...string) func(string) (string, error) {
 }
 
 func checkEncoding(s string) (string, error) {
-	switch strings.ToUpper(strings.NewReplacer("-", "", "_", "").Replace(s)) {
+	name := strings.Map(func(r rune) rune { // Postgres looks at letters and digits only; a driver sends 'utf-8' with the quotes
+		if r < 128 && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+			return unicode.ToUpper(r)
+		}
+		return -1
+	}, s)
+	switch name {
 	case "UTF8", "UNICODE":
 		return "UTF8", nil
 	case "SQLASCII":

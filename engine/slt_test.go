@@ -29,13 +29,14 @@ func TestSLT(t *testing.T) {
 		{name: "parallelism=4", options: engine.Options{Parallelism: 4}, long: true},
 		{name: "restart", restart: true, long: true},
 	}
-	for _, v := range variants {
-		t.Run(v.name, func(t *testing.T) {
-			if v.long && testing.Short() {
-				t.Skip("-short")
-			}
-			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-			t.Run("files", func(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	t.Run("files", func(t *testing.T) { // ends when all variants have ended
+		for _, v := range variants {
+			t.Run(v.name, func(t *testing.T) {
+				if v.long && testing.Short() {
+					t.Skip("-short")
+				}
+				t.Parallel()
 				s := serve(t, v.options)
 				sqllogictest.RunDir(t, s.url(), sltFiles, func(o *sqllogictest.Options) {
 					o.AllowSystem = true
@@ -50,6 +51,6 @@ func TestSLT(t *testing.T) {
 					}
 				})
 			})
-		})
-	}
+		}
+	})
 }

@@ -20,11 +20,6 @@ func systemTable(schema, name string) (types.Schema, bool) {
 	if t, ok := syscat.Find(schema, name); ok {
 		return t.Cols, true
 	}
-	for _, t := range runtimeTables {
-		if schema == "streamdb" && t.name == name {
-			return t.cols, true
-		}
-	}
 	return nil, false
 }
 
@@ -32,7 +27,6 @@ func systemTable(schema, name string) (types.Schema, bool) {
 // jobs and, where it speaks of state, from the reader's snapshot.
 type runtimeTable struct {
 	name string
-	cols types.Schema
 	fill func(db *DB, cat *catalog.Catalog, snap storage.Snapshot, out *syscat.Rows) error
 }
 
@@ -64,19 +58,20 @@ func (r *sysReader) Open(_ context.Context, schema, name string, cols []int) (op
 }
 
 func (r *sysReader) rows(schema, name string) (*syscat.Rows, error) {
-	if t, ok := syscat.Find(schema, name); ok {
-		rows := syscat.NewRows(t.Cols)
-		in := &syscat.Input{Catalog: r.txn.cat, Database: database, User: r.session.info.User, Runtime: r.session}
-		t.Fill(in, rows)
-		return rows, nil
+	t, ok := syscat.Find(schema, name)
+	if !ok {
+		return nil, sqlerr.New(sqlerr.UndefinedTable, "relation \"%s.%s\" does not exist", schema, name)
 	}
-	for _, t := range runtimeTables {
-		if t.name == name {
-			rows := syscat.NewRows(t.cols)
-			return rows, t.fill(r.session.db, r.txn.cat, r.txn.snap, rows)
+	rows := syscat.NewRows(t.Cols)
+	if schema == "streamdb" {
+		for _, t := range runtimeTables {
+			if t.name == name {
+				return rows, t.fill(r.session.db, r.txn.cat, r.txn.snap, rows)
+			}
 		}
 	}
-	return nil, sqlerr.New(sqlerr.UndefinedTable, "relation \"%s.%s\" does not exist", schema, name)
+	t.Fill(&syscat.Input{Catalog: r.txn.cat, Database: database, User: r.session.info.User, Runtime: r.session}, rows)
+	return rows, nil
 }
 
 // oneBatch is a system table that is there as a whole.

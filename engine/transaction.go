@@ -93,7 +93,12 @@ func commit(st *ast.Commit) action {
 func rollback(st *ast.Rollback) action {
 	return func(_ context.Context, s *Session, _ []types.Datum) (wire.Rows, error) {
 		if st.Savepoint != "" {
-			return nil, sqlerr.Unsupported("ROLLBACK TO SAVEPOINT")
+			t, at, err := s.savepointAt(st.Savepoint, "ROLLBACK TO SAVEPOINT")
+			if err != nil {
+				return nil, err
+			}
+			t.rollbackTo(at)
+			return done("ROLLBACK"), nil
 		}
 		if s.txn == nil || !s.txn.explicit {
 			s.warn(sqlerr.NoActiveSQLTransaction, "there is no transaction in progress")
@@ -135,7 +140,9 @@ func (s *Session) Sync(ctx context.Context, failed error) error {
 	case s.txn.explicit:
 		if failed != nil {
 			s.txn.failed = true
-			s.txn.discard()
+			if len(s.txn.savepoints) == 0 {
+				s.txn.discard()
+			}
 		}
 		return nil
 	case failed != nil:

@@ -37,6 +37,8 @@ type txn struct {
 	// An implicit transaction of writes alone can be run again after a conflict:
 	// all that the client knows of it are the command tags.
 	history    []executed
+	savepoints []savepoint
+	undo       []undone
 	replayable bool
 }
 
@@ -143,6 +145,7 @@ func (t *txn) stage(table storage.TableID, v storage.VNode, key, row []byte) err
 		t.overlay.writes[table] = w
 	}
 	k := rowKey(v, key)
+	t.saveUndo(table, w, k)
 	r := w.rows[k]
 	if r == nil {
 		before, err := t.snap.Get(table, v, key)

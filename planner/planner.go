@@ -23,6 +23,8 @@ type BoundQuery struct {
 	Cols   types.Schema // the result: names and types
 	Params []types.T    // types of $1 .., as given or inferred; Unknown became text
 	Reads  []catalog.ID // objects read, views included, ascending
+	// Origins are the stored columns that the result's columns are, zero of computed ones.
+	Origins []logical.Origin
 
 	root logical.Node
 	ids  []logical.ColID // of Cols
@@ -48,6 +50,7 @@ func optimized(ctx *Context, b *bind.Binder, rel *bind.Rel) (*BoundQuery, error)
 	q := &BoundQuery{root: root, meta: b.Meta, Params: params(ctx)}
 	for _, c := range rel.Cols {
 		q.ids = append(q.ids, c.ID)
+		q.Origins = append(q.Origins, b.Meta.Origins[c.ID])
 		q.Cols = append(q.Cols, types.Column{Name: c.Name, Type: b.Meta.Cols[c.ID].Type})
 	}
 	for id := range b.Deps {

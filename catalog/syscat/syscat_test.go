@@ -23,7 +23,7 @@ func TestEveryTableFills(t *testing.T) {
 				{Column: types.Column{Name: "a", Type: types.Of(types.Int4), NotNull: true}, PK: 1},
 				{Column: types.Column{Name: "b", Type: types.Varchar()}, Default: "'x'"},
 				{Column: types.Column{Name: "_h", Type: types.Of(types.Int8), Hidden: true}},
-			}, Rows: &catalog.Rows{Table: storage.TableDef{ID: 20}}})
+			}, Connector: &catalog.Connector{Name: "datagen", Options: map[string]string{"a": "b", "password": "x"}}, Rows: &catalog.Rows{Table: storage.TableDef{ID: 20}}})
 	}
 	in := &Input{Catalog: cat, Database: "dev", User: "root", Runtime: quiet{}}
 	for name := range fills() {

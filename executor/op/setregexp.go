@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"streamdb/expr/funcs"
 	"streamdb/internal/sqlerr"
 	"streamdb/types"
 	"streamdb/vec"
@@ -30,65 +31,12 @@ func (c *regexpCache) compile(name string, args []vec.Vec, i int) (re *regexp.Re
 	if global && name == "regexp_split_to_table" {
 		return nil, false, sqlerr.New(sqlerr.InvalidParameterValue, "%s() does not support the \"global\" option", name)
 	}
-	re, err = compileRegexp(pattern, strings.ReplaceAll(flags, "g", ""))
+	re, err = funcs.CompileRegex(strings.Clone(pattern), strings.Clone(flags))
 	if err != nil {
 		return nil, false, err
 	}
 	*c = regexpCache{strings.Clone(pattern), strings.Clone(flags), re, global}
 	return re, global, nil
-}
-
-// compileRegexp translates a Postgres advanced regular expression, whose dot
-// matches a newline unless flag n or p says otherwise.
-func compileRegexp(pattern, flags string) (*regexp.Regexp, error) {
-	mode := "s"
-	for _, f := range flags {
-		switch f {
-		case 'i':
-			mode += "i"
-		case 'c', 's', 't', 'e':
-		case 'n', 'm':
-			mode = strings.ReplaceAll(mode, "s", "") + "m"
-		case 'p':
-			mode = strings.ReplaceAll(mode, "s", "")
-		case 'w':
-			mode += "m"
-		case 'q':
-			pattern = regexp.QuoteMeta(pattern)
-		case 'x':
-			return nil, sqlerr.Unsupported("regular expression flag \"x\"")
-		default:
-			return nil, sqlerr.New(sqlerr.InvalidParameterValue, "invalid regular expression option: \"%c\"", f)
-		}
-	}
-	var b strings.Builder
-	for k := 0; k < len(pattern); k++ {
-		if pattern[k] != '\\' || k+1 == len(pattern) {
-			b.WriteByte(pattern[k])
-			continue
-		}
-		k++
-		switch pattern[k] {
-		case 'y', 'm', 'M', '<', '>':
-			b.WriteString(`\b`)
-		case 'Y':
-			b.WriteString(`\B`)
-		case 'Z':
-			b.WriteString(`\z`)
-		default:
-			b.WriteByte('\\')
-			b.WriteByte(pattern[k])
-		}
-	}
-	text := b.String()
-	if mode != "" {
-		text = "(?" + mode + ")" + text
-	}
-	re, err := regexp.Compile(text)
-	if err != nil {
-		return nil, sqlerr.Wrap(sqlerr.InvalidRegularExpression, err, "invalid regular expression: %q", pattern)
-	}
-	return re, nil
 }
 
 // regexpMatches gives per match (the first only, without flag g) the array of

@@ -2,6 +2,7 @@ package exprtest
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -262,7 +263,7 @@ func (p *parser) subscript(l expr.Expr) expr.Expr {
 	args := []expr.Expr{l}
 	for {
 		if p.accept(":") {
-			return p.slice(l, expr.Null(types.Of(types.Int4)))
+			return p.slice(l, p.bound(1))
 		}
 		x := p.expr(0)
 		if p.accept(":") {
@@ -276,8 +277,13 @@ func (p *parser) subscript(l expr.Expr) expr.Expr {
 	}
 }
 
+// bound is the bound of a slice that leaves it out.
+func (p *parser) bound(i int64) expr.Expr {
+	return &expr.Const{Value: types.IntDatum(i), T: types.Of(types.Int4)}
+}
+
 func (p *parser) slice(l, lo expr.Expr) expr.Expr {
-	hi := expr.Expr(expr.Null(types.Of(types.Int4)))
+	hi := p.bound(math.MaxInt32)
 	if !p.accept("]") {
 		hi = p.expr(0)
 		p.expect("]")

@@ -55,6 +55,8 @@ func arrayFuncs() []*expr.Def {
 		RetOf: func([]types.T) types.T { return types.ArrayOf(types.Of(tText)) }, Eval: kernel.Rows(makeArray), Doc: "Empty array; the planner sets its type"}
 	sub := notStrict(fn("subscript", ids{tArr, tI4}, tAny, kernel.Rows(subscript), "Element of an array; a[i][j] has two subscripts"))
 	sub.Variadic, sub.RetOf = true, elemType
+	slice := retFirst(fn("slice", ids{tArr, tI4, tI4}, tArr, kernel.Rows(arraySlice), "Part of an array: a first and a last position for each dimension"))
+	slice.Variadic = true
 	json := fn("subscript", ids{tJson, tAny}, tJson, kernel.Rows(jsonSubscript), "Part of a JSON value")
 	json.Variadic = true
 	return []*expr.Def{
@@ -85,7 +87,7 @@ func arrayFuncs() []*expr.Def {
 				return s, nil
 			}
 		}, "Bounds of the dimensions as text"),
-		notStrict(retFirst(fn("slice", ids{tArr, tI4, tI4}, tArr, kernel.Rows(arraySlice), "Elements from one position to another, of the first dimension; NULL: the end"))),
+		slice,
 	}
 }
 
@@ -169,31 +171,41 @@ func subscript(c *expr.CallCtx) func([]types.Datum) (types.Datum, error) {
 	}
 }
 
-// arraySlice keeps rows of the first dimension.
+// arraySlice keeps the part of an array between two bounds in each of the first
+// dimensions, and the others whole. More bounds than dimensions give nothing.
 func arraySlice(c *expr.CallCtx) func([]types.Datum) (types.Datum, error) {
 	elem := elemOf(c, 0)
 	return func(row []types.Datum) (types.Datum, error) {
-		if row[0].Null {
-			return types.NullDatum, nil
-		}
 		a := types.DecodeArray(elem, kernel.Bytes(row[0].S))
-		if len(a.Dims) == 0 {
-			return row[0], nil
-		}
-		lo, hi := int64(1), int64(a.Dims[0])
-		if !row[1].Null {
-			lo = max(lo, row[1].I)
-		}
-		if !row[2].Null {
-			hi = min(hi, row[2].I)
-		}
-		if lo > hi {
+		bounds := row[1:]
+		if len(bounds) > 2*len(a.Dims) {
 			return arrayValue{}.Datum(elem), nil
 		}
-		step := len(a.Elems) / a.Dims[0]
-		dims := append([]int{int(hi - lo + 1)}, a.Dims[1:]...)
-		return arrayValue{Dims: dims, Elems: a.Elems[int(lo-1)*step : int(hi)*step]}.Datum(elem), nil
+		for d := 0; 2*d < len(bounds); d++ {
+			lo, hi := max(1, bounds[2*d].I), min(int64(a.Dims[d]), bounds[2*d+1].I)
+			if lo > hi {
+				return arrayValue{}.Datum(elem), nil
+			}
+			a = cut(a, d, int(lo), int(hi))
+		}
+		return a.Datum(elem), nil
 	}
+}
+
+// cut keeps positions lo to hi, from 1 on, of dimension d.
+func cut(a arrayValue, d, lo, hi int) arrayValue {
+	inner := 1
+	for _, n := range a.Dims[d+1:] {
+		inner *= n
+	}
+	block := a.Dims[d] * inner
+	var elems []types.Datum
+	for at := 0; at < len(a.Elems); at += block {
+		elems = append(elems, a.Elems[at+(lo-1)*inner:at+hi*inner]...)
+	}
+	dims := append([]int{}, a.Dims...)
+	dims[d] = hi - lo + 1
+	return arrayValue{Dims: dims, Elems: elems}
 }
 
 // quantified lists x op ANY (array) and x op ALL (array) for the comparisons and

@@ -1,6 +1,7 @@
 package funcs
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ func catalogFuncs() []*expr.Def {
 		oidText("pg_get_constraintdef", ids{tOID, tBool}, tText, expr.SessionInfo.ConstraintDef, "Definition of a constraint"),
 		fn("pg_get_expr", ids{tText, tOID}, tText, identity, "Expression as text"),
 		fn("pg_get_expr", ids{tText, tOID, tBool}, tText, identity, "Expression as text"),
-		oidText("obj_description", ids{tOID}, tText, func(s expr.SessionInfo, oid uint32) string { return s.Comment(oid, "", 0) }, "Comment on an object"),
+		oidText("obj_description", ids{tOID}, tText, func(s expr.SessionInfo, oid uint32) string { return s.Comment(oid, "pg_class", 0) }, "Comment on an object"),
 		comment("obj_description", ids{tOID, tName}), comment("shobj_description", ids{tOID, tName}), comment("col_description", ids{tOID, tI4}),
 		oidBool("pg_table_is_visible", expr.SessionInfo.RelVisible, "Whether the search path finds a relation"),
 		oidBool("pg_type_is_visible", expr.SessionInfo.TypeVisible, "Whether the search path finds a type"),
@@ -144,9 +145,17 @@ func catalogFuncs() []*expr.Def {
 		constant("pg_advisory_unlock", ids{tI8}, tBool, types.BoolDatum(true), "Does nothing"),
 		constant("pg_try_advisory_lock", ids{tI8}, tBool, types.BoolDatum(true), "Does nothing"),
 	}
-	for _, n := range []string{"pg_relation_size", "pg_table_size", "pg_total_relation_size", "pg_indexes_size"} {
+	out = append(out, constant("pg_indexes_size", ids{types.Regclass}, tI8, types.IntDatum(0), "Size of the indexes on disk: keys are part of the relation"))
+	for _, n := range []string{"pg_relation_size", "pg_table_size", "pg_total_relation_size"} {
 		size := kernel.Rows(func(c *expr.CallCtx) func([]types.Datum) (int64, error) {
 			return func(r []types.Datum) (int64, error) {
+				if len(r) > 1 && r[1].S != "main" {
+					if !slices.Contains([]string{"fsm", "vm", "init"}, r[1].S) {
+						return 0, sqlerr.New(sqlerr.InvalidParameterValue, "invalid fork name").
+							WithHint("Valid fork names are \"main\", \"fsm\", \"vm\", and \"init\".")
+					}
+					return 0, nil
+				}
 				if s := c.SessionInfo(); s != nil {
 					return s.RelBytes(uint32(r[0].I)), nil
 				}

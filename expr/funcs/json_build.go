@@ -144,6 +144,8 @@ func jsonBuilders() []*expr.Def {
 		return func(d types.Datum) (string, error) { return string(AppendJsonb(nil, c.Args[0], d, env)), nil }
 	}), "Value as jsonb"))
 	out := append(build("jsonb_build_array", false, "JSON array of the arguments"), build("jsonb_build_object", true, "JSON object of alternating names and values")...)
+	out = append(out, build("json_build_array", false, "JSON array of the arguments")...)
+	out = append(out, build("json_build_object", true, "JSON object of alternating names and values")...)
 	out = append(out, aliases(toJson, "to_json")...)
 	return append(out,
 		stable(fn("row_to_json", ids{tRec}, tJson, toJson.Eval, "Row as a JSON object")),

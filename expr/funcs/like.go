@@ -234,19 +234,26 @@ func likeEscape(p, esc string) (string, error) {
 	return b.String(), nil
 }
 
-// similarToRegex turns an SQL regular expression into a Postgres one, anchored.
+// similarToRegex turns an SQL regular expression into a Postgres one, anchored. An
+// escaped double quote parts the pattern, for SUBSTRING: x SIMILAR p ignores it.
 func similarToRegex(p, esc string) (string, error) {
 	if utf8.RuneCountInString(esc) > 1 {
 		return "", errEscapeString()
 	}
 	var b strings.Builder
 	b.WriteString("^(?:")
-	inClass := false
+	inClass, separators := false, 0
 	for i := 0; i < len(p); {
 		_, size := utf8.DecodeRuneInString(p[i:])
 		c := p[i : i+size]
 		i += size
 		switch {
+		case esc != "" && c == esc && i < len(p) && p[i] == '"' && !inClass:
+			if separators++; separators > 2 {
+				return "", sqlerr.New("2200C", "SQL regular expression may not contain more than two escape-double-quote separators")
+			}
+			b.WriteString(")(?:")
+			i++
 		case esc != "" && c == esc && i < len(p):
 			_, n := utf8.DecodeRuneInString(p[i:])
 			b.WriteString(`\` + p[i:i+n])

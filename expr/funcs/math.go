@@ -82,6 +82,8 @@ func mathFuncs() []*expr.Def {
 		volatile(fn("random", ids{}, tF8, kernel.M0(func(*expr.CallCtx) func() (float64, error) {
 			return func() (float64, error) { return rand.Float64(), nil }
 		}), "Random number from 0 up to 1")),
+		fn("gamma", ids{tF8}, tF8, kernel.E1(gammaFloat), "Gamma function"),
+		fn("lgamma", ids{tF8}, tF8, kernel.E1(lgammaFloat), "Logarithm of the gamma function's absolute value"),
 		fn("factorial", ids{tI8}, tNum, kernel.E1(factorial), "Factorial"),
 		fn("width_bucket", ids{tF8, tF8, tF8, tI4}, tI4, kernel.E4(widthBucket), "Number of the bucket of equal width"),
 	)

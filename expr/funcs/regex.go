@@ -41,7 +41,7 @@ func (c *regexCache) get(pattern, flags string) (*regexp.Regexp, error) {
 	regexes.Unlock()
 	if re == nil {
 		var err error
-		if re, err = compileRegex(key.pattern, key.flags); err != nil {
+		if re, err = CompileRegex(key.pattern, key.flags); err != nil {
 			return nil, err
 		}
 		regexes.Lock()
@@ -55,11 +55,11 @@ func (c *regexCache) get(pattern, flags string) (*regexp.Regexp, error) {
 	return re, nil
 }
 
-// compileRegex translates Postgres's advanced regular expressions to Go's
+// CompileRegex translates Postgres's advanced regular expressions to Go's
 // syntax. By default . matches newlines and ^ $ only the ends; without
 // non-greedy quantifiers the longest match wins, as POSIX has it. Back references
 // and look-around have no counterpart: 0A000.
-func compileRegex(pattern, flags string) (*regexp.Regexp, error) {
+func CompileRegex(pattern, flags string) (*regexp.Regexp, error) {
 	mode := "s"
 	fold, literal, expanded := false, false, false
 	for _, f := range flags {

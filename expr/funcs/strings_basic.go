@@ -1,6 +1,7 @@
 package funcs
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -35,10 +36,29 @@ func concatBytes(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
 	return o.Vec(), nil
 }
 
-// concatText concatenates the text forms of two values.
+// concatText concatenates the text forms of two values. As for a cast to text, the
+// form of a boolean is its whole word.
 func concatText(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
 	o := kernel.NewOut(types.LBytes, c.N)
 	env := c.TextEnv()
+	for a := range args {
+		if c.Args[a].ID != tBool {
+			continue
+		}
+		read := kernel.Reader[bool](&args[a])
+		text := args[1-a]
+		for k := range c.Rows() {
+			i := c.Row(k)
+			buf := o.Begin(i)
+			if a == 0 {
+				buf = append(append(buf, strconv.FormatBool(read(i))...), text.Bytes(i)...)
+			} else {
+				buf = append(append(buf, text.Bytes(i)...), strconv.FormatBool(read(i))...)
+			}
+			o.End(i, buf)
+		}
+		return o.Vec(), nil
+	}
 	for k := range c.Rows() {
 		i := c.Row(k)
 		buf := types.AppendText(o.Begin(i), c.Args[0], kernel.View(&args[0], i), env)

@@ -34,7 +34,7 @@ var arrows = map[string][]string{
 	"sql/ast":         {},
 	"sql/parse":       {"sql/ast", "internal/sqlerr"},
 	"catalog":         {"storage", "types", "internal/sqlerr"},
-	"catalog/syscat":  {"catalog", "types", "vec", "internal/sqlerr"},
+	"catalog/syscat":  {"catalog", "sql/ast", "types", "vec", "internal/sqlerr"},
 	"planner":         {"planner", "executor", "executor/op", "catalog", "sql/ast", "expr", "storage", "stream", "types", "vec", "internal/sqlerr"},
 	"wire":            {"stream", "types", "vec", "internal/sqlerr"},
 	"engine": {"wire", "planner", "catalog", "catalog/syscat", "sql/ast", "sql/parse", "connector", "executor", "executor/op", "checkpoint",

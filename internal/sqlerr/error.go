@@ -13,7 +13,11 @@ type Error struct {
 	Hint   string
 	Pos    int   // 1-based character position in the statement's text; 0: none
 	Err    error // the cause, for logs; never shown to the client
+	About  Names // what the fault is about; clients tell violated constraints apart by it
 }
+
+// Names are the objects that an error is about; each may be empty.
+type Names struct{ Schema, Table, Column, Constraint string }
 
 // New makes an error with a SQLSTATE and a formatted message.
 func New(code, format string, args ...any) *Error {
@@ -48,6 +52,12 @@ func (e *Error) WithDetail(format string, args ...any) *Error {
 // WithHint returns e with its hint set.
 func (e *Error) WithHint(format string, args ...any) *Error {
 	e.Hint = fmt.Sprintf(format, args...)
+	return e
+}
+
+// On sets the objects that the error is about.
+func (e *Error) On(n Names) *Error {
+	e.About = n
 	return e
 }
 

@@ -82,7 +82,18 @@ func (c *exprCtx) call(e *ast.FuncCall) (expr.Expr, error) {
 			return b.coerce(args[0], t, casts.Explicit, e)
 		}
 	}
-	return b.applyFunc(e, name, args...)
+	if name == "pg_typeof" && len(args) == 1 && isUnknown(args[0].Type()) {
+		return b.coerce(&expr.Const{Value: types.BytesDatum("unknown")}, types.Of(types.Regtype), casts.Explicit, e)
+	}
+	x, err := b.applyFunc(e, name, args...)
+	if call, ok := x.(*expr.Call); ok && err == nil && !call.Def.Poly && call.Def.Elem == 0 {
+		for i, a := range args { // anyarray, as opposed to anycompatiblearray
+			if i < len(call.Def.Args) && call.Def.Args[i] == types.Array && isUnknown(a.Type()) {
+				return nil, b.errAt(e, sqlerr.DatatypeMismatch, "could not determine polymorphic type because input has type unknown")
+			}
+		}
+	}
+	return x, err
 }
 
 func (c *exprCtx) coalesce(e *ast.FuncCall) (expr.Expr, error) {
@@ -228,7 +239,7 @@ func (c *exprCtx) aggregate(e *ast.FuncCall, name string) (expr.Expr, error) {
 		return nil, b.errAt(e, sqlerr.WrongObjectType, "count(*) must be used to call a parameterless aggregate function")
 	}
 	if len(e.Args) == 1 {
-		if _, ok := e.Args[0].(*ast.Star); ok {
+		if s, ok := e.Args[0].(*ast.Star); ok && (name == "count" || len(s.Qualifier) == 0) {
 			args, e.Star = nil, true
 		}
 	}

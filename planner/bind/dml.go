@@ -379,10 +379,13 @@ func (b *Binder) rowScope(o *catalog.Object, rel string) (*scope, map[logical.Co
 	sc := &scope{}
 	at := map[logical.ColID]int{}
 	r := relation{name: rel}
+	if rel == o.Name {
+		r.schema = o.Schema
+	}
 	for i, c := range o.Cols {
 		id := b.Meta.New(c.Name, c.Type)
 		at[id] = i
-		sc.cols = append(sc.cols, scopeCol{rel: rel, name: c.Name, id: id, hidden: c.Hidden})
+		sc.cols = append(sc.cols, scopeCol{rel: rel, schema: r.schema, name: c.Name, id: id, hidden: c.Hidden})
 		if !c.Hidden {
 			r.cols = append(r.cols, id)
 		}

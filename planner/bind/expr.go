@@ -137,6 +137,11 @@ func (c *exprCtx) bind(e ast.Expr) (expr.Expr, error) {
 	case *ast.FuncCall:
 		return c.call(e)
 	case *ast.Star:
+		if len(e.Qualifier) > 0 && len(e.Except) == 0 {
+			if r := c.sc.relOf(e.Qualifier...); r != nil { // f(t.*): the whole row of table t
+				return c.wholeRow(r, e)
+			}
+		}
 		return nil, b.errAt(e, sqlerr.SyntaxError, "* is not allowed in this context")
 	case *ast.FieldSelect:
 		return c.field(e)
@@ -152,6 +157,17 @@ func (c *exprCtx) bind(e ast.Expr) (expr.Expr, error) {
 	return nil, sqlerr.Unsupported("expression %T", e)
 }
 
+// wholeRow is the record of a relation's columns.
+func (c *exprCtx) wholeRow(r *relation, e ast.Node) (expr.Expr, error) {
+	args := make([]expr.Expr, len(r.cols))
+	t := types.T{ID: types.Record}
+	for i, id := range r.cols {
+		args[i] = c.b.Meta.Ref(id)
+		t.Fields = append(t.Fields, types.Field{Name: c.b.Meta.Cols[id].Name, Type: args[i].Type()})
+	}
+	return c.b.makeRow(args, t, e)
+}
+
 func (c *exprCtx) column(e *ast.ColumnRef) (expr.Expr, error) {
 	col, err := c.b.lookup(c.sc, e)
 	if err == nil {
@@ -159,13 +175,7 @@ func (c *exprCtx) column(e *ast.ColumnRef) (expr.Expr, error) {
 	}
 	if len(e.Parts) == 1 { // t: the whole row of table t
 		if r := c.sc.relOf(e.Parts[0]); r != nil && sqlerr.Code(err) == sqlerr.UndefinedColumn {
-			args := make([]expr.Expr, len(r.cols))
-			t := types.T{ID: types.Record}
-			for i, id := range r.cols {
-				args[i] = c.b.Meta.Ref(id)
-				t.Fields = append(t.Fields, types.Field{Name: c.b.Meta.Cols[id].Name, Type: args[i].Type()})
-			}
-			return c.b.makeRow(args, t, e)
+			return c.wholeRow(r, e)
 		}
 	}
 	if len(e.Parts) > 1 && sqlerr.Code(err) == sqlerr.UndefinedTable { // composite.field

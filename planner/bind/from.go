@@ -93,6 +93,9 @@ func (b *Binder) table(t ast.TableExpr, left *scope, env *cteEnv) (logical.Node,
 
 // aliased gives a relation its alias and column aliases.
 func (b *Binder) aliased(n logical.Node, cols []scopeCol, rel relation, name, schema string, alias *ast.TableAlias, at ast.Node) (logical.Node, *scope, error) {
+	if rel.schema != "" {
+		schema = rel.schema
+	}
 	if alias != nil && alias.Name != "" {
 		name, schema = alias.Name, ""
 	}
@@ -133,6 +136,7 @@ func (b *Binder) relation(name ast.Name, env *cteEnv) (logical.Node, []scopeCol,
 	}
 	if o := b.Object(schema, base); o != nil {
 		n, cols, rel, err := b.object(o, name)
+		rel.schema = o.Schema
 		return n, cols, rel, err
 	}
 	if n, cols, ok := b.systemTable(schema, base); ok {
@@ -225,9 +229,15 @@ func (b *Binder) object(o *catalog.Object, at ast.Node) (logical.Node, []scopeCo
 	var ids []logical.ColID
 	var idx []int
 	var cols []scopeCol
+	attr := uint16(0)
 	for i, c := range o.Cols {
 		id := b.Meta.New(c.Name, c.Type)
 		b.Meta.Cols[id].NotNull = c.NotNull
+		if !c.Hidden {
+			if attr++; b.views == 0 { // of a view's columns Postgres names the view
+				b.Meta.SetOrigin(id, logical.Origin{Table: o.ID, Attr: attr})
+			}
+		}
 		ids, idx = append(ids, id), append(idx, i)
 		cols = append(cols, scopeCol{name: c.Name, id: id, hidden: c.Hidden})
 	}

@@ -169,6 +169,12 @@ func (b *Binder) applyAnyAll(n ast.Node, op string, all bool, x, arr expr.Expr) 
 			return nil, err
 		}
 	}
+	if elem, ok := arr.Type().ElemType(); ok && elem.ID == types.Text && (x.Type().ID == types.Char || x.Type().ID == types.Name) {
+		var err error // relkind = ANY (ARRAY['r', 'v']) compares texts
+		if x, err = b.coerce(x, types.Of(types.Text), casts.Implicit, n); err != nil {
+			return nil, err
+		}
+	}
 	if op == "!=" {
 		op = "<>"
 	}

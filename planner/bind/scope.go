@@ -70,6 +70,9 @@ func (b *Binder) lookup(sc *scope, ref *ast.ColumnRef) (*expr.Col, error) {
 	}
 	relSeen := false
 	for s := sc; s != nil; s = s.parent {
+		if rel != "" && schema == "" && s.sameName(rel) {
+			return nil, b.errAt(ref, sqlerr.AmbiguousAlias, "table reference \"%s\" is ambiguous", rel)
+		}
 		var found *scopeCol
 		for i := range s.cols {
 			c := &s.cols[i]
@@ -92,7 +95,7 @@ func (b *Binder) lookup(sc *scope, ref *ast.ColumnRef) (*expr.Col, error) {
 		}
 		if rel != "" {
 			for _, r := range s.rels {
-				relSeen = relSeen || r.name == rel
+				relSeen = relSeen || r.name == rel && (schema == "" || r.schema == schema)
 			}
 			if relSeen {
 				break
@@ -174,11 +177,27 @@ func editDistance(a, c string) int {
 	return row[len(c)]
 }
 
-// relOf finds the element of FROM with a name in the scope itself or outwards.
-func (s *scope) relOf(name string) *relation {
+// sameName reports whether two tables of the scope, of different schemas, have the name.
+func (s *scope) sameName(name string) bool {
+	n := 0
+	for i := range s.rels {
+		if s.rels[i].name == name {
+			n++
+		}
+	}
+	return n > 1
+}
+
+// relOf finds the element of FROM with a name, perhaps qualified, in the scope
+// itself or outwards.
+func (s *scope) relOf(parts ...string) *relation {
+	name, schema := parts[len(parts)-1], ""
+	if len(parts) > 1 {
+		schema = parts[len(parts)-2]
+	}
 	for ; s != nil; s = s.parent {
 		for i := range s.rels {
-			if s.rels[i].name == name {
+			if s.rels[i].name == name && (schema == "" || s.rels[i].schema == schema) {
 				return &s.rels[i]
 			}
 		}

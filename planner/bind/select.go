@@ -139,6 +139,9 @@ func (b *Binder) star(star *ast.Star, sc *scope) ([]scopeCol, error) {
 	}
 	name := star.Qualifier[len(star.Qualifier)-1]
 	for s := sc; s != nil; s = s.parent {
+		if len(star.Qualifier) == 1 && s.sameName(name) {
+			return nil, b.errAt(star, sqlerr.AmbiguousAlias, "table reference \"%s\" is ambiguous", name)
+		}
 		for _, r := range s.rels {
 			if r.name != name || len(star.Qualifier) > 1 && r.schema != star.Qualifier[len(star.Qualifier)-2] {
 				continue

@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"math"
+	"slices"
 	"strings"
 
 	"streamdb/expr"
@@ -297,18 +299,21 @@ func (c *exprCtx) field(e *ast.FieldSelect) (expr.Expr, error) {
 
 // subscript binds a[i], a[i][j] (one call over all subscripts) and a[i:j].
 func (c *exprCtx) subscript(e *ast.Subscript) (expr.Expr, error) {
-	if e.Slice {
-		return c.slice(e)
-	}
-	var index []ast.Expr
+	var parts []*ast.Subscript
+	slice := false
 	base := ast.Expr(e)
 	for {
 		s, ok := base.(*ast.Subscript)
-		if !ok || s.Slice {
+		if !ok {
 			break
 		}
-		index = append([]ast.Expr{s.Index}, index...)
+		parts = append(parts, s)
+		slice = slice || s.Slice
 		base = s.Expr
+	}
+	slices.Reverse(parts)
+	if slice {
+		return c.slice(e, parts, base)
 	}
 	x, err := c.bind(base)
 	if err != nil {
@@ -319,8 +324,8 @@ func (c *exprCtx) subscript(e *ast.Subscript) (expr.Expr, error) {
 	if _, ok := t.ElemType(); !ok && t.ID != types.Jsonb {
 		return nil, c.b.errAt(e, sqlerr.DatatypeMismatch, "cannot subscript type %s because it does not support subscripting", bare(t))
 	}
-	for _, i := range index {
-		y, err := c.bind(i)
+	for _, p := range parts {
+		y, err := c.bind(p.Index)
 		if err != nil {
 			return nil, err
 		}
@@ -334,26 +339,39 @@ func (c *exprCtx) subscript(e *ast.Subscript) (expr.Expr, error) {
 	return c.b.applyFunc(e, subscriptFunc, args...)
 }
 
-func (c *exprCtx) slice(e *ast.Subscript) (expr.Expr, error) {
-	x, err := c.bind(e.Expr)
+// slice binds x[a:b]..[c:d]. Beside a slice, [n] means [1:n].
+func (c *exprCtx) slice(e *ast.Subscript, parts []*ast.Subscript, base ast.Expr) (expr.Expr, error) {
+	x, err := c.bind(base)
 	if err != nil {
 		return nil, err
 	}
 	if _, ok := x.Type().ElemType(); !ok {
 		return nil, c.b.errAt(e, sqlerr.DatatypeMismatch, "cannot subscript type %s because it does not support subscripting", bare(x.Type()))
 	}
-	args := []expr.Expr{x, expr.Null(types.Of(types.Int4)), expr.Null(types.Of(types.Int4))}
-	for i, bound := range []ast.Expr{e.Low, e.High} {
-		if bound == nil {
-			continue
+	int4 := types.Of(types.Int4)
+	args := []expr.Expr{x}
+	for _, p := range parts {
+		low, high := p.Low, p.High
+		if !p.Slice {
+			low, high = nil, p.Index
 		}
-		y, err := c.bind(bound)
-		if err != nil {
-			return nil, err
+		lo, hi := expr.Expr(intConst(1, int4)), expr.Expr(intConst(math.MaxInt32, int4))
+		for _, bound := range []struct {
+			from ast.Expr
+			to   *expr.Expr
+		}{{low, &lo}, {high, &hi}} {
+			if bound.from == nil {
+				continue
+			}
+			y, err := c.bind(bound.from)
+			if err != nil {
+				return nil, err
+			}
+			if *bound.to, err = c.b.coerce(y, int4, casts.Assignment, e); err != nil {
+				return nil, err
+			}
 		}
-		if args[i+1], err = c.b.coerce(y, types.Of(types.Int4), casts.Assignment, e); err != nil {
-			return nil, err
-		}
+		args = append(args, lo, hi)
 	}
 	return c.b.applyFunc(e, sliceFunc, args...)
 }

@@ -8,7 +8,25 @@ import (
 
 // Meta knows the columns of a statement: Cols[id] describes column id. Entry 0
 // is unused.
-type Meta struct{ Cols []types.Column }
+type Meta struct {
+	Cols []types.Column
+	// Origins are the stored columns that columns are; none of computed ones.
+	Origins map[ColID]Origin
+}
+
+// Origin is a column of a catalog object: its OID and the column's attnum.
+type Origin struct {
+	Table catalog.ID
+	Attr  uint16
+}
+
+// SetOrigin notes that a column is the stored one.
+func (m *Meta) SetOrigin(id ColID, o Origin) {
+	if m.Origins == nil {
+		m.Origins = map[ColID]Origin{}
+	}
+	m.Origins[id] = o
+}
 
 // New gives out a column.
 func (m *Meta) New(name string, t types.T) ColID {

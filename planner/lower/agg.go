@@ -129,6 +129,10 @@ func (l *lowerer) union(n *logical.Union, need logical.Set) (*rel, error) {
 				if len(key) == 0 {
 					key = in.cols[:min(1, len(in.cols))]
 				}
+				if len(key) == 0 { // one row of no columns, as of a grand total: its tag is what there is
+					in = l.calc(in, nil, items)
+					items, key = logical.Pass(l.meta, in.cols), out.key[:1]
+				}
 				var err error
 				if in, err = l.exchange(in, key); err != nil {
 					return nil, err

@@ -101,10 +101,10 @@ func (r *reader) utility(w string) ast.Stmt {
 	case "discard":
 		r.skip(1)
 		return &ast.Discard{Pos: p, What: r.discarded()}
-	case "vacuum", "analyze", "analyse", "checkpoint", "reindex", "cluster":
+	case "vacuum", "analyze", "analyse", "checkpoint", "reindex", "cluster", "unlisten":
 		r.skip(1)
 		return &ast.Maintenance{Pos: p, Command: strings.Replace(w, "analyse", "analyze", 1), Raw: r.rest()}
-	case "merge", "do", "call", "listen", "notify", "unlisten", "lock", "load", "refresh", "reassign", "security", "import":
+	case "merge", "do", "call", "listen", "notify", "lock", "load", "refresh", "reassign", "security", "import":
 		r.refuse(r.p, sqlerr.FeatureNotSupported, "%s is not supported", upper(w))
 		return nil
 	}
