@@ -40,7 +40,7 @@ func (g *lawGen) equal(a, b []lawCol) string {
 		if len(same) == 0 || a[i].t == lawBool {
 			continue
 		}
-		return a[i].name + " = " + lawPick(g, same...).name
+		return a[i].name + lawPick(g, " = ", " = ", " = ", " = ", " is not distinct from ") + lawPick(g, same...).name
 	}
 	return g.converted(a, lawInt) + " = " + g.converted(b, lawInt)
 }
@@ -62,6 +62,16 @@ func (g *lawGen) source(depth int) (string, []lawCol) {
 		if g.one(4) {
 			on += " and " + g.pred(both, 1)
 		}
+		if g.one(10) && !g.big {
+			on = g.pred(both, 1)
+			if g.one(3) {
+				on = g.expr(cols, lawInt, 0) + lawPick(g, " < ", " >= ") + g.expr(rc, lawInt, 0)
+			}
+		}
+		if g.one(20) && !g.big {
+			sql, cols = sql+" cross join "+right, both
+			continue
+		}
 		sql += " " + lawPick(g, "join", "join", "left join", "right join", "full join") + " " + right + " on " + on
 		cols = both
 	}
@@ -76,7 +86,16 @@ func (g *lawGen) where(cols []lawCol, depth int) string {
 	p := g.pred(cols, lawPick(g, 0, 1, 2))
 	if depth > 0 && g.one(3) {
 		p = g.subqueryPred(cols, depth)
-		if g.one(3) {
+		switch g.IntN(6) {
+		case 0:
+			p = "not (" + p + ")"
+		case 1:
+			p += " or " + g.pred(cols, 1)
+		case 2:
+			p += " and " + g.subqueryPred(cols, depth)
+		case 3:
+			p += " or " + g.subqueryPred(cols, depth)
+		case 4:
 			p += " and " + g.pred(cols, 1)
 		}
 	}
@@ -239,7 +258,12 @@ func (g *lawGen) setOp(depth int) (string, []lawCol) {
 	a, out := g.project(want, depth-1)
 	b, _ := g.project(want, depth-1)
 	op := lawPick(g, "union", "union all", "except", "intersect", "union all", "except all", "intersect all")
-	return "(" + a + ") " + op + " (" + b + ")", out
+	sql := "(" + a + ") " + op + " (" + b + ")"
+	if g.one(4) {
+		c, _ := g.project(want, 0)
+		sql = "(" + sql + ") " + lawPick(g, "union", "union all", "except", "intersect") + " (" + c + ")"
+	}
+	return sql, out
 }
 
 // topN orders by all its columns: equal rows apart, its result is one.
@@ -251,6 +275,9 @@ func (g *lawGen) topN(depth int) (string, []lawCol) {
 	var order []string
 	for _, i := range g.Perm(len(out)) {
 		order = append(order, fmt.Sprintf("%d%s%s", i+1, lawPick(g, "", " desc"), lawPick(g, "", "", " nulls first", " nulls last")))
+	}
+	if g.one(6) {
+		return sql + " order by " + order[0] + fmt.Sprintf(" fetch first %d rows with ties", 1+g.IntN(4)), out
 	}
 	sql += " order by " + strings.Join(order, ", ") + fmt.Sprintf(" limit %d", 2+g.IntN(6))
 	if g.one(3) {
@@ -303,10 +330,19 @@ func (g *lawGen) scalar(depth int) (string, []lawCol) {
 	inner, ic := g.from(0)
 	a, t := g.agg(ic)
 	where := " where " + g.equal(cols, ic)
-	if g.one(3) {
+	switch g.IntN(6) {
+	case 0, 1:
 		where = ""
+	case 2:
+		where += " and " + g.pred(append(slices.Clone(cols), ic...), 1)
+	case 3:
+		where = " where " + g.expr(ic, lawInt, 0) + " < " + g.expr(cols, lawInt, 0)
 	}
 	list, out := g.selectList(cols, g.wanted(), 1)
+	if g.one(3) {
+		list += fmt.Sprintf(", (%s) as c%d", g.subqueryPred(cols, 1), len(out))
+		out = append(out, lawCol{fmt.Sprintf("c%d", len(out)), lawBool})
+	}
 	out = append(out, lawCol{fmt.Sprintf("c%d", len(out)), t})
 	return fmt.Sprintf("select %s, (select %s from %s%s) as c%d from %s%s", list, a, inner, where, len(out)-1, src, g.where(cols, 0)), out
 }

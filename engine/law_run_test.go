@@ -80,7 +80,7 @@ func (r *lawRunner) run(ctx context.Context) error {
 	}
 	if r.pg != nil {
 		schema := fmt.Sprintf("law_%d", os.Getpid())
-		if _, err := r.pg.Exec(ctx, "drop schema if exists "+schema+" cascade; create schema "+schema+"; set search_path = "+schema).ReadAll(); err != nil {
+		if _, err := r.pg.Exec(ctx, "drop schema if exists "+schema+" cascade; create schema "+schema+"; set search_path = "+schema+"; set jit = off; set synchronous_commit = off").ReadAll(); err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,12 @@ func Def() *connector.Def {
 		Name:        "blackhole",
 		Discards:    true,
 		Doc:         "Counts rows and forgets them.",
-		SinkOptions: []connector.Option{{Name: "type", Doc: "append-only or upsert; makes no difference"}, {Name: "force_append_only", Doc: "makes no difference"}, {Name: "primary_key", Doc: "makes no difference"}},
+		SinkOptions: []connector.Option{
+			{Name: "type", Doc: "append-only or upsert; makes no difference"},
+			{Name: "force_append_only", Doc: "makes no difference"},
+			{Name: "primary_key", Doc: "makes no difference"},
+			{Name: "auto.schema.change", Doc: "makes no difference"},
+		},
 		OpenSink: func(context.Context, connector.Config) (connector.Sink, error) {
 			return &Sink{}, nil
 		},

@@ -31,6 +31,15 @@ type regexCache struct {
 	re  *regexp.Regexp
 }
 
+// at is get for a search that begins at a byte of the text: after its beginning
+// ^ and \A match no more.
+func (c *regexCache) at(pattern, flags string, from int) (*regexp.Regexp, error) {
+	if from > 0 {
+		flags += string(flagInner)
+	}
+	return c.get(pattern, flags)
+}
+
 func (c *regexCache) get(pattern, flags string) (*regexp.Regexp, error) {
 	if c.re != nil && c.key.pattern == pattern && c.key.flags == flags {
 		return c.re, nil
@@ -55,15 +64,22 @@ func (c *regexCache) get(pattern, flags string) (*regexp.Regexp, error) {
 	return re, nil
 }
 
+const (
+	flagInner    = '\x01' // among the flags: see regexCache.at
+	neverMatches = `[^\x00-\x{10FFFF}]`
+)
+
 // CompileRegex translates Postgres's advanced regular expressions to Go's
 // syntax. By default . matches newlines and ^ $ only the ends; without
 // non-greedy quantifiers the longest match wins, as POSIX has it. Back references
 // and look-around have no counterpart: 0A000.
 func CompileRegex(pattern, flags string) (*regexp.Regexp, error) {
 	mode := "s"
-	fold, literal, expanded := false, false, false
+	fold, literal, expanded, inner := false, false, false, false
 	for _, f := range flags {
 		switch f {
+		case flagInner:
+			inner = true
 		case 'i':
 			fold = true
 		case 'c':
@@ -95,7 +111,7 @@ func CompileRegex(pattern, flags string) (*regexp.Regexp, error) {
 		pattern = regexp.QuoteMeta(pattern)
 	} else {
 		var err error
-		if pattern, lazy, err = translateRegex(pattern, expanded); err != nil {
+		if pattern, lazy, err = translateRegex(pattern, expanded, inner && !strings.Contains(mode, "m")); err != nil {
 			return nil, err
 		}
 	}
@@ -132,8 +148,9 @@ func regexErrorText(err error) string {
 	return strings.TrimPrefix(s, "error parsing regexp: ")
 }
 
-// translateRegex rewrites what the two syntaxes spell differently.
-func translateRegex(p string, expanded bool) (out string, lazy bool, err error) {
+// translateRegex rewrites what the two syntaxes spell differently. inner: the
+// text begins before what is searched, so its beginning is never met.
+func translateRegex(p string, expanded, inner bool) (out string, lazy bool, err error) {
 	var b strings.Builder
 	inClass := 0 // position in a bracket expression: 0 outside
 	for i := 0; i < len(p); i++ {
@@ -185,6 +202,8 @@ func translateRegex(p string, expanded bool) (out string, lazy bool, err error) 
 				b.WriteString(`\B`)
 			case e == 'Z':
 				b.WriteString(`\z`)
+			case e == 'A' && inner:
+				b.WriteString(neverMatches)
 			case e >= '1' && e <= '9':
 				return "", false, sqlerr.Unsupported("a back reference in a regular expression")
 			default:
@@ -196,6 +215,8 @@ func translateRegex(p string, expanded bool) (out string, lazy bool, err error) 
 		case c == '?' && i > 0 && strings.IndexByte("*+?}", p[i-1]) >= 0 && !(i > 1 && p[i-2] == '\\'):
 			lazy = true
 			b.WriteByte(c)
+		case c == '^' && inner:
+			b.WriteString(neverMatches)
 		case expanded && (c == ' ' || c == '\t' || c == '\n' || c == '\r'):
 		case expanded && c == '#':
 			for i+1 < len(p) && p[i+1] != '\n' {
@@ -322,14 +343,15 @@ func regexMatchFuncs() []*expr.Def {
 	from := kernel.M3(func(*expr.CallCtx) func(s, p string, start int64) (int64, error) {
 		var c regexCache
 		return func(s, p string, start int64) (int64, error) {
-			re, err := c.get(p, "")
-			if err != nil {
-				return 0, err
-			}
 			if start < 1 {
 				return 0, errRegexStart(start)
 			}
-			return int64(len(re.FindAllStringIndex(s[runeOffset(s, start-1):], -1))), nil
+			from := runeOffset(s, start-1)
+			re, err := c.at(p, "", from)
+			if err != nil {
+				return 0, err
+			}
+			return int64(len(re.FindAllStringIndex(s[from:], -1))), nil
 		}
 	})
 	out = append(out, count[0], fn("regexp_count", ids{tText, tText, tI4}, tI4, from, "Number of matches from a position on"))
@@ -400,11 +422,12 @@ func regexReplaceFuncs() []*expr.Def {
 		if n < 0 {
 			return "", sqlerr.New(sqlerr.InvalidParameterValue, "invalid value for parameter \"n\": %d", n)
 		}
-		re, err := c.get(p, flags)
+		from := runeOffset(s, start-1)
+		re, err := c.at(p, flags, from)
 		if err != nil {
 			return "", err
 		}
-		return regexReplace(re, s, with, runeOffset(s, start-1), int(n)), nil
+		return regexReplace(re, s, with, from, int(n)), nil
 	}
 	return []*expr.Def{
 		fn("regexp_replace", ids{tText, tText, tText}, tText, one, "First match replaced"),

@@ -108,10 +108,10 @@ func (c *regexCache) from(name string, r []types.Datum, a regexNth) (re *regexp.
 	if err := checkNoG(name, a.flags); err != nil {
 		return nil, "", 0, err
 	}
-	if re, err = c.get(r[1].S, a.flags); err != nil {
+	at = runeOffset(r[0].S, a.start-1)
+	if re, err = c.at(r[1].S, a.flags, at); err != nil {
 		return nil, "", 0, err
 	}
-	at = runeOffset(r[0].S, a.start-1)
 	return re, r[0].S[at:], at, nil
 }
 

@@ -100,6 +100,9 @@ func (b *Binder) rowsOf(o *catalog.Object, as string, from []ast.TableExpr, wher
 	for _, c := range cols {
 		ids = append(ids, c.id)
 	}
+	if as == "" {
+		rel.schema = o.Schema
+	}
 	_, sc, err := b.aliased(node, cols, rel, alias(as, o), "", nil, at)
 	if err != nil {
 		return nil, nil, nil, err
