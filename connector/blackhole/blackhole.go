@@ -11,9 +11,9 @@ import (
 // Def is the connector.
 func Def() *connector.Def {
 	return &connector.Def{
-		Name:        "blackhole",
-		Discards:    true,
-		Doc:         "Counts rows and forgets them.",
+		Name:     "blackhole",
+		Discards: true,
+		Doc:      "Counts rows and forgets them.",
 		SinkOptions: []connector.Option{
 			{Name: "type", Doc: "append-only or upsert; makes no difference"},
 			{Name: "force_append_only", Doc: "makes no difference"},
