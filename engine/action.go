@@ -50,8 +50,10 @@ func (s *Session) analyse(p *Prepared) error {
 		return p.will(rollback(st))
 	case *ast.Savepoint:
 		return p.will(savepointStatement(st))
-	case *ast.Flush, *ast.Wait:
+	case *ast.Flush:
 		return p.will(flush)
+	case *ast.Wait:
+		return p.will(waitJobs)
 	case *ast.Recover:
 		return p.will(doneAction("RECOVER"))
 	case *ast.Discard:

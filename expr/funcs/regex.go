@@ -84,7 +84,7 @@ func CompileRegex(pattern, flags string) (*regexp.Regexp, error) {
 			fold = true
 		case 'c':
 			fold = false
-		case 's', 't', 'e', 'g', 'a', 'b':
+		case 's', 't', 'e', 'g', 'b':
 		case 'n', 'm':
 			mode = "m"
 		case 'p':
