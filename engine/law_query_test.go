@@ -288,7 +288,9 @@ func (g *lawGen) topN(depth int) (string, []lawCol) {
 
 func (g *lawGen) groupTopN(depth int) (string, []lawCol) {
 	sql, out := g.project(append(g.wanted(), lawInt), depth)
-	sql = strings.Replace(sql, "select distinct ", "select ", 1)
+	if rest, ok := strings.CutPrefix(sql, "select distinct "); ok {
+		sql = "select " + rest
+	}
 	var order, all []string
 	for i, c := range out {
 		all = append(all, c.name)

@@ -66,8 +66,11 @@ func (l lawNotes) add(what, sql string) {
 	l[what].n++
 }
 
-// errLawSlow says that a history was given up: a query took too long.
-var errLawSlow = errors.New("a query took too long")
+// lawMaxRows is the size of a view from which on its history is given up.
+const lawMaxRows = 30_000
+
+// errLawSlow says that a history was given up, as its queries take too long.
+var errLawSlow = errors.New("a query took too long, or had too many rows")
 
 const lawTimeout = 30 * time.Second
 
@@ -237,7 +240,7 @@ func lawExec(ctx context.Context, c *pgconn.PgConn, sql string) lawAnswer {
 		}
 		var pe *pgconn.PgError
 		if errors.As(err, &pe) {
-			a.code, a.message = pe.Code, pe.Message
+			a.code, a.message = pe.Code, strings.TrimSpace(pe.Message+" "+pe.Detail)
 			if c.TxStatus() != 'I' {
 				if _, err := c.Exec(ctx, "rollback").ReadAll(); err != nil {
 					a.code, a.message = "gone", err.Error()
@@ -272,6 +275,9 @@ func (r *lawRunner) check(ctx context.Context) error {
 		return r.checkEach(ctx, todo, got)
 	}
 	for i, v := range todo {
+		if len(got.results[1+2*i].Rows) > lawMaxRows && r.only == "" {
+			return errLawSlow
+		}
 		view, query := lawRows(got.results[1+2*i], true), lawRows(got.results[2+2*i], true)
 		r.checked++
 		if len(view) > 0 {
