@@ -15,7 +15,8 @@ import (
 )
 
 // server is a database and its listener in this process, on a directory of
-// its own. It can be closed and opened again on the same directory and port.
+// its own. It can be closed and opened again on the same directory, and on the
+// same port if that is still free: ask url each time.
 type server struct {
 	options engine.Options
 	addr    string
@@ -47,6 +48,9 @@ func serve(t *testing.T, o engine.Options) *server {
 
 func (s *server) start(ctx context.Context) error {
 	ln, err := net.Listen("tcp", s.addr)
+	if err != nil { // another process took the port while the server was down
+		ln, err = net.Listen("tcp", "127.0.0.1:0")
+	}
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,7 @@ func TestSLT(t *testing.T) {
 				s := serve(t, v.options)
 				sqllogictest.RunDir(t, s.url(), sltFiles, func(o *sqllogictest.Options) {
 					o.AllowSystem = true
+					o.URLFunc = s.url
 					o.Timeout = 20 * time.Second
 					o.Labels = []string{"streamdb"}
 					if v.long {

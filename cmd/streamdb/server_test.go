@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 }
 
 // server is a server process on a directory, which can be killed and started
-// again on the same port.
+// again, on the same port if that is free.
 type server struct {
 	t    *testing.T
 	dir  string
@@ -73,12 +73,7 @@ func (l *logBuffer) tail() string {
 
 func newServer(t *testing.T, args ...string) *server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{t: t, dir: t.TempDir(), addr: l.Addr().String(), args: args, log: &logBuffer{}}
-	l.Close()
+	s := &server{t: t, dir: t.TempDir(), addr: freeAddr(t), args: args, log: &logBuffer{}}
 	t.Cleanup(func() {
 		s.kill()
 		if t.Failed() {
@@ -88,12 +83,27 @@ func newServer(t *testing.T, args ...string) *server {
 	return s
 }
 
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
 // start starts the process and waits until it answers.
 func (s *server) start() {
 	s.t.Helper()
 	path, err := binary()
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	if l, err := net.Listen("tcp", s.addr); err == nil {
+		l.Close()
+	} else { // another process took the port while the server was down
+		s.addr = freeAddr(s.t)
 	}
 	s.cmd = exec.Command(path, append([]string{"-listen", s.addr, "-data-dir", s.dir}, s.args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
