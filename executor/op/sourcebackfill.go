@@ -18,6 +18,7 @@ import (
 // everything below has then been read here, and everything at or above is still
 // to come live. From that offset on live rows pass.
 type sourceBackfill struct {
+	whole bool // all columns are read, those not asked for to check them only
 	*readers
 	spec   *SourceBackfill
 	octx   *executor.OpenCtx
@@ -46,11 +47,16 @@ func openSourceBackfill(s *SourceBackfill, ctx *executor.OpenCtx) (executor.Oper
 		return nil, sqlerr.Unsupported("a backfill in a query")
 	}
 	env := envOf(ctx)
-	r, err := newReaders(&s.Conf, s.Cols, env, ctx.Log)
+	read := s.Cols
+	if decodes(env, s.Conf.Connector) {
+		read = allCols(len(s.Conf.Schema))
+	}
+	r, err := newReaders(&s.Conf, read, env, ctx.Log)
 	if err != nil {
 		return nil, err
 	}
 	b := &sourceBackfill{
+		whole:   len(read) > len(s.Cols),
 		readers: r, spec: s, octx: ctx, env: env, hub: env.Sources.Of(in.Upstream),
 		state: ctx.Table(s.State_), known: map[string]*SplitState{}, byNum: map[int64]*splitReader{},
 		stat: env.Stats.Of(StatKey{Job: ctx.Job, Kind: "backfill", Name: s.Conf.Name, Split: strconv.Itoa(int(s.State_.ID)), Instance: ctx.Instance}),
@@ -217,11 +223,31 @@ func (b *sourceBackfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, er
 		if rows == 0 {
 			return true, nil
 		}
-		return true, out.Emit(b.batch(s))
+		return true, out.Emit(b.rows(s))
 	}
 	// The live source may publish at any time that both have met.
 	b.rest(b.splits, longestIdle)
 	return false, nil
+}
+
+// rows is the chunk read last, as the columns asked for.
+func (b *sourceBackfill) rows(s *splitReader) *stream.Batch {
+	batch := b.batch(s)
+	if !b.whole {
+		return batch
+	}
+	return stream.NewBatch(batch.Rows(), pickCols(batch.Cols(), b.cols), nil)
+}
+
+// decodes reports whether a connector's rows are decoded from bytes. Then which
+// of them are bad must not depend on the columns that a reader asks for: the
+// shared source, which reads all, has put those into quarantine.
+func decodes(env *Env, name string) bool {
+	if env.Connectors == nil {
+		return false
+	}
+	def, ok := env.Connectors(name)
+	return ok && len(def.Formats) > 0
 }
 
 // meets switches a split over to live rows if what was read reaches what the
