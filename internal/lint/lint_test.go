@@ -51,7 +51,6 @@ var doors = map[string][]string{
 	"github.com/cockroachdb/pebble":                {"storage"},
 	"github.com/twmb/franz-go":                     {"connector/kafka"},
 	"github.com/valyala/fastjson":                  {"types", "connector/format"},
-	"github.com/cockroachdb/apd":                   {"types"},
 	"github.com/peterbourgon/ff":                   {"cmd"},
 	"github.com/apache/arrow/go/v15":               {"vec", "stream"},
 	"github.com/jackc/pgx":                         {"cmd", "sqllogictest", "bench"},
