@@ -379,7 +379,7 @@ func TestSlowEpochIsReported(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		var log bytes.Buffer
+		var log lockedBuffer
 		c := New(Options{Store: s, Timeout: 10 * time.Second, Log: slog.New(slog.NewTextHandler(&log, nil)),
 			TaskState: func(stream.TaskID) string { return "HashJoin, processing" }})
 		quick, slow := c.addFake(1, true), c.addFake(2, false)
@@ -389,8 +389,8 @@ func TestSlowEpochIsReported(t *testing.T) {
 		ticket := c.Submit(Request{})
 		time.Sleep(9 * time.Second)
 		synctest.Wait()
-		if log.Len() > 0 {
-			t.Errorf("too early: %s", &log)
+		if got := log.String(); got != "" {
+			t.Errorf("too early: %s", got)
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -403,4 +403,22 @@ func TestSlowEpochIsReported(t *testing.T) {
 		}
 		c.Close()
 	})
+}
+
+// lockedBuffer is a log that the test reads while others write to it.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }

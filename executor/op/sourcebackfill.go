@@ -194,8 +194,9 @@ func (b *sourceBackfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, er
 	}
 	b.ask(behind > 0)
 	if behind == 0 {
-		b.stat.Done.Store(b.caughtUp())
-		if !b.listed {
+		done := b.caughtUp() && b.passed()
+		b.stat.Done.Store(done)
+		if !done {
 			b.timer.Reset(firstIdle)
 		}
 		return false, nil
@@ -248,6 +249,18 @@ func decodes(env *Env, name string) bool {
 	}
 	def, ok := env.Connectors(name)
 	return ok && len(def.Formats) > 0
+}
+
+// passed reports whether the live source has come to where this job's own
+// reading ended, which may be some rows further on: until then the job knows of
+// rows that the source's offsets do not contain yet.
+func (b *sourceBackfill) passed() bool {
+	for _, s := range b.byNum {
+		if pos, ok := b.hub.position(s.ID); !ok || pos < s.Next {
+			return false
+		}
+	}
+	return true
 }
 
 // meets switches a split over to live rows if what was read reaches what the
