@@ -82,6 +82,8 @@ func (s *Session) analyse(p *Prepared) error {
 		return p.will(createSink(p.stmt, st))
 	case *ast.CreateSchema:
 		return p.will(createSchema(st))
+	case *ast.Alter:
+		return p.will(alter(st))
 	case *ast.Drop:
 		return p.will(drop(st))
 	case *ast.Comment:

@@ -1,0 +1,33 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"streamdb/internal/sqlerr"
+	"streamdb/sql/ast"
+	"streamdb/types"
+	"streamdb/wire"
+)
+
+// alter is ALTER: its actions run in order, each a statement of its own. The
+// list of what ALTER can do: one line per action.
+func alter(st *ast.Alter) action {
+	tag := "ALTER " + strings.ToUpper(string(st.Kind))
+	return func(ctx context.Context, s *Session, _ []types.Datum) (wire.Rows, error) {
+		for _, a := range st.Actions {
+			if err := s.alterAction(ctx, st, a); err != nil {
+				return nil, err
+			}
+		}
+		return done(tag), nil
+	}
+}
+
+func (s *Session) alterAction(ctx context.Context, st *ast.Alter, a ast.AlterAction) error {
+	switch a.(type) {
+	}
+	what := strings.TrimPrefix(fmt.Sprintf("%T", a), "*ast.")
+	return sqlerr.Unsupported("ALTER %s with %s", strings.ToUpper(string(st.Kind)), what)
+}
