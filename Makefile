@@ -1,5 +1,5 @@
 # Shortcuts. `go test ./...` is the whole gate; the long forms of tests are here.
-.PHONY: build test race slt corpus fuzz-short chaos soak bench lint fmt check
+.PHONY: build test race slt corpus fuzz-short chaos soak bench law lint fmt check
 
 build:
 	go build -o bin/streamdb ./cmd/streamdb
@@ -26,6 +26,12 @@ fuzz-short:
 # 20 million events, 20 kills.
 chaos:
 	go test ./cmd/streamdb -run TestChaos -count 1 -timeout 60m -v -chaos.events 20000000 -chaos.kills 20 -chaos.gap 0
+
+# 20,000 comparisons of a view with its query and with a Postgres 15, over random
+# histories with restarts and kills. LAW_POSTGRES names the Postgres, as
+# postgres://root@127.0.0.1:5432/dev; without it views are compared with their queries alone.
+law:
+	go test ./engine -run 'TestLaw$$' -count 1 -timeout 3h -v -law.steps 20000
 
 # Ten minutes of q5 and q8 at full speed; memory must stay flat.
 soak:

@@ -80,7 +80,7 @@ func loopQ3(e *events) int {
 	for k, b := range e.person {
 		for i, id := range b.cols[pID].I64 {
 			switch string(b.cols[pState].Bytes(i)) {
-			case "OR", "ID", "CA":
+			case "or", "id", "ca":
 				names[id] = int32(k*4096 + i)
 			}
 		}

@@ -14,7 +14,7 @@ var queries = []query{
 	{"q1", []string{"bid"}, `SELECT auction, bidder, 0.908 * price::double precision AS price, date_time FROM bid`, true, loopQ1},
 	{"q2", []string{"bid"}, `SELECT auction, price FROM bid WHERE auction % 123 = 0`, true, loopQ2},
 	{"q3", []string{"person", "auction"}, `SELECT p.name, p.city, p.state, a.id FROM auction a JOIN person p ON a.seller = p.id
-		WHERE a.category = 10 AND (p.state = 'OR' OR p.state = 'ID' OR p.state = 'CA')`, false, loopQ3},
+		WHERE a.category = 10 AND (p.state = 'or' OR p.state = 'id' OR p.state = 'ca')`, false, loopQ3},
 	{"q4", []string{"auction", "bid"}, `SELECT category, avg(final) AS price FROM (
 			SELECT a.id, a.category, max(b.price) AS final FROM auction a, bid b
 			WHERE a.id = b.auction AND b.date_time BETWEEN a.date_time AND a.expires GROUP BY a.id, a.category) q
