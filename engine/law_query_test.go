@@ -152,7 +152,13 @@ func (g *lawGen) wanted() []lawType {
 
 // query is a query of any kind and its columns.
 func (g *lawGen) query(depth int) (string, []lawCol) {
-	switch g.IntN(15) {
+	switch g.IntN(18) {
+	case 15:
+		return g.lateral(depth)
+	case 16:
+		return g.series(depth)
+	case 17:
+		return g.values(depth)
 	case 12:
 		return g.with(depth)
 	case 13:

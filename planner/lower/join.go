@@ -101,6 +101,10 @@ func (l *lowerer) join(n *logical.Join, need logical.Set) (*rel, error) {
 	if err != nil {
 		return nil, err
 	}
+	var matched logical.ColID
+	if l.job && n.Kind == logical.Full {
+		lr, matched = l.markRows(lr)
+	}
 	both := &rel{cols: append(slices.Clone(lr.cols), rr.cols...)}
 	j := &op.HashJoin{Left: lr.spec, Right: rr.spec, Type: joinKinds[n.Kind], Residual: both.expr(expr.AndOf(rest)),
 		L: l.joinSide(lr, lkeys, "join-left"), R: l.joinSide(rr, rkeys, "join-right")}
@@ -112,6 +116,9 @@ func (l *lowerer) join(n *logical.Join, need logical.Set) (*rel, error) {
 	keep := need
 	if l.job {
 		out.key = joinKey(n.Kind, lr, rr, lkeys, rkeys)
+		if matched != 0 {
+			out.key = append(out.key, matched)
+		}
 		out.appendOnly = lr.appendOnly && rr.appendOnly && (n.Kind == logical.Inner || n.Kind == logical.Semi)
 		out.dist = joinDist(n.Kind, lr, lkeys, rkeys)
 		l.windowKeys(j, out, lr, rr, lkeys, rkeys)
@@ -197,6 +204,16 @@ func joinKey(kind logical.JoinKind, lr, rr *rel, lkeys, rkeys []logical.ColID) [
 		}
 	}
 	return key
+}
+
+// markRows adds a column that is TRUE in every row of the left side of a full
+// join, and so NULL where a row has no left side. Without it a left row whose key
+// is all NULL and a right one of that kind, neither with a match, would have
+// the same key.
+func (l *lowerer) markRows(r *rel) (*rel, logical.ColID) {
+	id := l.meta.New("_left", types.Of(types.Bool))
+	mark := logical.Item{Col: id, E: &expr.Const{Value: types.BoolDatum(true), T: types.Of(types.Bool)}}
+	return l.calc(r, nil, append(logical.Pass(l.meta, r.cols), mark)), id
 }
 
 // joinDist is where the rows of a join's result are.
