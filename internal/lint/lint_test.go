@@ -200,3 +200,38 @@ func TestPathsInDocumentsExist(t *testing.T) {
 		}
 	}
 }
+
+// specInList finds the types of operators in executor/op/codec.go.
+var specInList = regexp.MustCompile(`return &((?:executor\.)?[A-Z]\w*)\{`)
+
+// TestEveryOperatorHasATest: each operator that a pinned plan may name is built
+// by a test beside it that runs it in the harness of executor/optest or in tasks.
+func TestEveryOperatorHasATest(t *testing.T) {
+	list, err := os.ReadFile(filepath.Join(root, "executor/op/codec.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := ""
+	for _, dir := range []string{"executor/op", "executor"} {
+		names, _ := filepath.Glob(filepath.Join(root, dir, "*_test.go"))
+		for _, n := range names {
+			text, err := os.ReadFile(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s := string(text); dir == "executor" || strings.Contains(s, "optest.") {
+				tests += s
+			}
+		}
+	}
+	found := specInList.FindAllStringSubmatch(string(list), -1)
+	if len(found) < 20 {
+		t.Fatalf("only %d operators found: has the list moved?", len(found))
+	}
+	for _, m := range found {
+		name := strings.TrimPrefix(m[1], "executor.")
+		if !regexp.MustCompile(`\b` + name + `\{`).MatchString(tests) {
+			t.Errorf("operator %s has no test in executor/op", name)
+		}
+	}
+}
