@@ -150,5 +150,5 @@ func (c *Catalog) CheckFree(schema, name string) error {
 
 // IsSystemSchema reports whether a schema holds system tables.
 func IsSystemSchema(name string) bool {
-	return name == "information_schema" || name == "streamdb" || strings.HasPrefix(name, "pg_")
+	return name == "information_schema" || name == "streamdb" || name == "rw_catalog" || strings.HasPrefix(name, "pg_")
 }

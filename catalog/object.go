@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"time"
 
 	"streamdb/storage"
 	"streamdb/types"
@@ -56,6 +57,10 @@ type Object struct {
 	Creating    bool              `json:"creating,omitempty"`    // its backfill is not done: nobody reads it yet
 	StateTables []storage.TableID `json:"stateTables,omitempty"` // all tables of the plan, dropped with the job
 	Parallelism int               `json:"parallelism,omitempty"`
+
+	Rates         map[string]int64 `json:"rates,omitempty"`        // rows a second by the name of the limit; 0: paused; absent: no limit
+	Background    bool             `json:"background,omitempty"`   // nobody waits for its creation
+	CreatingSince time.Time        `json:"creatingSince,omitzero"` // when the creation began
 
 	Failed  *Failure `json:"failed,omitempty"` // the job ended with an error
 	Comment string   `json:"comment,omitempty"`
@@ -128,6 +133,14 @@ func (o *Object) PrimaryKey() []int {
 			return pk
 		}
 	}
+}
+
+// Limits are the rate limits of an object, which may be nil.
+func (o *Object) Limits() map[string]int64 {
+	if o == nil {
+		return nil
+	}
+	return o.Rates
 }
 
 // Runs reports whether the object has a dataflow of its own now.

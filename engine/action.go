@@ -54,6 +54,8 @@ func (s *Session) analyse(p *Prepared) error {
 		return p.will(flush)
 	case *ast.Wait:
 		return p.will(waitJobs)
+	case *ast.CancelJobs:
+		return s.analyseCancelJobs(p, st)
 	case *ast.Recover:
 		return p.will(doneAction("RECOVER"))
 	case *ast.Discard:

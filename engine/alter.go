@@ -26,7 +26,11 @@ func alter(st *ast.Alter) action {
 }
 
 func (s *Session) alterAction(ctx context.Context, st *ast.Alter, a ast.AlterAction) error {
-	switch a.(type) {
+	switch a := a.(type) {
+	case *ast.AlterSystem:
+		return s.alterSystem(ctx, a)
+	case *ast.SetRateLimit:
+		return s.alterRate(ctx, st, a)
 	}
 	what := strings.TrimPrefix(fmt.Sprintf("%T", a), "*ast.")
 	return sqlerr.Unsupported("ALTER %s with %s", strings.ToUpper(string(st.Kind)), what)

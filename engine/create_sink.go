@@ -22,7 +22,7 @@ func createSink(text Statement, st *ast.CreateSink) action {
 			return nil, sqlerr.Unsupported("CREATE OR REPLACE SINK")
 		}
 		var id catalog.ID
-		err := s.ddl(ctx, "CREATE SINK", func(cat *catalog.Catalog) (*change, error) {
+		err := s.creation(ctx, "CREATE SINK", func(cat *catalog.Catalog) (*change, error) {
 			schema, err := s.target(cat, st.Name)
 			if skip, err := s.exists(err, st.IfNotExists, st.Name.Base()); skip || err != nil {
 				return nil, err

@@ -32,6 +32,7 @@ func createSource(text Statement, st *ast.CreateSource) action {
 					WithHint("A source stores nothing. CREATE TABLE .. WITH (connector = ..) keeps rows by key.")
 			}
 			o.Cols = append(o.Cols, rowID)
+			o.Rates = s.rates(o)
 			return &change{put: []*catalog.Object{o}}, nil
 		})
 		return done("CREATE SOURCE"), err

@@ -68,7 +68,7 @@ func (s *Session) tableChange(o *catalog.Object, bctx *bind.Context) (*change, e
 	if err != nil {
 		return nil, err
 	}
-	o.Rows = job.Rows
+	o.Rows, o.Rates = job.Rows, s.rates(o)
 	if err := pin(o, job.Plan); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"time"
 
 	"streamdb/catalog"
 	"streamdb/internal/sqlerr"
@@ -104,7 +105,7 @@ func createMaterializedView(text Statement, st *ast.CreateMaterializedView) acti
 			return nil, sqlerr.Unsupported("WITH NO DATA").WithHint("A materialized view is always up to date.")
 		}
 		var id catalog.ID
-		err := s.ddl(ctx, "CREATE MATERIALIZED VIEW", func(cat *catalog.Catalog) (*change, error) {
+		err := s.creation(ctx, "CREATE MATERIALIZED VIEW", func(cat *catalog.Catalog) (*change, error) {
 			schema, err := s.target(cat, st.Name)
 			if skip, err := s.exists(err, st.IfNotExists, st.Name.Base()); skip || err != nil {
 				return nil, err
@@ -143,6 +144,10 @@ func catalogColumns(cols types.Schema) []catalog.Column {
 // newJob is the change that adds an object and starts its job, with the sources
 // that it is the first to read.
 func (s *Session) newJob(cat *catalog.Catalog, o *catalog.Object, job *planner.JobPlan) (*change, error) {
+	o.Rates = s.rates(o)
+	if o.Creating {
+		o.Background, o.CreatingSince = s.settings.on("background_ddl"), time.Now()
+	}
 	if err := pin(o, job.Plan); err != nil {
 		return nil, err
 	}

@@ -21,23 +21,26 @@ import (
 // DB is an open database: the store, the coordinator, the graph of running jobs
 // and the sessions. Open makes it, Close ends all of it in order.
 type DB struct {
-	opts     Options
-	log      *slog.Logger
-	store    *storage.Store
-	coord    *checkpoint.Coordinator
-	graph    *executor.Graph
-	memory   *executor.Accountant
-	env      *op.Env
-	current  atomic.Pointer[catalog.Catalog]
-	ddlMu    sync.Mutex // one DDL statement at a time
-	writers  *writers
-	rowIDs   rowIDs
-	ids      counters
-	sessions sessionSet
-	started  time.Time
-	life     context.Context // of background work: ends with Close
-	end      context.CancelFunc
-	work     sync.WaitGroup
+	opts      Options
+	log       *slog.Logger
+	store     *storage.Store
+	coord     *checkpoint.Coordinator
+	graph     *executor.Graph
+	memory    *executor.Accountant
+	env       *op.Env
+	current   atomic.Pointer[catalog.Catalog]
+	ddlMu     sync.Mutex // one DDL statement at a time
+	writers   *writers
+	rowIDs    rowIDs
+	ids       counters
+	sessions  sessionSet
+	started   time.Time
+	system    systemSettings
+	estimates estimates       // rows of tables that are being read by backfills
+	cancelled sync.Map        // catalog.ID -> true: creations taken back by CANCEL JOBS whose statement does not know yet
+	life      context.Context // of background work: ends with Close
+	end       context.CancelFunc
+	work      sync.WaitGroup
 }
 
 // Open opens or creates the database in o.DataDir, restarts its jobs where the
@@ -70,6 +73,7 @@ func (db *DB) recover(ctx context.Context) error {
 		return err
 	}
 	db.current.Store(meta.catalog)
+	db.system.load(meta.system)
 	db.ids.load(meta)
 	db.memory = executor.NewAccountant(db.opts.MemoryLimit)
 	db.coord = checkpoint.New(checkpoint.Options{
@@ -84,6 +88,9 @@ func (db *DB) recover(ctx context.Context) error {
 		Active:     func(stream.JobID) { db.coord.Active(db.coord.Next()) },
 		Sources:    &op.SourceHub{},
 		Stats:      &op.Stats{},
+		Rate:       db.rate,
+		Limits:     &op.Limits{},
+		Pacer:      &op.Pacer{},
 		Align:      &op.Alignment{},
 	}
 	db.graph = executor.NewGraph(executor.GraphOptions{
@@ -98,6 +105,7 @@ func (db *DB) recover(ctx context.Context) error {
 	if err := db.restartJobs(ctx); err != nil {
 		return err
 	}
+	db.system.apply(db)
 	db.coord.Start()
 	// A new generation of row ids, durable before the first is given out.
 	run := meta.counters["run"] + 1

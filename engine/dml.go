@@ -115,7 +115,7 @@ func (s *Session) runDML(ctx context.Context, p *Prepared, d *planner.BoundDML, 
 	if d.Table.Failed != nil {
 		return nil, failedError(d.Table)
 	}
-	if err := readable(t.cat, d.Rows.Reads); err != nil {
+	if err := s.readable(t.cat, d.Rows.Reads); err != nil {
 		return nil, err
 	}
 	batches, err := s.collect(ctx, t, d.Rows, args)

@@ -44,6 +44,7 @@ func (db *DB) apply(ctx context.Context, c *change) error {
 	for _, id := range c.stop {
 		db.env.Inboxes.Drop(id)
 		db.env.Stats.Drop(id)
+		db.env.Limits.Drop(id)
 		db.env.Sources.Drop(id)
 	}
 	db.collectGarbage(c.drop)
@@ -225,7 +226,7 @@ func (db *DB) created(ctx context.Context, id catalog.ID) error {
 		o := db.catalog().ByID(id)
 		switch {
 		case o == nil:
-			return sqlerr.New(sqlerr.UndefinedTable, "the relation was dropped while it was being created")
+			return db.creationGone(id)
 		case o.Failed != nil:
 			return failedError(o)
 		}
@@ -267,37 +268,4 @@ func (db *DB) created(ctx context.Context, id catalog.ID) error {
 		},
 	}).Wait(ctx)
 	return err
-}
-
-// backfilled reports whether all backfills of a job are done.
-func (db *DB) backfilled(o *catalog.Object) bool {
-	p, err := op.UnmarshalPlan(o.Plan)
-	if err != nil {
-		return false
-	}
-	want, done := 0, 0
-	for i := range p.Fragments {
-		executor.Walk(p.Fragments[i].Root, func(s executor.Spec) {
-			switch s.(type) {
-			case *op.Backfill, *op.SourceBackfill:
-				// Each instance counts: some may not be open yet.
-				n := p.Fragments[i].Parallelism
-				if n == 0 {
-					n = db.opts.Parallelism
-				}
-				want += n
-			}
-		})
-	}
-	open := false
-	db.env.Stats.Each(func(k op.StatKey, st *op.Stat) {
-		if k.Job == stream.JobID(o.ID) && k.Kind == "backfill" {
-			if st.Done.Load() {
-				done++
-			} else {
-				open = true
-			}
-		}
-	})
-	return !open && done >= want
 }

@@ -15,11 +15,13 @@ import (
 //	object/<id, 10 digits>  -> catalog.Object as JSON
 //	schema/<name>           -> id, decimal
 //	counter/<name>          -> 8 bytes, big-endian
+//	system/<setting>        -> its value: ALTER SYSTEM
 //	garbage/<table id>      -> "": a table of a dropped object, not yet deleted
 const (
 	objectPrefix  = "object/"
 	schemaPrefix  = "schema/"
 	counterPrefix = "counter/"
+	systemPrefix  = "system/"
 	garbagePrefix = "garbage/"
 )
 
@@ -45,12 +47,13 @@ func putCounter(name string, n uint64) storage.KV {
 type loadedMeta struct {
 	catalog  *catalog.Catalog
 	counters map[string]uint64
+	system   map[string]string
 	garbage  []storage.TableID
 }
 
 // loadMeta reads the whole of the meta keys.
 func loadMeta(store *storage.Store) (*loadedMeta, error) {
-	m := &loadedMeta{catalog: catalog.New(), counters: map[string]uint64{}}
+	m := &loadedMeta{catalog: catalog.New(), counters: map[string]uint64{}, system: map[string]string{}}
 	err := store.MetaScan(nil, func(key, value []byte) (bool, error) {
 		k := string(key)
 		switch {
@@ -68,6 +71,8 @@ func loadMeta(store *storage.Store) (*loadedMeta, error) {
 			m.catalog = m.catalog.WithSchema(strings.TrimPrefix(k, schemaPrefix), id)
 		case strings.HasPrefix(k, counterPrefix):
 			m.counters[strings.TrimPrefix(k, counterPrefix)] = binary.BigEndian.Uint64(value)
+		case strings.HasPrefix(k, systemPrefix):
+			m.system[strings.TrimPrefix(k, systemPrefix)] = string(value)
 		case strings.HasPrefix(k, garbagePrefix):
 			var id storage.TableID
 			if _, err := fmt.Sscan(strings.TrimPrefix(k, garbagePrefix), &id); err != nil {

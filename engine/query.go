@@ -34,7 +34,7 @@ func (s *Session) analyseQuery(p *Prepared, st *ast.Query) error {
 		if err != nil {
 			return nil, err
 		}
-		if err := readable(t.cat, q.Reads); err != nil {
+		if err := s.readable(t.cat, q.Reads); err != nil {
 			return nil, err
 		}
 		t.replayable = false
@@ -48,7 +48,7 @@ func (s *Session) analyseQuery(p *Prepared, st *ast.Query) error {
 }
 
 // readable refuses to read what has failed or is not complete yet.
-func readable(cat *catalog.Catalog, ids []catalog.ID) error {
+func (s *Session) readable(cat *catalog.Catalog, ids []catalog.ID) error {
 	for _, id := range ids {
 		o := cat.ByID(id)
 		switch {
@@ -57,7 +57,7 @@ func readable(cat *catalog.Catalog, ids []catalog.ID) error {
 			return failedError(o)
 		case o.Creating:
 			return sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "%s \"%s\" is still being created", o.Kind, o.Name).
-				WithHint("SHOW JOBS tells how far it is.")
+				WithHint("It is at %s rows; SHOW JOBS tells how far it is, WAIT waits for it.", s.db.progress(o))
 		}
 	}
 	return nil

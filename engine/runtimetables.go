@@ -13,7 +13,8 @@ import (
 
 // The tables of the schema streamdb: one variable each, listed here. Their
 // columns are in catalog/syscat/columns.txt.
-var runtimeTables = []*runtimeTable{jobsTable, sourceSplitsTable, quarantineTable, epochsTable, tasksTable}
+var runtimeTables = []*runtimeTable{jobsTable, sourceSplitsTable, quarantineTable, epochsTable, tasksTable,
+	backfillProgressTable, ddlProgressTable}
 
 // jobsTable: every running or failed dataflow.
 var jobsTable = &runtimeTable{

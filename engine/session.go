@@ -48,7 +48,7 @@ func (db *DB) Connect(_ context.Context, c wire.ConnInfo) (wire.Session, error) 
 }
 
 func (db *DB) newSession(c wire.ConnInfo) (*Session, error) {
-	s := &Session{db: db, info: c, settings: newSettings(), parser: parse.New(),
+	s := &Session{db: db, info: c, settings: db.newSettings(), parser: parse.New(),
 		named: map[string]*Prepared{}, cursors: map[string]*cursor{}, started: time.Now()}
 	s.settings.values["session_authorization"] = c.User
 	s.settings.values["application_name"] = c.Application

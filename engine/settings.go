@@ -81,9 +81,10 @@ var settingList = []setting{
 	{name: "dml_wait_persistence", def: "on", check: checkBool, noted: "writes are always durable when they return", doc: "accepted"},
 	{name: "query_mode", def: "auto", noted: "there is one query mode", doc: "accepted"},
 	{name: "visibility_mode", def: "default", noted: "see synchronous_visibility", doc: "accepted"},
-	{name: "backfill_rate_limit", def: "default", noted: "backfill is not yet limited by rate", doc: "accepted"},
-	{name: "source_rate_limit", def: "default", noted: "sources are not yet limited by rate", doc: "accepted"},
-	{name: "dml_rate_limit", def: "default", noted: "writes are not limited by rate", doc: "accepted"},
+	{name: "backfill_rate_limit", def: "default", check: checkRate, doc: "rows a second that the backfills of a new job read of each relation; 0: paused"},
+	{name: "source_rate_limit", def: "default", check: checkRate, doc: "rows a second that a new source or table reads from its connector; 0: paused"},
+	{name: "dml_rate_limit", def: "default", check: checkRate, doc: "rows a second that statements may write to a new table; 0: they wait"},
+	{name: "sink_rate_limit", def: "default", check: checkRate, doc: "rows a second that a new sink delivers; 0: paused"},
 	{name: "sink_decouple", def: "default", noted: "sinks are always decoupled", doc: "accepted"},
 	{name: "streaming_use_snapshot_backfill", def: "on", noted: "there is one way of backfill", doc: "accepted"},
 	{name: "streaming_use_arrangement_backfill", def: "on", noted: "there is one way of backfill", doc: "accepted"},
@@ -122,10 +123,13 @@ var settingByName = func() map[string]*setting {
 type settings struct {
 	values map[string]string
 	saved  map[string]string // values when the transaction block began
+	base   map[string]string // defaults of ALTER SYSTEM; not changed
 	local  map[string]string // values to go back to when the transaction ends (SET LOCAL)
 }
 
-func newSettings() *settings { return &settings{values: map[string]string{}} }
+func (db *DB) newSettings() *settings {
+	return &settings{values: map[string]string{}, base: db.system.sessionDefaults()}
+}
 
 func findSetting(name string) (*setting, error) {
 	s := settingByName[strings.ToLower(name)]
@@ -148,6 +152,9 @@ func (s *settings) get(name string) (string, error) {
 // raw returns a setting's value as check made it.
 func (s *settings) raw(name string) (string, error) {
 	if v, ok := s.values[strings.ToLower(name)]; ok {
+		return v, nil
+	}
+	if v, ok := s.base[strings.ToLower(name)]; ok {
 		return v, nil
 	}
 	def, err := findSetting(name)
@@ -184,6 +191,9 @@ func (s *settings) set(name, value string, deflt, local bool) (string, error) {
 	}
 	if deflt {
 		value = def.def
+		if v, ok := s.base[key]; ok {
+			value = v
+		}
 	} else if def.check != nil {
 		if value, err = def.check(value); err != nil {
 			e := sqlerr.From(err)
@@ -236,7 +246,7 @@ func (s *settings) reported() map[string]string {
 	return m
 }
 
-func (s *settings) clone() *settings { return &settings{values: maps.Clone(s.values)} }
+func (s *settings) clone() *settings { return &settings{values: maps.Clone(s.values), base: s.base} }
 
 // searchPath returns the schemas to look names up in.
 func (s *settings) searchPath(user string) []string {

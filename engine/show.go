@@ -119,7 +119,7 @@ func showSchemas(st *ast.Show) action {
 	return func(_ context.Context, s *Session, _ []types.Datum) (wire.Rows, error) {
 		match := likeMatcher(st)
 		var rows [][]*string
-		names := append([]string{"information_schema", "pg_catalog", "streamdb"}, s.catalog().Schemas()...)
+		names := append([]string{"information_schema", "pg_catalog", "rw_catalog", "streamdb"}, s.catalog().Schemas()...)
 		for _, n := range names {
 			if match(n) {
 				rows = append(rows, []*string{&n})

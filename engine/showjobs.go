@@ -8,21 +8,23 @@ import (
 	"streamdb/wire"
 )
 
-var jobColumns = textColumns("Id", "Statement", "State", "Progress")
+var jobColumns = textColumns("Id", "Statement", "Create Type", "Progress", "State", "Error")
 
-// showJobs is SHOW JOBS: the creations under way.
+// showJobs is SHOW JOBS: the creations under way, and those that failed and were
+// not dropped yet.
 func showJobs(_ context.Context, s *Session, _ []types.Datum) (wire.Rows, error) {
 	var rows [][]*string
 	for _, o := range s.db.catalog().Objects() {
 		if !o.Creating {
 			continue
 		}
-		id, state := strconv.Itoa(int(o.ID)), "CREATING"
+		id, state, kind := strconv.Itoa(int(o.ID)), "CREATING", createType(o)
+		var failure *string
 		if o.Failed != nil {
-			state = "FAILED"
+			state, failure = "FAILED", &o.Failed.Msg
 		}
-		progress := strconv.FormatInt(s.db.backfillRows(o.ID), 10) + " rows read"
-		rows = append(rows, []*string{&id, &o.Definition, &state, &progress})
+		progress := s.db.progress(o)
+		rows = append(rows, []*string{&id, &o.Definition, &kind, &progress, &state, failure})
 	}
 	return textRows(jobColumns, rows, "SHOW"), nil
 }

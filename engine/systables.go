@@ -26,8 +26,8 @@ func systemTable(schema, name string) (types.Schema, bool) {
 // runtimeTable is a table of the schema streamdb: computed from the running
 // jobs and, where it speaks of state, from the reader's snapshot.
 type runtimeTable struct {
-	name string
-	fill func(db *DB, cat *catalog.Catalog, snap storage.Snapshot, out *syscat.Rows) error
+	schema, name string // schema "": streamdb
+	fill         func(db *DB, cat *catalog.Catalog, snap storage.Snapshot, out *syscat.Rows) error
 }
 
 // sysEnv is the operators' Env for a query: the database's, with system tables
@@ -63,9 +63,9 @@ func (r *sysReader) rows(schema, name string) (*syscat.Rows, error) {
 		return nil, sqlerr.New(sqlerr.UndefinedTable, "relation \"%s.%s\" does not exist", schema, name)
 	}
 	rows := syscat.NewRows(t.Cols)
-	if schema == "streamdb" {
+	if schema == "streamdb" || schema == "rw_catalog" {
 		for _, t := range runtimeTables {
-			if t.name == name {
+			if t.name == name && (t.schema == schema || t.schema == "" && schema == "streamdb") {
 				return rows, t.fill(r.session.db, r.txn.cat, r.txn.snap, rows)
 			}
 		}

@@ -89,6 +89,9 @@ func (s *Session) endTxn() {
 // commitTxn commits the open transaction; it is over afterwards in any case.
 func (s *Session) commitTxn(ctx context.Context) error {
 	defer s.endTxn()
+	if err := s.payDML(ctx); err != nil {
+		return err
+	}
 	for {
 		if s.txn.failed {
 			return nil

@@ -75,7 +75,7 @@ func resetVariable(st *ast.Reset) action {
 }
 
 func (s *Session) resetAll() {
-	fresh := newSettings()
+	fresh := s.db.newSettings()
 	fresh.values["session_authorization"] = s.info.User
 	fresh.values["application_name"] = s.info.Application
 	s.settings, s.env = fresh, nil

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"fmt"
 
 	"streamdb/internal/sqlerr"
@@ -45,10 +46,7 @@ func (g *Graph) buildJob(plan *Plan, start stream.Epoch, upstream func(stream.Jo
 	var attach []attachment
 	for pos := range plan.Fragments {
 		f := &plan.Fragments[pos]
-		n := f.Parallelism
-		if n == 0 {
-			n = g.o.Parallelism
-		}
+		n := g.Instances(plan, f)
 		if n < 1 || n > storage.NumVNodes {
 			return nil, nil, sqlerr.New(sqlerr.InvalidParameterValue, "parallelism %d is not between 1 and %d", n, storage.NumVNodes)
 		}
@@ -98,6 +96,11 @@ func (g *Graph) buildJob(plan *Plan, start stream.Epoch, upstream func(stream.Jo
 		}
 	}
 	return j, attach, nil
+}
+
+// Instances is the number of tasks that run a fragment of a plan.
+func (g *Graph) Instances(p *Plan, f *Fragment) int {
+	return cmp.Or(f.Parallelism, p.Parallelism, g.o.Parallelism)
 }
 
 // wire makes the edges of one Input: from every producer instance to every

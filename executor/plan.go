@@ -17,6 +17,8 @@ type Plan struct {
 	// Fragments in an order in which every Input names an earlier one. The last
 	// is the job's output: what downstream jobs read (Input.Upstream).
 	Fragments []Fragment `json:"fragments"`
+	// Parallelism is that of fragments that leave it open; 0: the graph's default.
+	Parallelism int `json:"parallelism,omitempty"`
 }
 
 // Fragment is a tree of operators that runs in one task per instance. Between

@@ -15,6 +15,7 @@ const (
 	pgCatalogOID         catalog.ID = 11
 	informationSchemaOID catalog.ID = 13000
 	streamdbOID          catalog.ID = 13001
+	rwCatalogOID         catalog.ID = 13002
 	ownerOID             catalog.ID = 10
 	heapOID              catalog.ID = 2
 	btreeOID             catalog.ID = 403
@@ -94,7 +95,7 @@ func SystemSchema(name string) (catalog.ID, bool) {
 
 // SystemSchemaName is the inverse; "" if the OID is not a system schema's.
 func SystemSchemaName(oid catalog.ID) string {
-	for _, n := range []string{"pg_catalog", "information_schema", "streamdb"} {
+	for _, n := range []string{"pg_catalog", "information_schema", "streamdb", "rw_catalog"} {
 		if systemSchema(n) == oid {
 			return n
 		}
@@ -108,6 +109,8 @@ func systemSchema(name string) catalog.ID {
 		return pgCatalogOID
 	case "information_schema":
 		return informationSchemaOID
+	case "rw_catalog":
+		return rwCatalogOID
 	}
 	return streamdbOID
 }
@@ -128,6 +131,7 @@ func namespaces(in *Input, fn func(oid catalog.ID, name string)) {
 	fn(pgCatalogOID, "pg_catalog")
 	fn(informationSchemaOID, "information_schema")
 	fn(streamdbOID, "streamdb")
+	fn(rwCatalogOID, "rw_catalog")
 	for _, name := range in.Catalog.Schemas() {
 		id, _ := in.Catalog.Schema(name)
 		fn(id, name)

@@ -19,6 +19,9 @@ type Backfill struct {
 	Cols   []int // columns passed on, by position in Table.Cols
 	Out    types.Schema
 	State_ TableRef
+	// After names, by their state tables, the backfills of the same job that must
+	// be done before this one begins.
+	After []storage.TableID `json:",omitempty"`
 }
 
 // Kind is "Backfill".

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"strconv"
 	"time"
 
 	"streamdb/executor"
@@ -48,7 +47,8 @@ type backfill struct {
 	start  stream.Epoch // the first epoch of the live changes
 	wait   []waitingRows
 	dirty  bool
-	limit  rateLimiter
+	limit  *rateLimiter
+	pace   backfillPace
 	marks  []stream.Watermark // of the input, until done
 
 	places []storage.VNode
@@ -75,9 +75,6 @@ type backfillPart struct {
 
 const backfillFormat = 1
 
-// backfillSlice is the number of rows read between two looks at the inputs.
-var backfillSlice = 2 * stream.BatchRows
-
 func openBackfill(s *Backfill, ctx *executor.OpenCtx) (executor.Operator, error) {
 	if ctx.Bounded {
 		return nil, sqlerr.Unsupported("a backfill in a query")
@@ -85,12 +82,16 @@ func openBackfill(s *Backfill, ctx *executor.OpenCtx) (executor.Operator, error)
 	env := envOf(ctx)
 	f := &backfill{
 		spec: s, ctx: ctx, env: env,
-		stat:   env.Stats.Of(StatKey{Job: ctx.Job, Kind: "backfill", Name: s.Name, Split: strconv.Itoa(int(s.State_.ID)), Instance: ctx.Instance}),
+		stat:   env.Stats.Of(StatKey{Job: ctx.Job, Kind: "backfill", Name: s.Name, Split: splitOfTable(s.State_.ID), Instance: ctx.Instance}),
 		state:  ctx.Table(s.State_),
 		types:  schemaTypes(s.Table.Cols),
 		dec:    s.Table.Decoder(s.Cols),
 		vnodes: ctx.VNodes,
+		limit:  env.Limits.of(ctx.Job, BackfillRate, s.State_.ID),
+		pace:   newBackfillPace(),
 	}
+	f.stat.Of.Store(int32(ctx.Parallelism))
+	f.stat.Done.Store(false)
 	if len(s.Table.Dist) == 0 { // a singleton: all rows are in vnode 0
 		f.vnodes = storage.VNodeSet{From: 0, To: min(ctx.VNodes.To, 1)}
 	}
@@ -120,10 +121,17 @@ func (f *backfill) load() error {
 	f.stat.Rows.Store(f.rows)
 	f.next()
 	if f.cur >= f.vnodes.To {
-		f.done = true
-		f.stat.Done.Store(true)
+		f.finish()
 	}
 	return nil
+}
+
+// finish notes that everything has been read.
+func (f *backfill) finish() {
+	f.done, f.wait = true, nil
+	f.stat.Waiting.Store(0)
+	f.stat.State.Store(int32(BackfillDone))
+	f.stat.Done.Store(true)
 }
 
 // next moves cur to the first vnode that is not done.
@@ -133,15 +141,13 @@ func (f *backfill) next() {
 	}
 }
 
-func (f *backfill) Close() error { return nil }
-
-// Wake is nil, so that Poll is asked from time to time, until all is done.
-func (f *backfill) Wake() <-chan struct{} {
-	if f.done {
-		return never
-	}
+func (f *backfill) Close() error {
+	f.pace.timer.Stop()
 	return nil
 }
+
+// Wake fires when a pause is over.
+func (f *backfill) Wake() <-chan struct{} { return f.pace.wake }
 
 func (f *backfill) begin(ctx *executor.Ctx) {
 	if f.start == 0 {
@@ -235,34 +241,85 @@ func (f *backfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) {
 		return false, nil
 	}
 	f.begin(ctx)
-	budget := f.limit.allow(f.env.rate(f.ctx.Job, BackfillRate), backfillSlice)
-	f.env.active(f.ctx.Job)
-	if budget == 0 {
-		return false, nil
-	}
 	snap := f.ctx.Snapshot()
 	defer snap.Close()
 	epoch := snap.Epoch()
 	if epoch+1 < f.start { // barrier N is not committed yet: changes up to it are in no live batch
+		f.pace.rest(shortRest)
 		return false, nil
 	}
-	f.forget(epoch)
-	for f.cur < f.vnodes.To && budget > 0 {
-		n, err := f.slice(ctx, snap, budget, out)
+	f.forget(epoch) // also while paused: what waits stays bounded
+	if f.mayFinish() {
+		return f.advance(ctx, snap, 0, out)
+	}
+	budget := f.budget()
+	if budget == 0 {
+		return false, nil
+	}
+	f.env.active(f.ctx.Job)
+	return f.advance(ctx, snap, budget, out)
+}
+
+// mayFinish reports whether the instance owns no rows at all: then no limit
+// keeps it from saying so.
+func (f *backfill) mayFinish() bool { return f.cur >= f.vnodes.To }
+
+// budget is the number of rows that may be read now; 0: after a pause, which it begins.
+func (f *backfill) budget() int {
+	if !f.turn() {
+		f.stat.State.Store(int32(BackfillOrdered))
+		f.pace.rest(longRest)
+		return 0
+	}
+	rate := f.env.rate(f.ctx.Job, BackfillRate)
+	if rate == 0 {
+		f.stat.State.Store(int32(BackfillPaused))
+		f.pace.rest(longRest)
+		return 0
+	}
+	f.stat.State.Store(int32(BackfillReading))
+	if budget := f.limit.allow(rate, f.pace.slice); budget > 0 {
+		if budget = f.env.Pacer.allow(budget); budget > 0 {
+			return budget
+		}
+		f.pace.rest(shortRest)
+		return 0
+	}
+	f.pace.rest(ratePause)
+	return 0
+}
+
+// turn reports whether the backfills that come first are done.
+func (f *backfill) turn() bool {
+	for _, t := range f.spec.After {
+		if !f.env.Stats.backfilled(f.ctx.Job, t) {
+			return false
+		}
+	}
+	return true
+}
+
+// advance reads at most budget rows and what waited for them.
+func (f *backfill) advance(ctx *executor.Ctx, snap storage.Snapshot, budget int, out executor.Emitter) (bool, error) {
+	start := time.Now()
+	read := 0
+	for f.cur < f.vnodes.To && read < budget {
+		n, err := f.slice(ctx, snap, budget-read, out)
 		if err != nil {
 			return false, err
 		}
-		budget -= n
-		f.limit.spend(n)
+		read += n
 	}
+	f.limit.spend(read)
+	f.env.Pacer.spend(read)
+	f.pace.took(read, time.Since(start))
 	if err := f.replay(out); err != nil {
 		return false, err
 	}
 	if f.cur < f.vnodes.To {
 		return true, nil
 	}
-	f.done, f.wait = true, nil
-	f.stat.Done.Store(true)
+	f.finish()
 	for _, w := range f.marks {
 		if err := f.mark(w, out); err != nil {
 			return false, err
@@ -280,6 +337,11 @@ func (f *backfill) forget(epoch stream.Epoch) {
 		k++
 	}
 	f.wait = f.wait[k:]
+	waiting := 0
+	for i := range f.wait {
+		waiting += len(f.wait[i].sel)
+	}
+	f.stat.Waiting.Store(int64(waiting))
 }
 
 // slice emits at most budget rows of the current vnode and moves the position.
@@ -389,35 +451,4 @@ func (f *backfill) Barrier(*executor.Ctx, stream.Barrier, executor.Emitter) erro
 		}
 	}
 	return nil
-}
-
-// rateLimiter spreads rows over time: a token bucket of one second's worth.
-type rateLimiter struct {
-	last   time.Time
-	tokens float64
-	rate   float64
-}
-
-// allow is how many of at most n rows may come now; rate 0: all.
-func (l *rateLimiter) allow(rate float64, n int) int {
-	l.rate = rate
-	if rate <= 0 {
-		return n
-	}
-	now := time.Now()
-	if !l.last.IsZero() {
-		l.tokens = min(rate, l.tokens+now.Sub(l.last).Seconds()*rate)
-	}
-	l.last = now
-	if l.tokens < 1 {
-		return 0
-	}
-	return min(n, int(l.tokens))
-}
-
-// spend takes n rows from the bucket.
-func (l *rateLimiter) spend(n int) {
-	if l.rate > 0 {
-		l.tokens -= float64(n)
-	}
 }

@@ -110,6 +110,7 @@ type planJSON struct {
 	Version   int            `json:"v"`
 	Job       stream.JobID   `json:"job"`
 	Fragments []fragmentJSON `json:"fragments"`
+	Parallel  int            `json:"parallelism,omitempty"`
 }
 
 type fragmentJSON struct {
@@ -124,7 +125,7 @@ const planVersion = 1
 
 // MarshalPlan encodes the plan of a job for the catalog.
 func MarshalPlan(p *executor.Plan) ([]byte, error) {
-	j := planJSON{Version: planVersion, Job: p.Job}
+	j := planJSON{Version: planVersion, Job: p.Job, Parallel: p.Parallelism}
 	for i := range p.Fragments {
 		f := &p.Fragments[i]
 		root, err := Marshal(f.Root)
@@ -145,7 +146,7 @@ func UnmarshalPlan(b []byte) (*executor.Plan, error) {
 	if j.Version > planVersion {
 		return nil, sqlerr.New(sqlerr.DataCorrupted, "stored plan has format %d, this version knows up to %d", j.Version, planVersion)
 	}
-	p := &executor.Plan{Job: j.Job}
+	p := &executor.Plan{Job: j.Job, Parallelism: j.Parallel}
 	for _, f := range j.Fragments {
 		root, err := Unmarshal(f.Root)
 		if err != nil {

@@ -2,11 +2,13 @@ package op
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
 	"streamdb/connector"
 	"streamdb/executor"
+	"streamdb/storage"
 	"streamdb/stream"
 )
 
@@ -21,21 +23,27 @@ type Env struct {
 	// Active says that a job has something to commit that did not come over an
 	// edge (a backfill's progress): a hint that the next periodic barrier is wanted.
 	Active func(job stream.JobID)
-	// Rate is the most rows a second that one instance of a job's source or
-	// backfill may bring in; 0: no limit. Asked once a batch.
+	// Rate is the most rows a second that a job's sources, backfills or sink, each
+	// with all its instances, may bring in or deliver; 0: none, it is paused;
+	// negative: no limit. Asked once a batch.
 	Rate    func(job stream.JobID, what RateKind) float64
+	Limits  *Limits
+	Pacer   *Pacer
 	Sources *SourceHub
 	Stats   *Stats
 	Align   *Alignment
 }
 
-// RateKind tells the two settings that limit the rate of a job's input apart.
+// RateKind tells the settings that limit the rates of a job apart.
 type RateKind uint8
 
-// The kinds of rate: source_rate_limit and backfill_rate_limit.
+// The kinds of rate: source_rate_limit, backfill_rate_limit, sink_rate_limit and
+// dml_rate_limit.
 const (
 	SourceRate RateKind = iota
 	BackfillRate
+	SinkRate
+	DMLRate
 )
 
 // envOf is the Env of an operator's OpenCtx; one without members when there is none.
@@ -54,7 +62,7 @@ func (e *Env) active(job stream.JobID) {
 
 func (e *Env) rate(job stream.JobID, what RateKind) float64 {
 	if e.Rate == nil {
-		return 0
+		return -1
 	}
 	return e.Rate(job, what)
 }
@@ -161,7 +169,10 @@ type Stat struct {
 	Rows    atomic.Int64 // brought in (source, backfill) or delivered (sink)
 	Bad     atomic.Int64 // elements in quarantine
 	Offset  atomic.Int64 // source split: the next offset; sink: the last delivered epoch
-	End     atomic.Int64 // source split: the offset past the last known element, -1 unknown; sink: the last epoch with rows
+	End     atomic.Int64 // source split: the offset past the last known element, -1 unknown; sink: the last epoch with rows; backfill of a source: rows still to read
+	Waiting atomic.Int64 // backfill: live rows kept until their place is read
+	State   atomic.Int32 // backfill: a BackfillState
+	Of      atomic.Int32 // backfill: the number of instances
 	Done    atomic.Bool  // the backfill has read everything: the next barrier commits the last of it; the split has ended
 	LastErr atomic.Pointer[string]
 }
@@ -193,6 +204,9 @@ func (s *Stats) Of(key StatKey) *Stat {
 	}
 	return c
 }
+
+// splitOfTable is the Split of a backfill with that state table.
+func splitOfTable(t storage.TableID) string { return strconv.Itoa(int(t)) }
 
 // Each calls fn for every cell, in no order.
 func (s *Stats) Each(fn func(StatKey, *Stat)) {

@@ -104,9 +104,9 @@ func TestBackfill(t *testing.T) {
 		polls := 0
 		env := &Env{Rate: func(stream.JobID, RateKind) float64 {
 			if polls--; polls < 0 {
-				return 1e-9
+				return 0
 			}
-			return 0
+			return -1
 		}}
 		h := optest.New(t, []types.Schema{table.Cols}, func(in []executor.Spec) executor.Spec {
 			return &Backfill{

@@ -190,6 +190,12 @@ func (k *sink) tell(epoch stream.Epoch, all bool) {
 	}
 }
 
+// pay waits until n more rows may be delivered: sink_rate_limit.
+func (k *sink) pay(ctx context.Context, n int) error {
+	rate := func() float64 { return k.env.rate(k.ctx.Job, SinkRate) }
+	return k.env.Limits.Wait(ctx, k.ctx.Job, SinkRate, n, rate)
+}
+
 // deliver runs until Close.
 func (k *sink) deliver(ctx context.Context) {
 	var target connector.Sink
@@ -242,6 +248,9 @@ func (k *sink) deliverUpTo(ctx context.Context, target *connector.Sink, upTo str
 		}
 		*target = t
 	}
+	if err := k.pay(ctx, 0); err != nil {
+		return err
+	}
 	snap := k.ctx.Snapshot()
 	defer snap.Close()
 	layouts := schemaLayouts(k.spec.In.Schema())
@@ -254,6 +263,9 @@ func (k *sink) deliverUpTo(ctx context.Context, target *connector.Sink, upTo str
 	flush := func() error {
 		if len(ops) == 0 {
 			return nil
+		}
+		if err := k.pay(ctx, len(ops)); err != nil {
+			return err
 		}
 		cols := make([]vec.Vec, len(builders))
 		for i, b := range builders {

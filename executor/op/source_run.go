@@ -26,7 +26,7 @@ type source struct {
 	known  map[string]*SplitState
 	src2   connector.Source
 	turn   int
-	limit  rateLimiter
+	limit  *rateLimiter
 	resume time.Time // while others catch up: not before
 	seen   map[string]bool
 }
@@ -37,7 +37,8 @@ func openSource(s *Source, ctx *executor.OpenCtx) (executor.Operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	op := &source{readers: r, spec: s, octx: ctx, env: env, hub: env.Sources.Of(ctx.Job), known: map[string]*SplitState{}, seen: map[string]bool{}}
+	op := &source{readers: r, spec: s, octx: ctx, env: env, hub: env.Sources.Of(ctx.Job), known: map[string]*SplitState{}, seen: map[string]bool{},
+		limit: env.Limits.of(ctx.Job, SourceRate, s.Splits.ID)}
 	if ctx.Bounded {
 		if err := op.openBounded(); err != nil {
 			return nil, errors.Join(err, op.Close())

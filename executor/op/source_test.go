@@ -40,9 +40,9 @@ func budget(n *int) *Env {
 		Connectors: testConnectors, Sources: &SourceHub{}, Stats: &Stats{},
 		Rate: func(stream.JobID, RateKind) float64 {
 			if *n--; *n < 0 {
-				return 1e-9
+				return 0
 			}
-			return 0
+			return -1
 		},
 	}
 }

@@ -2,7 +2,6 @@ package op
 
 import (
 	"errors"
-	"strconv"
 
 	"streamdb/connector"
 	"streamdb/executor"
@@ -32,7 +31,7 @@ type sourceBackfill struct {
 	last   foundSplits
 	listed bool // all of last are adopted
 	turn   int
-	limit  rateLimiter
+	limit  *rateLimiter
 	slow   func() // gives the live source its speed back; nil: not asked
 	stat   *Stat
 	cols   []int // of the live input
@@ -59,8 +58,9 @@ func openSourceBackfill(s *SourceBackfill, ctx *executor.OpenCtx) (executor.Oper
 		whole:   len(read) > len(s.Cols),
 		readers: r, spec: s, octx: ctx, env: env, hub: env.Sources.Of(in.Upstream),
 		state: ctx.Table(s.State_), known: map[string]*SplitState{}, byNum: map[int64]*splitReader{},
-		stat: env.Stats.Of(StatKey{Job: ctx.Job, Kind: "backfill", Name: s.Conf.Name, Split: strconv.Itoa(int(s.State_.ID)), Instance: ctx.Instance}),
-		cols: append(append([]int{}, s.Cols...), len(s.Conf.Schema)),
+		stat:  env.Stats.Of(StatKey{Job: ctx.Job, Kind: "backfill", Name: s.Conf.Name, Split: splitOfTable(s.State_.ID), Instance: ctx.Instance}),
+		cols:  append(append([]int{}, s.Cols...), len(s.Conf.Schema)),
+		limit: env.Limits.of(ctx.Job, BackfillRate, s.State_.ID),
 	}
 	err = b.state.ScanAll(func(_ storage.VNode, key, value []byte) (bool, error) {
 		st, err := DecodeSplit(key, value)
