@@ -45,7 +45,7 @@ func (c *Coordinator) takeComplete() *epoch {
 
 func (c *Coordinator) commit(e *epoch) {
 	taken := time.Now()
-	req := storage.CommitReq{Epoch: e.n, Meta: c.takeAttached()}
+	req := storage.CommitReq{Epoch: e.n, Time: e.at, Meta: c.takeAttached()}
 	for _, deltas := range e.deltas {
 		req.Deltas = append(req.Deltas, deltas...)
 	}

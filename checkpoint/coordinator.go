@@ -15,6 +15,9 @@ import (
 type Options struct {
 	Store *storage.Store
 	Log   *slog.Logger
+	// Clock gives epochs their time; default: the system's, from the store's last
+	// epoch on.
+	Clock *Clock
 	// BarrierInterval is the time between barriers while data flows; default 100 ms.
 	BarrierInterval time.Duration
 	// CheckpointInterval is the longest time that a visible epoch waits to become
@@ -96,6 +99,9 @@ type Coordinator struct {
 	lastTook   time.Duration // injection to commit of the last epoch
 	stats      statsRing
 	attached   []storage.KV // for the next commit: see Attach
+
+	alarms alarms
+	times  epochTimes
 }
 
 // job is a registered dataflow.
@@ -111,6 +117,7 @@ func (j *job) takesPart(n stream.Epoch) bool { return j.from <= n && (j.until ==
 // epoch is one in flight.
 type epoch struct {
 	n         stream.Epoch
+	at        time.Time // its time: see EpochTime
 	injected  time.Time
 	aligned   time.Time                         // when it was complete
 	awaited   map[stream.TaskID]bool            // tasks that have not acked
@@ -145,6 +152,10 @@ func New(o Options) *Coordinator {
 		dead:       map[stream.JobID]error{},
 		commitDone: make(chan struct{}),
 	}
+	if c.opts.Clock == nil {
+		c.opts.Clock = NewClock(o.Store.OpenTime(), false, time.Time{})
+	}
+	c.times.last = o.Store.OpenTime()
 	c.next.Store(uint64(o.Store.Visible()) + 1)
 	c.active.Store(uint64(o.Store.Visible()))
 	return c

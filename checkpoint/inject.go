@@ -64,8 +64,10 @@ func (c *Coordinator) decide(now time.Time) (due bool, wait time.Duration) {
 	switch {
 	case c.dirty.Load() >= c.opts.DirtyLimit:
 		interval /= 10 // not at once: sealing must have had a chance to bring it down
-	case c.active.Load() < c.next.Load():
-		return false, 0 // nothing entered: an idle graph costs nothing
+	case c.active.Load() < c.next.Load(): // nothing entered: an idle graph costs nothing
+		if wait, ok := c.untilAlarm(); !ok || wait > 0 {
+			return false, wait
+		}
 	}
 	// Committing gets at most four fifths of the time.
 	at := c.injectedAt.Add(max(interval, c.lastTook*5/4))
@@ -105,6 +107,7 @@ func (c *Coordinator) inject() {
 	c.next.Store(uint64(n) + 1) // from here on AddJob means n+1
 	c.mu.Unlock()
 
+	e.at = c.EpochTime(n)
 	e.tickets = runBefore(e)
 	change := joinChanges(e)
 
@@ -134,7 +137,7 @@ func (c *Coordinator) inject() {
 	e.tasks = len(e.awaited)
 	c.mu.Unlock()
 
-	b := stream.Barrier{Epoch: n, Injected: e.injected, Change: change}
+	b := stream.Barrier{Epoch: n, Time: e.at, Injected: e.injected, Change: change}
 	for _, s := range sources {
 		s.Inject(b)
 	}

@@ -24,6 +24,7 @@ type DB struct {
 	opts      Options
 	log       *slog.Logger
 	store     *storage.Store
+	clock     *checkpoint.Clock
 	coord     *checkpoint.Coordinator
 	graph     *executor.Graph
 	memory    *executor.Accountant
@@ -76,8 +77,10 @@ func (db *DB) recover(ctx context.Context) error {
 	db.system.load(meta.system)
 	db.ids.load(meta)
 	db.memory = executor.NewAccountant(db.opts.MemoryLimit)
+	db.clock = checkpoint.NewClock(db.store.OpenTime(), !db.opts.TestClock.IsZero(), db.opts.TestClock)
 	db.coord = checkpoint.New(checkpoint.Options{
 		Store:              db.store,
+		Clock:              db.clock,
 		Log:                db.log,
 		BarrierInterval:    db.opts.BarrierInterval,
 		CheckpointInterval: db.opts.CheckpointInterval,
@@ -92,6 +95,7 @@ func (db *DB) recover(ctx context.Context) error {
 		Limits:     &op.Limits{},
 		Pacer:      &op.Pacer{},
 		Align:      &op.Alignment{},
+		Alarm:      func() op.Alarm { return db.coord.NewAlarm() },
 	}
 	db.graph = executor.NewGraph(executor.GraphOptions{
 		Coordinator: db.coord,

@@ -14,6 +14,7 @@ type Options struct {
 	Parallelism        int           // instances of a parallel fragment; the number of cores
 	MemoryLimit        int64         // bytes for state, caches and queries; 0: half of what the machine has
 	MaxConnections     int           // 1000
+	TestClock          time.Time     // if not zero, the clock stands there, until ALTER SYSTEM SET test_clock
 	Log                *slog.Logger
 }
 

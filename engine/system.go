@@ -122,6 +122,9 @@ func (y *systemSettings) apply(db *DB) {
 // alterSystem is ALTER SYSTEM SET name TO value: durable, and for all.
 func (s *Session) alterSystem(ctx context.Context, a *ast.AlterSystem) error {
 	name := strings.ToLower(a.Name)
+	if name == "test_clock" {
+		return s.alterClock(ctx, a)
+	}
 	check, known := systemSettingList[name]
 	if !known {
 		def, err := findSetting(name)

@@ -67,7 +67,7 @@ func (s *Session) begun() (*txn, error) {
 	// DROP takes from the names stays in the store for a while (see garbage.go).
 	cat := s.db.catalog()
 	snap := s.db.snapshot(s.settings.on("synchronous_visibility"))
-	t := &txn{db: s.db, start: time.Now(), cat: cat, snap: snap, readOnly: s.settings.on("default_transaction_read_only"), replayable: true}
+	t := &txn{db: s.db, start: s.db.clock.Now(), cat: cat, snap: snap, readOnly: s.settings.on("default_transaction_read_only"), replayable: true}
 	t.overlay = &overlay{base: snap, writes: map[storage.TableID]*tableWrites{}}
 	s.db.writers.enter(t, snap.Epoch())
 	s.txn, s.env = t, nil

@@ -49,6 +49,7 @@ type alteration struct {
 	started []*runningJob
 	attach  []attachment // to tasks that run already
 	done    bool         // the Change was made
+	now     time.Time    // the time of its epoch
 }
 
 // Submit is Alter without waiting. An error means that nothing was submitted.
@@ -179,6 +180,7 @@ func (alt *alteration) change(n stream.Epoch, ch *stream.Change) *stream.Change 
 	}
 	g.order = slices.DeleteFunc(g.order, func(id stream.JobID) bool { return g.jobs[id] == nil })
 	alt.done = true
+	alt.now = g.o.Coordinator.EpochTime(n)
 	g.mu.Unlock()
 	for _, at := range alt.attach {
 		ch.Attach[at.task.id] = append(ch.Attach[at.task.id], at.out)
@@ -192,9 +194,8 @@ func (alt *alteration) change(n stream.Epoch, ch *stream.Change) *stream.Change 
 // begin runs when barrier n is committed.
 func (alt *alteration) begin() {
 	g := alt.g
-	now := time.Now()
 	for _, j := range alt.started {
-		g.startTasks(j, now)
+		g.startTasks(j, alt.now)
 	}
 	g.forgetLeft()
 }

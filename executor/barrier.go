@@ -41,6 +41,7 @@ func (t *Task) align() (finished bool, err error) {
 		panic(fmt.Sprintf("barrier %d arrived in epoch %d", b.Epoch, t.call.Epoch))
 	}
 	var deltas []*storage.Delta
+	t.setTime()
 	for _, n := range t.tree.order {
 		if err := n.op.Barrier(t.call, b, &n.out); err != nil {
 			return false, err
@@ -100,9 +101,7 @@ func (t *Task) nextEpoch(b stream.Barrier) {
 	for _, e := range t.edges {
 		e.arrived = false
 	}
-	at := *t.call.Expr
-	at.Now = b.Injected
-	t.call.Expr = &at
+	t.timed = false
 	t.call.Epoch = b.Epoch + 1
 	t.gauge.epoch.Store(uint64(t.call.Epoch))
 	t.pollSoon()

@@ -118,7 +118,7 @@ func (g *Graph) Recover(plans []*Plan) error {
 	for _, plan := range plans {
 		g.register(built[plan.Job])
 	}
-	now := time.Now()
+	now := g.o.Coordinator.LastTime()
 	for _, plan := range plans {
 		g.startTasks(built[plan.Job], now)
 	}
@@ -174,7 +174,7 @@ func (g *Graph) register(j *runningJob) {
 	g.o.Coordinator.AddJob(j.plan.Job, ids, sources)
 }
 
-// startTasks starts the goroutines of a job; now is the time of its first epoch.
+// startTasks starts the goroutines of a job; now is the time of the epoch before its first.
 func (g *Graph) startTasks(j *runningJob, now time.Time) {
 	durable := g.o.Store.Durable()
 	g.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
@@ -233,5 +234,6 @@ func (j *journal) TaskFailed(_ stream.TaskID, err error) { j.add("task failed: %
 func (j *journal) Active(n stream.Epoch)                 { j.add("active in %d", n) }
 func (j *journal) AddDirty(int)                          {}
 func (j *journal) Throttled() bool                       { return false }
+func (j *journal) EpochTime(n stream.Epoch) time.Time    { return time.Unix(int64(n), 0) }
 
 var quiet = slog.New(slog.DiscardHandler)

@@ -40,6 +40,7 @@ type emitter struct {
 // flow is shared by the emitters of one tree.
 type flow struct {
 	emitted bool            // something was emitted since it was last reset
+	began   func()          // called before a batch goes on; nil in a bounded run
 	stopped *node           // the node that wants no more rows (bounded runs)
 	top     *node           // stands for the sink in stopped
 	life    context.Context // of a bounded run: a batch can give many, so each looks; nil in a task
@@ -50,6 +51,9 @@ func (e *emitter) Emit(b *stream.Batch) error {
 		return nil
 	}
 	e.flow.emitted = true
+	if e.flow.began != nil {
+		e.flow.began()
+	}
 	if life := e.flow.life; life != nil && life.Err() != nil {
 		return context.Cause(life)
 	}

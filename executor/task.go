@@ -69,6 +69,7 @@ type Task struct {
 	notified stream.Epoch
 	dirty    int  // as reported to the coordinator
 	held     bool // its pollers bring no more rows into this epoch
+	timed    bool // the operators have the time of this epoch
 }
 
 // reporter is the coordinator, as a task sees it.
@@ -79,6 +80,7 @@ type reporter interface {
 	Active(n stream.Epoch)
 	AddDirty(n int)
 	Throttled() bool
+	EpochTime(n stream.Epoch) time.Time
 }
 
 // taskOptions is what a task is made from.
@@ -94,7 +96,7 @@ type taskOptions struct {
 	env      any
 	expr     expr.Ctx // of which Now is set per epoch
 	start    stream.Epoch
-	now      time.Time // the time of the first epoch
+	now      time.Time // the time of the epoch before start
 }
 
 // taskInput is one Input leaf: an edge from every producer instance.
@@ -238,6 +240,7 @@ func (t *Task) open() (err error) {
 	if err != nil {
 		return err
 	}
+	t.tree.flow.began = t.setTime
 	if len(t.tree.leafs) != len(t.inputs) {
 		return fmt.Errorf("executor: task %v has %d inputs wired, its fragment has %d", t.id, len(t.inputs), len(t.tree.leafs))
 	}
@@ -345,6 +348,7 @@ func (t *Task) message(e *inEdge, m stream.Message) (finished bool, err error) {
 	switch {
 	case m.Batch != nil:
 		t.gauge.rowsIn.Add(int64(m.Batch.Rows()))
+		t.setTime()
 		in := e.input
 		if err := in.to.op.Process(t.call, in.in, m.Batch, &in.to.out); err != nil {
 			return false, err
@@ -363,6 +367,18 @@ func (t *Task) message(e *inEdge, m stream.Message) (finished bool, err error) {
 		t.gauge.set(aligning)
 		return t.align()
 	}
+}
+
+// setTime gives the operators the time of the epoch, once: when its first row
+// comes, or else its barrier. Before, they have that of the epoch before.
+func (t *Task) setTime() {
+	if t.timed {
+		return
+	}
+	t.timed = true
+	at := *t.call.Expr
+	at.Now = t.opts.report.EpochTime(t.call.Epoch)
+	t.call.Expr = &at
 }
 
 // reportDirty tells the coordinator how much state waits to be sealed.

@@ -14,6 +14,7 @@ import (
 // CommitReq is everything that an epoch changes.
 type CommitReq struct {
 	Epoch  stream.Epoch // above the visible one; gaps are allowed
+	Time   time.Time    // of the epoch, kept in the manifest; zero: that of the commit
 	Deltas []*Delta     // sealed; a table may have several, of disjoint keys
 	Meta   []KV         // later entries win over earlier ones of the same key
 	Drop   []TableID    // tables to remove with all their rows; deltas of them are ignored
@@ -65,7 +66,10 @@ func (s *Store) Commit(req CommitReq) (CommitInfo, error) {
 	sorted := time.Now()
 	info.Sort = sorted.Sub(start)
 
-	manifest := Manifest{Format: StateFormat, Epoch: req.Epoch, Time: start}.encode()
+	if req.Time.IsZero() {
+		req.Time = start
+	}
+	manifest := Manifest{Format: StateFormat, Epoch: req.Epoch, Time: req.Time}.encode()
 	size := info.Bytes
 	for _, kv := range req.Meta {
 		size += len(kv.Key) + len(kv.Value)

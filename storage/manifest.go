@@ -24,11 +24,11 @@ const StateFormat = 1
 // Manifest says which epoch the store holds. It is written with every commit,
 // under one key.
 //
-//	state format (uint16) | epoch (uint64) | time of the commit (int64, microseconds since 1970); all little-endian
+//	state format (uint16) | epoch (uint64) | time of the epoch (int64, microseconds since 1970); all little-endian
 type Manifest struct {
 	Format uint16
 	Epoch  stream.Epoch // 0: nothing was ever committed
-	Time   time.Time    // when it was committed
+	Time   time.Time    // its time; 1970 in a new store
 }
 
 var manifestKey = AppendKey(nil, manifestTable, 0, []byte("manifest"))
@@ -84,7 +84,7 @@ func (s *Store) openManifest() (Manifest, error) {
 		if !empty {
 			return Manifest{}, sqlerr.New(sqlerr.DataCorrupted, "the data directory holds data but no manifest")
 		}
-		m := Manifest{Format: StateFormat, Time: time.Now()}
+		m := Manifest{Format: StateFormat, Time: time.UnixMicro(0)}
 		if err := s.db.Set(manifestKey, m.encode(), pebble.Sync); err != nil {
 			return Manifest{}, storeError(err, "could not write the manifest")
 		}

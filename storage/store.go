@@ -64,6 +64,7 @@ type Store struct {
 	synced  *sharedSnapshot // the snapshot of the durable epoch
 	closed  bool
 
+	opened  Manifest // as it was when the store was opened
 	visible atomic.Uint64
 	durable atomic.Uint64
 	sstSeq  atomic.Uint64
@@ -113,6 +114,7 @@ func Open(o Options) (*Store, error) {
 		s.cache.Unref()
 		return nil, err
 	}
+	s.opened = m
 	s.visible.Store(uint64(m.Epoch))
 	s.durable.Store(uint64(m.Epoch))
 	s.current = newSharedSnapshot(s.db.NewSnapshot(), m.Epoch)
@@ -184,6 +186,9 @@ func (s *Store) Close() error {
 
 // Visible is the latest committed epoch.
 func (s *Store) Visible() stream.Epoch { return stream.Epoch(s.visible.Load()) }
+
+// OpenTime is the time of the epoch that the store held when it was opened.
+func (s *Store) OpenTime() time.Time { return s.opened.Time }
 
 // Durable is the latest epoch that survives a crash for certain.
 func (s *Store) Durable() stream.Epoch { return stream.Epoch(s.durable.Load()) }

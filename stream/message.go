@@ -16,6 +16,7 @@ type Watermark struct {
 // Barrier separates epochs. It is forwarded by executor.Task alone.
 type Barrier struct {
 	Epoch    Epoch
+	Time     time.Time // the epoch's time: now() for all that happens in it
 	Injected time.Time // when the coordinator made it, for latency figures
 	Change   *Change   // nil for most barriers
 }

@@ -30,6 +30,7 @@ type config struct {
 	logLevel           slog.Level
 	logFormat          string
 	demo               bool
+	testClock          time.Time
 	beyondLoopback     bool
 	version            bool
 }
@@ -63,6 +64,7 @@ func parseConfig(args []string, out io.Writer) (*config, error) {
 	fs.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
 	fs.StringVar(&c.logFormat, "log-format", "text", "`form` of the log on standard error: text or json")
 	fs.BoolVar(&c.demo, "demo", false, "make sources and views of auction bids, and print results once a second")
+	fs.TextVar(&c.testClock, "test-clock", time.Time{}, "for tests: the `time` at which the clock of now() stands, as 2026-01-01T00:00:00Z, until ALTER SYSTEM SET test_clock moves it")
 	fs.BoolVar(&c.beyondLoopback, "insecure-listen-beyond-loopback", false,
 		"listen also where other machines can connect, though nobody is asked for a password")
 	fs.BoolVar(&c.version, "version", false, "print the version and end")

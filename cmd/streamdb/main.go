@@ -82,6 +82,7 @@ func serve(ctx context.Context, c *config, addr *net.TCPAddr, log *slog.Logger, 
 		Parallelism:        c.parallelism,
 		MemoryLimit:        limit,
 		MaxConnections:     c.maxConnections,
+		TestClock:          c.testClock,
 		Log:                log,
 	})
 	if err != nil {

@@ -32,6 +32,26 @@ type Env struct {
 	Sources *SourceHub
 	Stats   *Stats
 	Align   *Alignment
+	Alarm   func() Alarm // for operators whose output changes as time passes
+}
+
+// Alarm asks for a barrier at or after a time; see checkpoint.Alarm.
+type Alarm interface {
+	Set(micros int64)
+	Close()
+}
+
+// noAlarm is for runs without a clock.
+type noAlarm struct{}
+
+func (noAlarm) Set(int64) {}
+func (noAlarm) Close()    {}
+
+func (e *Env) alarm() Alarm {
+	if e.Alarm == nil {
+		return noAlarm{}
+	}
+	return e.Alarm()
 }
 
 // RateKind tells the settings that limit the rates of a job apart.
