@@ -13,6 +13,11 @@ type Watermark struct {
 	Time   int64
 }
 
+// AllRead, in place of a watermark's Column, says that the rows that a stream
+// began with have all arrived; what comes from here on are changes of them. Only
+// streams that were asked to tell it do so, each time that they are started.
+const AllRead = -1
+
 // Barrier separates epochs. It is forwarded by executor.Task alone.
 type Barrier struct {
 	Epoch    Epoch

@@ -22,6 +22,7 @@ type Backfill struct {
 	// After names, by their state tables, the backfills of the same job that must
 	// be done before this one begins.
 	After []storage.TableID `json:",omitempty"`
+	Tell  bool              // send stream.AllRead behind the last existing row
 }
 
 // Kind is "Backfill".

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"time"
 
 	"streamdb/executor"
@@ -49,6 +50,7 @@ type backfill struct {
 	dirty  bool
 	limit  *rateLimiter
 	pace   backfillPace
+	told   bool               // AllRead was sent
 	marks  []stream.Watermark // of the input, until done
 
 	places []storage.VNode
@@ -238,7 +240,7 @@ func (f *backfill) mark(w stream.Watermark, out executor.Emitter) error {
 // Poll reads the next slice.
 func (f *backfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) {
 	if f.done {
-		return false, nil
+		return false, f.tell(out)
 	}
 	f.begin(ctx)
 	snap := f.ctx.Snapshot()
@@ -326,7 +328,16 @@ func (f *backfill) advance(ctx *executor.Ctx, snap storage.Snapshot, budget int,
 		}
 	}
 	f.marks = nil
-	return false, nil
+	return false, f.tell(out)
+}
+
+// tell sends AllRead, where it is wanted.
+func (f *backfill) tell(out executor.Emitter) error {
+	if f.told || !f.spec.Tell {
+		return nil
+	}
+	f.told = true
+	return out.EmitWatermark(stream.Watermark{Column: stream.AllRead, Time: math.MaxInt64})
 }
 
 // forget drops waiting changes that snapshots from now on contain.

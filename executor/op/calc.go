@@ -109,7 +109,7 @@ func (c *calc) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out executor.E
 }
 
 func (c *calc) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, out executor.Emitter) error {
-	if c.spec.Exprs == nil {
+	if c.spec.Exprs == nil || w.Column == stream.AllRead {
 		return out.EmitWatermark(w)
 	}
 	for j, e := range c.spec.Exprs {

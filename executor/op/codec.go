@@ -40,6 +40,7 @@ var kinds = []specKind{
 	{"Source", 1, func() executor.Spec { return &Source{} }},
 	{"SourceBackfill", 1, func() executor.Spec { return &SourceBackfill{} }},
 	{"TableScan", 1, func() executor.Spec { return &TableScan{} }},
+	{"TemporalJoin", 1, func() executor.Spec { return &TemporalJoin{} }},
 	{"TopN", 1, func() executor.Spec { return &TopN{} }},
 	{"Union", 1, func() executor.Spec { return &Union{} }},
 	{"Values", 1, func() executor.Spec { return &Values{} }},

@@ -81,6 +81,12 @@ type hashJoin struct {
 }
 
 func openHashJoin(s *HashJoin, ctx *executor.OpenCtx) (executor.Operator, error) {
+	return makeHashJoin(s, ctx, !ctx.Bounded)
+}
+
+// makeHashJoin opens a join that keeps the left side's rows, or one that only
+// looks up the right side's.
+func makeHashJoin(s *HashJoin, ctx *executor.OpenCtx, keepLeft bool) (*hashJoin, error) {
 	if len(s.L.Keys) != len(s.R.Keys) {
 		return nil, fmt.Errorf("op: join with %d and %d keys", len(s.L.Keys), len(s.R.Keys))
 	}
@@ -106,7 +112,7 @@ func openHashJoin(s *HashJoin, ctx *executor.OpenCtx) (executor.Operator, error)
 			d.outer = s.Type == RightJoin || s.Type == FullJoin
 			from, to = width, width+len(schemas[1])
 		}
-		d.stored = !ctx.Bounded || k == 1
+		d.stored = keepLeft || k == 1
 		j.openSide(d, k, from, to)
 	}
 	j.out.open(j, width)
@@ -118,6 +124,9 @@ func openHashJoin(s *HashJoin, ctx *executor.OpenCtx) (executor.Operator, error)
 	j.complete = true
 	for k := range j.sides {
 		d := &j.sides[k]
+		if !d.stored {
+			continue
+		}
 		d.table = ctx.Table(d.spec.Table)
 		empty, err := d.table.Empty()
 		if err != nil {
@@ -274,13 +283,16 @@ func (j *hashJoin) lookup(d *joinSide, cols []vec.Vec, n int) error {
 			j.ids[i] = -1
 		}
 	}
-	if !d.stored {
+	if !d.stored && j.complete {
 		j.keys.Find(key, sel, n, j.ids)
 		return nil
 	}
 	fresh, rows := j.keys.FindOrInsert(key, sel, n, j.ids)
 	if len(fresh) == 0 {
 		return nil
+	}
+	if !d.stored { // what finds nothing is not kept
+		j.emptied = append(j.emptied, fresh...)
 	}
 	return j.addKeys(key, fresh, rows)
 }

@@ -25,6 +25,7 @@ type joinOutput struct {
 	slots []int32 // -1: NULLs
 	ops   []stream.Op
 	dels  bool
+	tap   func(rows, slots []int32) error // if set, sees what is output
 }
 
 func (o *joinOutput) open(j *hashJoin, width int) {
@@ -67,6 +68,11 @@ func (o *joinOutput) flush() error {
 	n := len(o.ops)
 	if n == 0 {
 		return nil
+	}
+	if o.tap != nil {
+		if err := o.tap(o.rows, o.slots); err != nil {
+			return err
+		}
 	}
 	cols := make([]vec.Vec, len(o.cols))
 	for i, c := range o.cols {

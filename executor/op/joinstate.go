@@ -244,6 +244,9 @@ func (j *hashJoin) load(key []vec.Vec, ids []int32, places []storage.VNode) erro
 	})
 	for s := range j.sides {
 		d := &j.sides[s]
+		if d.table == nil {
+			continue
+		}
 		l := d.newLoading()
 		for _, k := range order {
 			err := d.table.Scan(places[k], prefixes[k], func(_, value []byte) (bool, error) {

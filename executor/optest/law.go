@@ -24,6 +24,9 @@ type Law struct {
 	AppendOnly []bool
 	// Oracle computes the output from all rows of the inputs.
 	Oracle func(in [][]Row) []Row
+	// History makes an Oracle for one history, for results that depend on it: it is
+	// called after every barrier. In place of Oracle; implies NoBounded.
+	History func() func(in [][]Row) []Row
 	// NoBounded leaves out the comparison with a bounded run (whose result may
 	// differ in what SQL leaves open).
 	NoBounded bool
@@ -57,6 +60,10 @@ func (tb *table) sameKey(a, b Row) bool {
 func (law *Law) history(t *testing.T, rt *rapid.T) {
 	h := New(rt2tb{t, rt}, law.Schemas, law.Build, Options{Evict: rapid.Bool().Draw(rt, "evict"), Env: law.Env})
 	defer h.Close()
+	run := *law
+	if law = &run; run.History != nil {
+		run.Oracle, run.NoBounded = run.History(), true
+	}
 	tables := make([]*table, len(law.Schemas))
 	for i := range tables {
 		tables[i] = &table{}

@@ -61,7 +61,7 @@ func (b *Binder) table(t ast.TableExpr, left *scope, env *cteEnv) (logical.Node,
 	switch t := t.(type) {
 	case *ast.TableName:
 		if t.AsOf != nil {
-			return nil, nil, b.unsupported(t, "FOR SYSTEM_TIME AS OF")
+			return nil, nil, b.unsupported(t, "FOR SYSTEM_TIME AS OF outside of the right side of a JOIN")
 		}
 		n, cols, rel, err := b.relation(t.Name, env)
 		if err != nil {

@@ -9,8 +9,9 @@ import (
 
 // join binds JOIN in its forms.
 func (b *Binder) join(j *ast.Join, left *scope, env *cteEnv) (logical.Node, *scope, error) {
-	if j.AsOf {
-		return nil, nil, b.unsupported(j, "ASOF JOIN")
+	right, mode, lookup, err := b.lookupMode(j)
+	if err != nil {
+		return nil, nil, err
 	}
 	ln, ls, err := b.table(j.Left, left, env)
 	if err != nil {
@@ -19,7 +20,7 @@ func (b *Binder) join(j *ast.Join, left *scope, env *cteEnv) (logical.Node, *sco
 	visible := &scope{parent: left.parent, ctes: env}
 	visible.add(left)
 	visible.add(ls)
-	rn, rs, err := b.table(j.Right, visible, env)
+	rn, rs, err := b.table(right, visible, env)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -46,6 +47,9 @@ func (b *Binder) join(j *ast.Join, left *scope, env *cteEnv) (logical.Node, *sco
 		node, err = b.joinOn(j, kind, ln, rn, sc)
 	default:
 		node = joinOrApply(kind, ln, rn, nil)
+	}
+	if err == nil && lookup {
+		node, err = b.lookupJoin(node, mode, j)
 	}
 	if err != nil {
 		return nil, nil, err

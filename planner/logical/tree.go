@@ -21,6 +21,8 @@ func Exprs(n Node) []expr.Expr {
 		return out
 	case *Join:
 		return n.On
+	case *LookupJoin:
+		return n.On
 	case *Apply:
 		return n.On
 	case *Watermark:
@@ -194,6 +196,8 @@ func RenameNode(m *Meta, n Node, ids map[ColID]ColID) Node {
 		n.Conds = renameAll(m, n.Conds, ids)
 	case *Join:
 		n.On = renameAll(m, n.On, ids)
+	case *LookupJoin:
+		n.On = renameAll(m, n.On, ids)
 	case *Apply:
 		n.On = renameAll(m, n.On, ids)
 	case *Watermark:
@@ -290,6 +294,8 @@ func MapExprs(n Node, fn func(expr.Expr) expr.Expr) Node {
 		}
 		c.Items = items
 	case *Join:
+		c.On = all(c.On)
+	case *LookupJoin:
 		c.On = all(c.On)
 	case *Apply:
 		c.On = all(c.On)

@@ -127,20 +127,26 @@ func (l *lowerer) join(n *logical.Join, need logical.Set) (*rel, error) {
 			keep = union(keep, out.dist.cols...)
 		}
 	}
-	for i, id := range both.cols {
-		if semi && i >= len(lr.cols) {
-			break
-		}
-		if keep.Has(id) && !slices.Contains(out.cols, id) {
-			j.Cols, out.cols = append(j.Cols, i), append(out.cols, id)
-		}
+	if semi {
+		both = &rel{cols: lr.cols}
 	}
-	if len(j.Cols) == 0 && len(both.cols) > 0 && (!semi || len(lr.cols) > 0) { // rows need a column
-		j.Cols, out.cols = []int{0}, both.cols[:1]
-	}
+	j.Cols, out.cols = both.output(keep)
 	j.Out = l.schema(out.cols)
 	out.spec = j
 	return out, nil
+}
+
+// output chooses the columns of a join's result: those to keep, and always one.
+func (r *rel) output(keep logical.Set) (at []int, ids []logical.ColID) {
+	for i, id := range r.cols {
+		if keep.Has(id) && !slices.Contains(ids, id) {
+			at, ids = append(at, i), append(ids, id)
+		}
+	}
+	if len(at) == 0 && len(r.cols) > 0 { // rows need a column
+		at, ids = []int{0}, r.cols[:1]
+	}
+	return at, ids
 }
 
 // side lowers one input of a join, computes its key columns and brings rows

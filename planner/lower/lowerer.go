@@ -150,6 +150,8 @@ func (l *lowerer) lower(n logical.Node, need logical.Set) (*rel, error) {
 		return l.project(n, need)
 	case *logical.Join:
 		return l.join(n, need)
+	case *logical.LookupJoin:
+		return l.lookup(n, need)
 	case *logical.Agg:
 		return l.agg(n, need)
 	case *logical.Union:

@@ -70,6 +70,8 @@ func notNull(n logical.Node, id logical.ColID) bool {
 		case logical.Right:
 			return notNull(n.R, id)
 		}
+	case *logical.LookupJoin:
+		return notNull(n.L, id) || n.Kind == logical.Inner && notNull(n.R, id)
 	case *logical.Agg:
 		if slices.Contains(n.Keys, id) {
 			return notNull(n.In, id)

@@ -26,6 +26,8 @@ func (p *pusher) node(n logical.Node, conds []expr.Expr) logical.Node {
 		return p.project(n, conds)
 	case *logical.Join:
 		return p.join(n, conds)
+	case *logical.LookupJoin:
+		return p.lookup(n, conds)
 	case *logical.Agg:
 		down, stay := split(conds, logical.SetOf(n.Keys...))
 		if len(n.Keys) == 0 {

@@ -1,0 +1,136 @@
+package op
+
+import (
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"streamdb/executor"
+	"streamdb/executor/optest"
+	"streamdb/stream"
+	"streamdb/types"
+)
+
+// temporalCase is a temporal join of (k, v, id) with (k, v, id).
+type temporalCase struct {
+	kind     JoinKind
+	residual bool // l.v < r.v
+	nullSafe bool
+	grow     bool // the left side is append-only
+	wait     bool
+}
+
+func (c temporalCase) String() string {
+	return fmt.Sprintf("%s,residual=%v,nullsafe=%v,append=%v,wait=%v", c.kind, c.residual, c.nullSafe, c.grow, c.wait)
+}
+
+func (c temporalCase) build(t testing.TB, s types.Schema) optest.Build {
+	return func(in []executor.Spec) executor.Spec {
+		side := func(id int, grow bool) JoinSide {
+			return JoinSide{Keys: []int{0}, RowKey: []int{2}, WindowKey: -1, AppendOnly: grow, Table: TableRef{ID: 100, Name: "join"}}
+		}
+		j := &TemporalJoin{Left: in[0], Right: in[1], Type: c.kind, NullSafe: []bool{c.nullSafe}, L: side(0, c.grow), R: side(1, false),
+			Cols: []int{1, 0, 2, 5, 4}, Wait: c.wait, Held: TableRef{ID: 103, Name: "held"}}
+		j.L.Table.ID, j.R.Table.ID = 101, 102
+		if c.grow {
+			j.L.Table = TableRef{}
+		}
+		if c.residual {
+			j.Residual = lessThan(t, 1, 4)
+		}
+		both := append(append(types.Schema{}, s...), s...)
+		for _, col := range j.Cols {
+			j.Out = append(j.Out, both[col])
+		}
+		return j
+	}
+}
+
+// history is the naive form: what each left row was given is remembered by its text.
+func (c temporalCase) history(s types.Schema) func() func(in [][]optest.Row) []optest.Row {
+	pairs := joinCase{kind: c.kind, residual: c.residual, nullSafe: c.nullSafe}
+	return func() func(in [][]optest.Row) []optest.Row {
+		given := map[string][]optest.Row{}
+		return func(in [][]optest.Row) []optest.Row {
+			now := map[string][]optest.Row{}
+			var out []optest.Row
+			for _, l := range in[0] {
+				text := optest.Text(s, l)
+				rows, ok := given[text]
+				if !ok {
+					rows = pairs.oracle([][]optest.Row{{l}, in[1]})
+				}
+				now[text] = rows
+				out = append(out, rows...)
+			}
+			given = now
+			return out
+		}
+	}
+}
+
+func TestTemporalJoin(t *testing.T) {
+	joinEvictMin = 0
+	schema := optest.Schema(t, "k text, v int8, id int8")
+	gen := func(t *rapid.T) optest.Row {
+		k := types.NullDatum
+		if x := rapid.IntRange(-1, 2).Draw(t, "k"); x >= 0 {
+			k = types.BytesDatum([]string{"", "a", "bb"}[x])
+		}
+		return optest.Row{k, genInt(t, 3), types.IntDatum(int64(rapid.IntRange(0, 9).Draw(t, "id")))}
+	}
+	for _, kind := range []JoinKind{InnerJoin, LeftJoin} {
+		for _, c := range []temporalCase{
+			{kind: kind, grow: true}, {kind: kind}, {kind: kind, residual: true}, {kind: kind, nullSafe: true}, {kind: kind, grow: true, residual: true},
+		} {
+			t.Run(c.String(), func(t *testing.T) {
+				optest.Check(t, optest.Law{
+					Schemas: []types.Schema{schema, schema}, Build: c.build(t, schema), Gen: []func(*rapid.T) optest.Row{gen, gen},
+					Keys: [][]int{{2}, {2}}, AppendOnly: []bool{c.grow, false}, History: c.history(schema),
+				})
+			})
+		}
+	}
+}
+
+// TestTemporalJoinWaits: left rows wait, over restarts, until the right side's
+// first rows have all come, and then see them.
+func TestTemporalJoinWaits(t *testing.T) {
+	schema := optest.Schema(t, "k text, v int8, id int8")
+	for _, grow := range []bool{true, false} {
+		c := temporalCase{kind: LeftJoin, grow: grow, wait: true}
+		t.Run(c.String(), func(t *testing.T) {
+			h := optest.New(t, []types.Schema{schema, schema}, c.build(t, schema), optest.Options{})
+			want := func(net optest.Net, text string) {
+				t.Helper()
+				if got := net.String(); got != text {
+					t.Fatalf("got:\n%s\nwant:\n%s", got, text)
+				}
+			}
+			h.PushText(0, "+ a 1 1\n+ b 1 2")
+			h.PushText(1, "+ a 5 1")
+			want(h.Barrier(), "")
+			h.Restart()
+			h.PushText(0, "+ c 1 3")
+			if !grow {
+				h.PushText(0, "- b 1 2\n+ a 1 4")
+			}
+			h.PushText(1, "+ b 6 2")
+			want(h.Barrier(), "")
+			h.PushText(1, "+ c 7 3\n- a 5 1\n+ a 8 1")
+			h.Watermark(1, stream.AllRead, 0)
+			if grow {
+				want(h.Barrier(), "+ 1 a 1 1 8\n+ 1 b 2 2 6\n+ 1 c 3 3 7")
+			} else {
+				want(h.Barrier(), "+ 1 a 1 1 8\n+ 1 a 4 1 8\n+ 1 c 3 3 7")
+			}
+			if n := h.StateRows(TableRef{ID: 103}); n != 256 {
+				t.Fatalf("%d rows of state are left of those that waited", n-256)
+			}
+			h.Restart() // it is known that the right side is complete
+			h.PushText(0, "+ d 1 5")
+			want(h.Barrier(), "+ 1 d 5 NULL NULL")
+		})
+	}
+}
