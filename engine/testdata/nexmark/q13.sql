@@ -1,0 +1,2 @@
+select b.auction, b.bidder, b.price, b.date_time, s.value
+from bid b join side_input for system_time as of proctime() s on b.auction % 100 = s.key
