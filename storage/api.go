@@ -55,6 +55,9 @@ type StateTable interface {
 	// Scan calls fn for each row of the vnode whose key begins with prefix, in key order.
 	// Returning false ends the scan.
 	Scan(v VNode, prefix []byte, fn func(key, value []byte) (bool, error)) error
+	// ScanFrom is Scan that begins at the first key at or above from, which begins
+	// with prefix itself.
+	ScanFrom(v VNode, prefix, from []byte, fn func(key, value []byte) (bool, error)) error
 	// ScanAll calls fn for each row of the instance's vnodes in order of vnode and key.
 	ScanAll(fn func(v VNode, key, value []byte) (bool, error)) error
 	// Put and Delete record a change of the current epoch; the bytes are copied.

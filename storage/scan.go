@@ -48,6 +48,11 @@ func (t *stateTable) Scan(v VNode, prefix []byte, fn func(key, value []byte) (bo
 	return t.scan(lower, prefixEnd(lower), func(full, value []byte) (bool, error) { return fn(full[keyHead:], value) })
 }
 
+func (t *stateTable) ScanFrom(v VNode, prefix, from []byte, fn func(key, value []byte) (bool, error)) error {
+	upper := prefixEnd(AppendKey(nil, t.def.ID, v, prefix))
+	return t.scan(AppendKey(nil, t.def.ID, v, from), upper, func(full, value []byte) (bool, error) { return fn(full[keyHead:], value) })
+}
+
 func (t *stateTable) ScanAll(fn func(v VNode, key, value []byte) (bool, error)) error {
 	lower, upper := vnodeBounds(t.def.ID, t.set)
 	return t.scan(lower, upper, func(full, value []byte) (bool, error) { return fn(full[4], full[keyHead:], value) })

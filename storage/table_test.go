@@ -121,6 +121,23 @@ func TestStateTableIsAMap(t *testing.T) {
 					t.Fatalf("scan %d/%x: %q, want %q", v, p, b.String(), want)
 				}
 			},
+			"scan from": func(t *rapid.T) {
+				v, from := genV.Draw(t, "v"), genKey.Draw(t, "from")
+				p := from[:min(len(from), 1)]
+				var b, want strings.Builder
+				check(table.ScanFrom(v, p, from, func(k, val []byte) (bool, error) {
+					fmt.Fprintf(&b, "%x=%s ", modelKey(v, k), val)
+					return true, nil
+				}))
+				for _, k := range slices.Sorted(maps.Keys(now)) {
+					if strings.HasPrefix(k, modelKey(v, p)) && k >= modelKey(v, from) {
+						fmt.Fprintf(&want, "%x=%s ", k, now[k])
+					}
+				}
+				if b.String() != want.String() {
+					t.Fatalf("scan %d/%x from %x: %q, want %q", v, p, from, b.String(), want.String())
+				}
+			},
 			"scan and write": func(t *rapid.T) {
 				// What fn writes is not seen by its own scan, but by a scan inside it.
 				var b strings.Builder
