@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,11 +21,13 @@ type overlay struct {
 type tableWrites struct {
 	rows   map[string]*rowWrite // by vnode byte + key
 	sorted []string             // keys in order; nil when rows changed since
+	next   int                  // the place of the next row written
 }
 
 // rowWrite is one key's state before the transaction and now. nil: no row.
 type rowWrite struct {
 	before, now []byte
+	place       int // in the order of the first writes
 }
 
 func rowKey(v storage.VNode, key []byte) string {
@@ -45,6 +48,14 @@ func (w *tableWrites) keys() []string {
 		slices.Sort(w.sorted)
 	}
 	return w.sorted
+}
+
+// written returns the written keys in the order of their first writes: that of
+// the rows of an INSERT, which a watermark goes by.
+func (w *tableWrites) written() []string {
+	keys := slices.Collect(maps.Keys(w.rows))
+	slices.SortFunc(keys, func(a, b string) int { return w.rows[a].place - w.rows[b].place })
+	return keys
 }
 
 func (o *overlay) Epoch() stream.Epoch { return o.base.Epoch() }

@@ -155,7 +155,8 @@ func (t *txn) stage(table storage.TableID, v storage.VNode, key, row []byte) err
 		if err != nil {
 			return err
 		}
-		r = &rowWrite{before: slices.Clone(before)}
+		r = &rowWrite{before: slices.Clone(before), place: w.next}
+		w.next++
 		w.rows[k] = r
 		w.sorted = nil
 	}
@@ -233,7 +234,8 @@ func (t *txn) commit(ctx context.Context) error {
 	return err
 }
 
-// netChange turns staged rows into batches of the table's columns.
+// netChange turns staged rows into batches of the table's columns, in the order
+// in which they were written.
 func netChange(rt *op.RowTable, w *tableWrites) (batches []*stream.Batch, keys []string, err error) {
 	dec := rt.Decoder(nil)
 	bs := rt.Builders(nil, 0)
@@ -256,7 +258,7 @@ func netChange(rt *op.RowTable, w *tableWrites) (batches []*stream.Batch, keys [
 			ops = append(ops, o)
 		}
 	}
-	for _, k := range w.keys() {
+	for _, k := range w.written() {
 		r := w.rows[k]
 		if string(r.before) == string(r.now) && (r.before == nil) == (r.now == nil) {
 			continue
