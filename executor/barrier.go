@@ -90,6 +90,7 @@ func (t *Task) forward(b stream.Barrier) error {
 	if b.Change != nil {
 		for _, o := range b.Change.Attach[t.id] {
 			t.addOutput(o.(*output))
+			t.greet(o.(*output))
 		}
 	}
 	return nil

@@ -104,6 +104,22 @@ func (e *Edge) offer(m stream.Message, size int) bool {
 	return true
 }
 
+// prime enqueues a first message of a new edge, whatever waits in it.
+func (e *Edge) prime(m stream.Message) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.detached {
+		return
+	}
+	if e.n == len(e.queue) {
+		e.growLocked()
+	}
+	e.queue[(e.head+e.n)%len(e.queue)] = m
+	e.n++
+	e.data++
+	wake(e.wake)
+}
+
 func (e *Edge) growLocked() {
 	bigger := make([]stream.Message, 2*len(e.queue))
 	for i := range e.n {

@@ -60,3 +60,26 @@ func (t *Task) raise(in *taskInput, m *inputMark) error {
 	m.merged = lowest
 	return in.to.op.Watermark(t.call, in.in, stream.Watermark{Column: m.column, Time: lowest}, &in.to.out)
 }
+
+// keepMark remembers what was sent, for outputs to come.
+func (t *Task) keepMark(w stream.Watermark) {
+	for i := range t.marks {
+		if t.marks[i].Column == w.Column {
+			t.marks[i] = w
+			return
+		}
+	}
+	t.marks = append(t.marks, w)
+}
+
+// greet gives an output that begins now the watermarks of its past: the reader
+// may wait for them although no row comes any more. They always find room, as
+// the reader does not run before the barrier is committed.
+func (t *Task) greet(o *output) {
+	for i := range t.marks {
+		w := t.marks[i]
+		for _, e := range o.edges {
+			e.prime(stream.Message{Watermark: &w})
+		}
+	}
+}

@@ -67,9 +67,10 @@ type Task struct {
 	pollers  []*poller
 	nextPoll int
 	notified stream.Epoch
-	dirty    int  // as reported to the coordinator
-	held     bool // its pollers bring no more rows into this epoch
-	timed    bool // the operators have the time of this epoch
+	dirty    int                // as reported to the coordinator
+	held     bool               // its pollers bring no more rows into this epoch
+	timed    bool               // the operators have the time of this epoch
+	marks    []stream.Watermark // the last one sent, by column: what a new output must know
 }
 
 // reporter is the coordinator, as a task sees it.
@@ -416,6 +417,7 @@ func (s *taskSink) batch(b *stream.Batch) error {
 
 func (s *taskSink) watermark(w stream.Watermark) error {
 	t := (*Task)(s)
+	t.keepMark(w)
 	for _, o := range t.outs {
 		if err := o.all(t.ctx, stream.Message{Watermark: &w}); err != nil {
 			return err

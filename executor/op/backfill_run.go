@@ -220,7 +220,7 @@ func projectBatch(b *stream.Batch, cols []int) *stream.Batch {
 // Watermark passes once everything has been read: rows of the snapshot are older.
 func (f *backfill) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, out executor.Emitter) error {
 	if !f.done {
-		f.marks = append(f.marks, w)
+		f.marks = newestMark(f.marks, w)
 		return nil
 	}
 	return f.mark(w, out)

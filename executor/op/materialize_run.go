@@ -28,14 +28,17 @@ func (w *rowWriter) Close() error { return nil }
 
 // hold keeps the newest watermark of each column until the barrier: rows that
 // arrived before it are still to be emitted.
-func (w *rowWriter) hold(m stream.Watermark) {
-	for i := range w.marks {
-		if w.marks[i].Column == m.Column {
-			w.marks[i].Time = max(w.marks[i].Time, m.Time)
-			return
+func (w *rowWriter) hold(m stream.Watermark) { w.marks = newestMark(w.marks, m) }
+
+// newestMark adds a watermark to those of other columns.
+func newestMark(marks []stream.Watermark, m stream.Watermark) []stream.Watermark {
+	for i := range marks {
+		if marks[i].Column == m.Column {
+			marks[i].Time = max(marks[i].Time, m.Time)
+			return marks
 		}
 	}
-	w.marks = append(w.marks, m)
+	return append(marks, m)
 }
 
 func (w *rowWriter) release(out executor.Emitter) error {
@@ -146,6 +149,22 @@ func (w *netRows) Watermark(_ *executor.Ctx, _ int, m stream.Watermark, _ execut
 
 func (w *netRows) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
 	e := &w.epoch
+	if err := w.settleAll(); err != nil {
+		return err
+	}
+	for k, b := range e.batches {
+		from := int(e.first[k])
+		if err := emitKept(b, w.keep[from:from+b.Rows()], out); err != nil {
+			return err
+		}
+	}
+	e.reset()
+	return w.release(out)
+}
+
+// settleAll writes the net changes of the epoch.
+func (w *netRows) settleAll() error {
+	e := &w.epoch
 	if cap(w.keep) < len(e.next) {
 		w.keep = make([]bool, len(e.next))
 	}
@@ -156,14 +175,7 @@ func (w *netRows) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitte
 			return err
 		}
 	}
-	for k, b := range e.batches {
-		from := int(e.first[k])
-		if err := emitKept(b, w.keep[from:from+b.Rows()], out); err != nil {
-			return err
-		}
-	}
-	e.reset()
-	return w.release(out)
+	return nil
 }
 
 // settle writes the net change of one key and marks the rows to emit.
