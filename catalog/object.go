@@ -48,7 +48,8 @@ type Object struct {
 	Connector *Connector `json:"connector,omitempty"` // Source, Sink, Table with a connector
 	Watermark *Watermark `json:"watermark,omitempty"` // Source, Table
 
-	AppendOnly bool `json:"appendOnly,omitempty"` // Source, Table: no UPDATE or DELETE; MaterializedView: the plan never retracts
+	Marks      []int `json:"marks,omitempty"`      // MaterializedView: positions in Cols on which its changes carry watermarks
+	AppendOnly bool  `json:"appendOnly,omitempty"` // Source, Table: no UPDATE or DELETE; MaterializedView: the plan never retracts
 
 	DependsOn []ID `json:"dependsOn,omitempty"` // objects read by Query, ascending
 

@@ -39,7 +39,9 @@ func createSink(text Statement, st *ast.CreateSink) action {
 			if err := sinkConnector(o, st); err != nil {
 				return nil, err
 			}
-			job, err := planner.SinkJob(s.jobCtx(cat, text.Text()), o, query)
+			bctx := s.jobCtx(cat, text.Text())
+			bctx.EmitOnClose = st.EmitOnWindowClose
+			job, err := planner.SinkJob(bctx, o, query)
 			if err != nil {
 				return nil, err
 			}

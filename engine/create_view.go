@@ -97,8 +97,6 @@ func viewColumns(cols types.Schema, names []string) ([]catalog.Column, error) {
 func createMaterializedView(text Statement, st *ast.CreateMaterializedView) action {
 	return func(ctx context.Context, s *Session, _ []types.Datum) (wire.Rows, error) {
 		switch {
-		case st.EmitOnWindowClose:
-			return nil, sqlerr.Unsupported("EMIT ON WINDOW CLOSE")
 		case st.OrReplace || !st.ReplacementFor.IsZero():
 			return nil, sqlerr.Unsupported("replacing a materialized view")
 		case st.WithNoData:
@@ -112,7 +110,9 @@ func createMaterializedView(text Statement, st *ast.CreateMaterializedView) acti
 			}
 			o := &catalog.Object{ID: s.db.newID(), Kind: catalog.MaterializedView, Schema: schema, Name: st.Name.Base(), Owner: s.info.User,
 				Definition: text.Text(), Query: st.QueryText, SearchPath: s.settings.searchPath(s.info.User), Creating: true}
-			job, err := planner.Materialized(s.jobCtx(cat, text.Text()), o.ID, st.Query, st.Columns)
+			bctx := s.jobCtx(cat, text.Text())
+			bctx.EmitOnClose = st.EmitOnWindowClose
+			job, err := planner.Materialized(bctx, o.ID, st.Query, st.Columns)
 			if err != nil {
 				return nil, err
 			}
@@ -122,7 +122,7 @@ func createMaterializedView(text Statement, st *ast.CreateMaterializedView) acti
 					return nil, err
 				}
 			}
-			o.Rows, o.DependsOn, o.AppendOnly = job.Rows, job.DependsOn, job.AppendOnly
+			o.Rows, o.DependsOn, o.AppendOnly, o.Marks = job.Rows, job.DependsOn, job.AppendOnly, job.Marks
 			id = o.ID
 			return s.newJob(cat, o, job)
 		})

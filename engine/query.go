@@ -150,7 +150,9 @@ func (s *Session) explain(p *Prepared, st ast.Stmt, verbose bool) ([]string, err
 		}
 		return s.explainQuery(d.Rows, verbose)
 	case *ast.CreateMaterializedView:
-		job, err := planner.Materialized(s.jobCtx(cat, p.stmt.Text()), 0, st.Query, st.Columns)
+		bctx := s.jobCtx(cat, p.stmt.Text())
+		bctx.EmitOnClose = st.EmitOnWindowClose
+		job, err := planner.Materialized(bctx, 0, st.Query, st.Columns)
 		if err != nil {
 			return nil, err
 		}

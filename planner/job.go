@@ -21,6 +21,7 @@ type JobPlan struct {
 	Cols       types.Schema  // the job's output; for stored objects all of the row: visible columns, then hidden ones
 	Rows       *catalog.Rows // tables and materialized views: where the rows are
 	AppendOnly bool          // never retracts
+	Marks      []int         // the columns of Cols on which the output carries watermarks
 	DependsOn  []catalog.ID  // objects read, ascending: views too, and what they read
 	Tables     []storage.TableID
 }
@@ -28,7 +29,7 @@ type JobPlan struct {
 func jobPlan(p *executor.Plan, v *lower.View, reads []catalog.ID) *JobPlan {
 	j := &JobPlan{Plan: p, DependsOn: reads}
 	if v != nil {
-		j.Cols, j.Rows, j.AppendOnly = v.Cols, v.Rows, v.AppendOnly
+		j.Cols, j.Rows, j.AppendOnly, j.Marks = v.Cols, v.Rows, v.AppendOnly, v.Marks
 	}
 	for _, t := range p.Tables() {
 		j.Tables = append(j.Tables, t.ID)
@@ -38,7 +39,7 @@ func jobPlan(p *executor.Plan, v *lower.View, reads []catalog.ID) *JobPlan {
 }
 
 func jobOptions(ctx *Context) lower.Options {
-	return lower.Options{NextTableID: ctx.NextTableID, Parallelism: ctx.Parallelism, Eval: &expr.Ctx{Env: ctx.Env}}
+	return lower.Options{NextTableID: ctx.NextTableID, Parallelism: ctx.Parallelism, EmitOnClose: ctx.EmitOnClose, Eval: &expr.Ctx{Env: ctx.Env}}
 }
 
 // jobQuery binds the query of a job. names, if any, rename the leading columns.

@@ -26,6 +26,7 @@ var kinds = []specKind{
 	{"Backfill", 1, func() executor.Spec { return &Backfill{} }},
 	{"Calc", 1, func() executor.Spec { return &Calc{} }},
 	{"DML", 1, func() executor.Spec { return &DML{} }},
+	{"EmitOnClose", 1, func() executor.Spec { return &EmitOnClose{} }},
 	{"Exchange", 1, func() executor.Spec { return &executor.Input{} }},
 	{"HashAgg", 1, func() executor.Spec { return &HashAgg{WindowKey: -1} }},
 	{"HashJoin", 1, func() executor.Spec { return &HashJoin{} }},

@@ -91,3 +91,11 @@ func schemaLayouts(s types.Schema) []types.Layout {
 	}
 	return ls
 }
+
+func typeLayouts(ts []types.T) []types.Layout {
+	ls := make([]types.Layout, len(ts))
+	for i := range ts {
+		ls[i] = ts[i].Layout()
+	}
+	return ls
+}

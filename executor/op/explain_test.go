@@ -22,7 +22,7 @@ func TestExplain(t *testing.T) {
 	}{
 		{&Calc{In: in, Where: operator(t, ">", col(s, 0), intConst(1)), Exprs: []expr.Expr{col(s, 1)}}, "where: ($0 > 1), exprs: [$1]"},
 		{&HashAgg{In: in, Keys: []int{0, 2}, Aggs: []AggCall{aggCall(t, s, "count"), sum, list}, WindowKey: 1, AppendOnly: true},
-			"keys: [a, ts], aggs: [count(*), sum(DISTINCT b) FILTER (f), array_agg(a ORDER BY b DESC)], append only, window: ts"},
+			"keys: [a, ts], aggs: [count(*), sum(DISTINCT b) FILTER (f), array_agg(a ORDER BY b DESC)], append only, state cleaned by watermark of ts"},
 		{&HashAgg{In: in, Aggs: []AggCall{aggCall(t, s, "max", 1)}, WindowKey: -1}, "aggs: [max(b)]"},
 		{&TopN{In: in, Keys: []SortKey{{Col: 1, Desc: true, NullsFirst: true}, {Col: 0, NullsFirst: true}}, Limit: 3, Offset: 1, Group: []int{2}},
 			"order: [b DESC, a NULLS FIRST], limit: 3, offset: 1, group: [ts]"},

@@ -34,12 +34,16 @@ type HashAgg struct {
 	// WindowKey is the position in Keys of a column on which the input has
 	// watermarks: groups at or below the watermark are dropped from state; -1: none.
 	WindowKey int
-	Out       types.Schema
-	Groups    TableRef   // group key -> row count, aggregate states
-	Multisets []TableRef // one per aggregate that needs ordered or distinct values, zero ID where not
+	// EmitOnClose: a group is emitted once, when the watermark of WindowKey has
+	// passed it, and nothing before.
+	EmitOnClose bool
+	Out         types.Schema
+	Groups      TableRef   // group key -> row count, aggregate states
+	Multisets   []TableRef // one per aggregate that needs ordered or distinct values, zero ID where not
 	// Dist lists the input columns, a subset of Keys, that the exchange below
 	// distributes by: the vnode of a group's state. nil: all Keys.
-	Dist []int
+	Dist   []int
+	Closed TableRef // with WindowKey: see closedMark; zero ID in plans of before it
 }
 
 // PartialAgg is the first phase of a two-phase aggregation: it combines the rows
@@ -66,7 +70,7 @@ func (s *HashAgg) Schema() types.Schema { return s.Out }
 
 // State implements executor.Spec.
 func (s *HashAgg) State() []storage.TableDef {
-	return tables(append([]TableRef{s.Groups}, s.Multisets...)...)
+	return tables(append([]TableRef{s.Groups, s.Closed}, s.Multisets...)...)
 }
 
 // Explain implements executor.Spec.
@@ -76,7 +80,11 @@ func (s *HashAgg) Explain() string {
 		text += ", append only"
 	}
 	if s.WindowKey >= 0 {
-		text += ", window: " + colName(s.In.Schema(), s.Keys[s.WindowKey])
+		text += ", "
+		if s.EmitOnClose {
+			text += "emitted and "
+		}
+		text += "state cleaned by watermark of " + colName(s.In.Schema(), s.Keys[s.WindowKey])
 	}
 	return text
 }

@@ -1,12 +1,10 @@
 package op
 
 import (
-	"encoding/binary"
 	"math"
 
 	"streamdb/executor"
 	"streamdb/internal/sqlerr"
-	"streamdb/storage"
 	"streamdb/stream"
 	"streamdb/vec"
 )
@@ -44,7 +42,7 @@ func (a *hashAgg) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emit
 	a.touched, a.had, a.oldRows = a.touched[:0], a.had[:0], 0
 	a.started = len(a.spec.Keys) == 0
 	a.epoch++
-	if err := a.closeWindows(out); err != nil {
+	if err := a.closeWindows(ctx, out); err != nil {
 		return err
 	}
 	if a.table != nil {
@@ -69,13 +67,13 @@ func (a *hashAgg) flush(ctx *executor.Ctx, ids, had []int32, olds []vec.Vec, out
 			now = append(now, id)
 		}
 	}
-	news := make([]vec.Vec, len(a.aggs))
-	for j, c := range a.aggs {
-		b := vec.NewBuilder(a.spec.Aggs[j].T.Layout(), len(now))
-		if err := c.result(ctx.Expr, now, b); err != nil {
-			return err
-		}
-		news[j] = b.Vec()
+	if a.spec.EmitOnClose {
+		a.write(ids)
+		return nil
+	}
+	news, err := a.results(ctx, now)
+	if err != nil {
+		return err
 	}
 	var del, delRows, ins, insRows []int32
 	for k, id := range ids {
@@ -97,6 +95,19 @@ func (a *hashAgg) flush(ctx *executor.Ctx, ids, had []int32, olds []vec.Vec, out
 		return err
 	}
 	return a.emit(ins, news, insRows, stream.Insert, out)
+}
+
+// results computes the aggregates of groups.
+func (a *hashAgg) results(ctx *executor.Ctx, ids []int32) ([]vec.Vec, error) {
+	out := make([]vec.Vec, len(a.aggs))
+	for j, c := range a.aggs {
+		b := vec.NewBuilder(a.spec.Aggs[j].T.Layout(), len(ids))
+		if err := c.result(ctx.Expr, ids, b); err != nil {
+			return nil, err
+		}
+		out[j] = b.Vec()
+	}
+	return out, nil
 }
 
 func (a *hashAgg) unchanged(olds []vec.Vec, o int, news []vec.Vec, n int) bool {
@@ -179,111 +190,6 @@ func (a *hashAgg) forget(id int32) {
 	}
 	a.keys.Delete(id)
 	a.groups[id] = aggGroup{}
-}
-
-// Watermark keeps the watermark of the window key for the barrier: groups at or
-// below it may still have changes to emit in this epoch.
-func (a *hashAgg) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, _ executor.Emitter) error {
-	k := a.spec.WindowKey
-	if k < 0 || w.Column != a.spec.Keys[k] || a.hasWindow && w.Time <= a.window {
-		return nil
-	}
-	a.window, a.hasWindow, a.sent = w.Time, true, false
-	return nil
-}
-
-// closeWindows drops the groups that can no longer change, without emitting
-// anything: their results are final.
-func (a *hashAgg) closeWindows(out executor.Emitter) error {
-	if !a.hasWindow || a.sent {
-		return nil
-	}
-	if a.window > a.sweepAt {
-		if err := a.sweep(); err != nil {
-			return err
-		}
-	}
-	a.sent = true
-	return out.EmitWatermark(stream.Watermark{Column: a.spec.WindowKey, Time: a.window})
-}
-
-func (a *hashAgg) sweep() error {
-	var live, gone []int32
-	for id := range a.groups {
-		if a.keys.Live(int32(id)) {
-			live = append(live, int32(id))
-		}
-	}
-	windows := a.keys.Keys(live)[a.spec.WindowKey]
-	a.sweepAt = math.MaxInt64
-	for i, id := range live {
-		if windows.Null(i) {
-			continue
-		}
-		if w := windows.I64[i]; w <= a.window {
-			gone = append(gone, id)
-		} else {
-			a.sweepAt = min(a.sweepAt, w-1) // nothing to do until the watermark passes it
-		}
-	}
-	keys := a.stateKeys(gone)
-	closed := make([]bool, len(a.groups))
-	for _, id := range gone {
-		closed[id] = true
-	}
-	for _, c := range a.aggs {
-		c.evict(func(id int32) bool { return closed[id] })
-	}
-	for i, id := range gone {
-		if g := &a.groups[id]; a.table != nil {
-			for _, c := range a.aggs {
-				if err := c.drop(keys[i], g.vnode); err != nil {
-					return err
-				}
-			}
-			if g.stored {
-				a.table.Delete(g.vnode, keys[i])
-			}
-		}
-		a.forget(id)
-	}
-	if a.table != nil && a.res.partial {
-		return a.sweepStored()
-	}
-	return nil
-}
-
-// sweepStored drops closed windows that are only in the table.
-func (a *hashAgg) sweepStored() error {
-	type entry struct {
-		vnode storage.VNode
-		key   []byte
-	}
-	var gone []entry
-	err := a.table.ScanAll(func(v storage.VNode, key, value []byte) (bool, error) {
-		_, k := binary.Varint(value)
-		if k <= 0 || k >= len(value) {
-			return false, sqlerr.New(sqlerr.DataCorrupted, "stored aggregate state of table %d is malformed", a.spec.Groups.ID)
-		}
-		if w, _ := binary.Varint(value[k:]); w <= a.window {
-			gone = append(gone, entry{v, append([]byte(nil), key...)})
-		} else {
-			a.sweepAt = min(a.sweepAt, w-1)
-		}
-		return true, nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, e := range gone {
-		for _, c := range a.aggs {
-			if err := c.drop(e.key, e.vnode); err != nil {
-				return err
-			}
-		}
-		a.table.Delete(e.vnode, e.key)
-	}
-	return nil
 }
 
 // evict drops groups from memory when there is too little: all of them are in

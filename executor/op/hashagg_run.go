@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"streamdb/executor"
-	"streamdb/internal/sqlerr"
 	"streamdb/storage"
 	"streamdb/stream"
 	"streamdb/types"
@@ -20,13 +19,17 @@ func (s *HashAgg) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 		memory: memory{acc: ctx.Memory}, epoch: 1, rowsCol: -1,
 	}
 	a.keys = newKeyTable(a.keyTypes)
-	a.lossy = a.keys.Lossy()
+	a.lossy = a.keys.Lossy() || s.EmitOnClose
 	if a.dist == nil {
 		a.dist = s.Keys
 	}
+	var err error
+	if a.closed, err = openClosed(ctx, s.Closed, s.Kind(), s.Groups.ID); err != nil {
+		return nil, err
+	}
+	a.resend = a.closed.at > minWindow
 	if !ctx.Bounded {
 		a.table = ctx.Table(s.Groups)
-		var err error
 		if a.res, err = openResidency(a.table); err != nil {
 			return nil, err
 		}
@@ -55,7 +58,7 @@ func (s *HashAgg) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 // are compared and the changed groups are written.
 //
 //	Groups:    group key -> rows (varint) [window (varint)] [key columns as a row, where
-//	           equal keys may differ, after its length] then the state of each aggregate
+//	           equal keys may differ or groups are emitted from here, after its length] then the state of each aggregate
 //	Multisets: group key | value key -> see distinct.go, ordered.go
 type hashAgg struct {
 	executor.Base
@@ -87,10 +90,11 @@ type hashAgg struct {
 
 	rowBuf []byte
 
-	window    int64 // watermark on the window key
-	hasWindow bool
-	sweepAt   int64 // no group has a window at or below it
-	sent      bool  // the watermark has been forwarded
+	closed  closedMark         // the watermark on the window key
+	sweepAt int64              // no group has a window at or below it
+	closing *int64             // the watermark of this epoch
+	resend  bool               // the mark was not passed on yet in this run
+	marks   []stream.Watermark // on other keys, to pass on at the barrier
 }
 
 type aggGroup struct {
@@ -102,6 +106,9 @@ type aggGroup struct {
 }
 
 func (a *hashAgg) Process(ctx *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
+	if w := a.spec.WindowKey; w >= 0 && a.table != nil {
+		b = a.closed.onTime(b, a.spec.Keys[w], !a.spec.EmitOnClose)
+	}
 	cols, n := b.Cols(), b.Rows()
 	if n == 0 {
 		return nil
@@ -217,7 +224,7 @@ func (a *hashAgg) touch(ctx *executor.Ctx, b *stream.Batch, ids []int32) error {
 	note := func(id int32, g *aggGroup) {
 		g.mark, g.hot = epoch, true
 		a.touched = append(a.touched, id)
-		if g.rows > 0 || a.started {
+		if (g.rows > 0 || a.started) && !a.spec.EmitOnClose {
 			had = append(had, id)
 			a.had = append(a.had, a.oldRows)
 			a.oldRows++
@@ -281,13 +288,10 @@ func (a *hashAgg) start() error {
 }
 
 func (a *hashAgg) decode(id int32, value []byte) error {
-	corrupt := func() error {
-		return sqlerr.New(sqlerr.DataCorrupted, "stored aggregate state of table %d is malformed", a.spec.Groups.ID)
-	}
 	g := &a.groups[id]
 	rows, k := binary.Varint(value)
 	if k <= 0 {
-		return corrupt()
+		return a.corrupt()
 	}
 	value = value[k:]
 	g.rows, g.stored = rows, true
@@ -296,14 +300,14 @@ func (a *hashAgg) decode(id int32, value []byte) error {
 	}
 	if a.spec.WindowKey >= 0 {
 		if _, k = binary.Varint(value); k <= 0 {
-			return corrupt()
+			return a.corrupt()
 		}
 		value = value[k:]
 	}
 	if a.lossy {
 		n, k := binary.Uvarint(value)
 		if k <= 0 || int(n) > len(value)-k {
-			return corrupt()
+			return a.corrupt()
 		}
 		value = value[k+int(n):]
 	}

@@ -25,6 +25,19 @@ type TopN struct {
 	// Dist lists the input columns, a subset of Group, that the exchange below
 	// distributes by: the vnode of a group's state. nil: all of Group.
 	Dist []int
+	// Closed is where it is kept up to where groups were closed (see closedMark); zero
+	// ID: they never are. Else the input has watermarks on the column at position
+	// WindowKey of Group: groups at or below are dropped from state.
+	Closed    TableRef
+	WindowKey int
+}
+
+// window is the input column whose watermarks close groups; -1: none.
+func (s *TopN) window() int {
+	if s.Closed.ID == 0 {
+		return -1
+	}
+	return s.Group[s.WindowKey]
 }
 
 // Kind implements executor.Spec.
@@ -37,7 +50,7 @@ func (s *TopN) Inputs() []executor.Spec { return []executor.Spec{s.In} }
 func (s *TopN) Schema() types.Schema { return s.In.Schema() }
 
 // State implements executor.Spec.
-func (s *TopN) State() []storage.TableDef { return tables(s.Rows) }
+func (s *TopN) State() []storage.TableDef { return tables(s.Rows, s.Closed) }
 
 // Explain implements executor.Spec.
 func (s *TopN) Explain() string {
@@ -54,6 +67,9 @@ func (s *TopN) Explain() string {
 	}
 	if s.AppendOnly {
 		text += ", append only"
+	}
+	if w := s.window(); w >= 0 {
+		text += ", state cleaned by watermark of " + colName(in, w)
 	}
 	return text
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
-	"maps"
 	"math"
 	"slices"
 
@@ -44,8 +43,10 @@ func (s *TopN) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 	}
 	t.table = ctx.Table(s.Rows)
 	var err error
-	t.res, err = openResidency(t.table)
-	return t, err
+	if t.res, err = openResidency(t.table); err != nil {
+		return nil, err
+	}
+	return t, t.windows.open(t, ctx)
 }
 
 // topN keeps per group an ordered set of the first rows, at least up to the
@@ -74,8 +75,9 @@ type topN struct {
 	set    *ordSet
 
 	changes []topChange
-	data    arena         // keys and values of changes
-	marks   map[int]int64 // watermarks on group columns, to pass on at the barrier
+	data    arena              // keys and values of changes
+	marks   []stream.Watermark // on columns that closeRanks names, to pass on at the barrier
+	windows topWindows
 	ids     []int32
 	buf     []byte
 	out     []*vec.Builder
@@ -109,6 +111,9 @@ var topNSlack = 16
 type topRow struct{ key, val []byte }
 
 func (t *topN) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
+	if w := t.spec.window(); w >= 0 && t.table != nil {
+		b = t.windows.closed.onTime(b, w, true)
+	}
 	cols, n := b.Cols(), b.Rows()
 	if cap(t.ids) < n {
 		t.ids = make([]int32, n)
@@ -128,6 +133,7 @@ func (t *topN) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitt
 			has := t.table != nil && t.res.mayHold(t.groups.tags[id])
 			t.state[id] = topGroup{vnode: vnodes[rows[k]], loaded: !has, all: !has}
 		}
+		t.windows.admit(t, cols, rows)
 	}
 	had := t.set.Bytes() + t.groups.Bytes()
 	for i := range n {
@@ -251,25 +257,10 @@ func (t *topN) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emitter
 	if err := t.flush(out); err != nil {
 		return err
 	}
+	if err := t.closeWindows(out); err != nil {
+		return err
+	}
 	t.evict()
-	for _, c := range slices.Sorted(maps.Keys(t.marks)) {
-		if err := out.EmitWatermark(stream.Watermark{Column: c, Time: t.marks[c]}); err != nil {
-			return err
-		}
-	}
-	clear(t.marks)
-	return nil
-}
-
-// Watermark keeps a watermark on a group column for the barrier, after which no
-// group at or below it changes. Others say nothing about what is emitted.
-func (t *topN) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, _ executor.Emitter) error {
-	if slices.Contains(t.spec.Group, w.Column) {
-		if t.marks == nil {
-			t.marks = map[int]int64{}
-		}
-		t.marks[w.Column] = w.Time
-	}
 	return nil
 }
 

@@ -248,6 +248,9 @@ func (h *Harness) TryBarrier() (Net, error) {
 	return net, nil
 }
 
+// Schema is that of the output.
+func (h *Harness) Schema() types.Schema { return h.spec.Schema() }
+
 // Sum is the output of all committed epochs together.
 func (h *Harness) Sum() Net { return h.sum }
 

@@ -32,6 +32,7 @@ type Context struct {
 
 	NextTableID func() storage.TableID // gives out state table ids; needed for jobs only
 	Parallelism int                    // default for jobs; 0 and 1: singletons
+	EmitOnClose bool                   // the job emits rows once, when a watermark has passed them
 	Job         bool                   // the statement becomes a job: no parameters, no functions that vary
 }
 

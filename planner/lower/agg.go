@@ -43,7 +43,7 @@ func (l *lowerer) agg(n *logical.Agg, need logical.Set) (*rel, error) {
 		}
 	}
 	agg := &op.HashAgg{In: r.spec, Keys: r.posAll(n.Keys), AppendOnly: r.appendOnly || !l.job, WindowKey: -1, Groups: l.table("groups")}
-	out := &rel{key: slices.Clone(n.Keys), dist: r.dist, cols: slices.Clone(n.Keys)}
+	out := &rel{key: slices.Clone(n.Keys), dist: r.dist, cols: slices.Clone(n.Keys), final: r.final}
 	if len(n.Keys) == 0 {
 		out.key = nil
 	}
@@ -62,15 +62,9 @@ func (l *lowerer) agg(n *logical.Agg, need logical.Set) (*rel, error) {
 	}
 	if l.job {
 		agg.Dist = l.vnodeCols(r, n.Keys)
-		for i, k := range n.Keys {
-			if r.marks.Has(k) {
-				agg.WindowKey = i
-				out.marks = logical.SetOf(k)
-				break
-			}
-		}
+		l.closeGroups(agg, out, r, need)
 	}
-	out.appendOnly = len(items) == 0 && r.appendOnly
+	out.appendOnly = len(items) == 0 && r.appendOnly || agg.EmitOnClose
 	agg.Out = l.schema(out.cols)
 	out.spec = agg
 	return out, nil
@@ -92,7 +86,7 @@ func (l *lowerer) union(n *logical.Union, need logical.Set) (*rel, error) {
 			return nil, err
 		}
 	}
-	out := &rel{appendOnly: true}
+	out := &rel{appendOnly: true, final: true}
 	var cols []int
 	for k, id := range n.Cols {
 		if need.Has(id) {
@@ -112,6 +106,7 @@ func (l *lowerer) union(n *logical.Union, need logical.Set) (*rel, error) {
 		out.dist = dist{kind: single}
 		for _, in := range ins {
 			out.appendOnly = out.appendOnly && in.appendOnly
+			out.final = out.final && in.final
 			if in.dist.kind != single {
 				out.dist.kind = anywhere
 			}

@@ -18,6 +18,7 @@ type View struct {
 	Cols       types.Schema // the stored row: visible columns, then hidden keys
 	Rows       *catalog.Rows
 	AppendOnly bool
+	Marks      []int // positions in Cols with watermarks
 }
 
 // MaterializedView lowers a plan to a job that keeps its result stored. The
@@ -29,7 +30,7 @@ func MaterializedView(m *logical.Meta, root logical.Node, ids []logical.ColID, o
 	if err != nil {
 		return nil, err
 	}
-	v = &View{Cols: cols, AppendOnly: r.appendOnly}
+	v = &View{Cols: cols, AppendOnly: r.appendOnly, Marks: marked(r, all)}
 	v.Rows = &catalog.Rows{Table: l.table("rows")}
 	for _, id := range r.key {
 		v.Rows.Key = append(v.Rows.Key, catalog.KeyCol{Col: slices.Index(all, id)})
@@ -59,6 +60,9 @@ func MaterializedView(m *logical.Meta, root logical.Node, ids []logical.ColID, o
 func (l *lowerer) viewRows(root logical.Node, ids []logical.ColID, out types.Schema) (*rel, []logical.ColID, types.Schema, error) {
 	r, err := l.lower(root, logical.SetOf(ids...))
 	if err != nil {
+		return nil, nil, nil, err
+	}
+	if r, err = l.emitOnClose(r, ids); err != nil {
 		return nil, nil, nil, err
 	}
 	all, cols := slices.Clone(ids), slices.Clone(out)
@@ -106,6 +110,9 @@ func Sink(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Sch
 	defer l.check(&err)
 	r, err := l.lower(root, logical.SetOf(ids...))
 	if err != nil {
+		return nil, err
+	}
+	if r, err = l.emitOnClose(r, ids); err != nil {
 		return nil, err
 	}
 	r = l.output(r, ids, out)

@@ -120,6 +120,7 @@ func (l *lowerer) join(n *logical.Join, need logical.Set) (*rel, error) {
 			out.key = append(out.key, matched)
 		}
 		out.appendOnly = lr.appendOnly && rr.appendOnly && (n.Kind == logical.Inner || n.Kind == logical.Semi)
+		out.final = out.appendOnly && lr.final && rr.final
 		out.dist = joinDist(n.Kind, lr, lkeys, rkeys)
 		l.windowKeys(j, out, lr, rr, lkeys, rkeys)
 		keep = union(keep, out.key...)

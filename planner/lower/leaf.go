@@ -57,6 +57,11 @@ func (l *lowerer) scan(n *logical.Scan, need logical.Set, point []expr.Expr) (*r
 	}
 	ids, at := chosen(n.Cols, n.Idx, need)
 	r.cols = ids
+	for _, c := range watermarked(n.Obj) {
+		if p := slices.Index(n.Idx, c); p >= 0 && slices.Contains(ids, n.Cols[p]) {
+			r.marks = union(r.marks, n.Cols[p])
+		}
+	}
 	in := &executor.Input{Upstream: stream.JobID(n.Obj.ID), Cols: tab.Cols}
 	if l.parallel() && len(tab.Dist) > 0 {
 		in.Dist = executor.Distribution{Kind: executor.Hash, Cols: tab.Dist}

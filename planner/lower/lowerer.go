@@ -16,6 +16,7 @@ import (
 type Options struct {
 	NextTableID func() storage.TableID // jobs only
 	Parallelism int                    // jobs: more than 1 plans exchanges
+	EmitOnClose bool                   // jobs: rows come out once, when a watermark has passed them
 	Eval        *expr.Ctx              // for constants; Params hold the values of $1 .. in a SELECT
 }
 
@@ -48,6 +49,7 @@ type rel struct {
 	dist       dist
 	appendOnly bool
 	marks      logical.Set // columns with watermarks
+	final      bool        // rows come only when nothing can change them any more
 }
 
 // missing is the panic of a broken invariant: a column is not among those that
@@ -204,9 +206,13 @@ func (l *lowerer) calc(r *rel, where expr.Expr, items []logical.Item) *rel {
 		out.spec = c
 		return &out
 	}
+	out.marks = logical.Set{}
 	for i, it := range items {
 		c.Exprs = append(c.Exprs, r.expr(it.E))
 		out.cols[i] = it.Col
+		if l.job && l.marked(it.E, r.marks) {
+			out.marks = union(out.marks, it.Col)
+		}
 	}
 	if below, ok := r.spec.(*op.Calc); ok && where == nil && below.Exprs != nil && rearranges(c.Exprs, below.Exprs) {
 		c.In, c.Where = below.In, below.Where

@@ -96,15 +96,7 @@ func (l *lowerer) project(n *logical.Project, need logical.Set) (*rel, error) {
 	if samePass(items, r.cols) {
 		return r, nil
 	}
-	out := l.calc(r, nil, items)
-	// A watermark follows a column that is passed on under another identity too.
-	out.marks = logical.Set{}
-	for _, it := range items {
-		if c, ok := it.E.(*expr.Col); ok && r.marks.Has(c.Index) {
-			out.marks = union(out.marks, it.Col)
-		}
-	}
-	return out, nil
+	return l.calc(r, nil, items), nil
 }
 
 // samePass reports whether the items pass on exactly the columns there are.
@@ -211,7 +203,8 @@ func (l *lowerer) limit(n *logical.Limit, need logical.Set) (*rel, error) {
 	if l.job {
 		top.RowKey = r.posAll(r.key)
 	}
-	out.spec, out.appendOnly, out.marks = top, false, logical.Set{}
+	out.spec, out.appendOnly, out.final = top, false, false
+	out.marks = l.closeRanks(top, n, r)
 	if limit == 1 && !n.WithTies {
 		out.key = slices.Clone(n.Group)
 	}
@@ -255,7 +248,7 @@ func (l *lowerer) hop(n *logical.Hop, need logical.Set) (*rel, error) {
 		out.key = append(slices.Clone(r.key), n.Start)
 	}
 	if r.marks.Has(n.Time) {
-		out.marks = union(r.marks, n.Start)
+		out.marks = union(r.marks, n.Start, n.End)
 	}
 	return &out, nil
 }
@@ -304,6 +297,6 @@ func (l *lowerer) singleRow(n *logical.SingleRow, need logical.Set) (*rel, error
 	}
 	out := *r
 	out.spec = &op.SingleRow{In: r.spec, NullOnEmpty: true, Table: l.table("row")}
-	out.key, out.appendOnly, out.marks = nil, false, logical.Set{}
+	out.key, out.appendOnly, out.marks, out.final = nil, false, logical.Set{}, false
 	return &out, nil
 }

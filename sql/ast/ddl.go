@@ -159,6 +159,8 @@ type CreateSink struct {
 	Columns     []string
 	Options     []*Option
 	Format      *Format
+	// EmitOnWindowClose is written behind the query (or the relation).
+	EmitOnWindowClose bool
 }
 
 // CreateMaterializedView is CREATE MATERIALIZED VIEW. QueryText is the text of

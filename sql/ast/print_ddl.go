@@ -227,6 +227,7 @@ func (p *printer) createSink(s *CreateSink) {
 		p.w(" FROM ")
 		p.name(s.From)
 	}
+	p.when(s.EmitOnWindowClose, " EMIT ON WINDOW CLOSE")
 	p.options(" WITH ", s.Options)
 	p.format(s.Format)
 }

@@ -91,11 +91,17 @@ func (r *reader) createMaterializedView(h createHead) ast.Stmt {
 	} else {
 		r.take("with", "data")
 	}
-	s.EmitOnWindowClose = r.take("emit", "on", "window", "close")
-	if !s.EmitOnWindowClose {
-		r.take("emit", "immediately")
-	}
+	s.EmitOnWindowClose = r.emitClause()
 	return s
+}
+
+// emitClause reads EMIT ON WINDOW CLOSE; EMIT IMMEDIATELY is how it is anyway.
+func (r *reader) emitClause() bool {
+	if r.take("emit", "on", "window", "close") {
+		return true
+	}
+	r.take("emit", "immediately")
+	return false
 }
 
 // inCluster skips IN CLUSTER name: there is one cluster.
@@ -168,6 +174,7 @@ func (r *reader) createSink(h createHead) ast.Stmt {
 		r.need("from")
 		s.From = r.name()
 	}
+	s.EmitOnWindowClose = r.emitClause()
 	if s.Into.IsZero() && r.take("into") {
 		s.Options = r.sinkConnection()
 	}

@@ -1,0 +1,103 @@
+package op
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+
+	"streamdb/executor"
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+)
+
+// closedMark is up to where an operator has dropped its state by a watermark.
+// Rows at or below it are late: there is nothing left that they could change, so
+// they are counted and dropped. It is kept across restarts, so that the same rows
+// are late after one; after a change of parallelism an instance that got no mark
+// learns it with the next watermark.
+//
+//	'c' -> mark, 8 bytes big-endian (in the instance's first vnode)
+type closedMark struct {
+	table storage.StateTable // nil: not kept
+	vnode storage.VNode
+	at    int64 // minWindow: nothing is closed
+	saved int64
+	late  *atomic.Int64
+	sel   []int32
+}
+
+// openClosed reads the mark. kind and id name the operator's figures: rows that
+// came late are in the cell {Kind: "late", Name: "HashAgg 17"}, in Bad.
+func openClosed(ctx *executor.OpenCtx, ref TableRef, kind string, id storage.TableID) (closedMark, error) {
+	c := closedMark{at: minWindow, saved: minWindow, vnode: storage.VNode(ctx.VNodes.From)}
+	if ctx.Bounded || ref.ID == 0 {
+		c.late = &atomic.Int64{}
+		return c, nil
+	}
+	c.late = &envOf(ctx).Stats.Of(StatKey{Job: ctx.Job, Kind: "late", Name: fmt.Sprintf("%s %d", kind, id), Instance: ctx.Instance}).Bad
+	c.table = ctx.Table(ref)
+	err := c.table.ScanAll(func(_ storage.VNode, _, value []byte) (bool, error) {
+		if len(value) != 8 {
+			return false, sqlerr.New(sqlerr.DataCorrupted, "stored watermark of table %d has %d bytes", ref.ID, len(value))
+		}
+		c.at = max(c.at, int64(binary.BigEndian.Uint64(value)))
+		return true, nil
+	})
+	c.saved = c.at
+	return c, err
+}
+
+// raise moves the mark and reports whether it rose.
+func (c *closedMark) raise(t int64) bool {
+	if t <= c.at {
+		return false
+	}
+	c.at = t
+	return true
+}
+
+// save writes the mark if it changed since the last time.
+func (c *closedMark) save() {
+	if c.table == nil || c.at == c.saved {
+		return
+	}
+	c.saved = c.at
+	c.table.Put(c.vnode, []byte{'c'}, binary.BigEndian.AppendUint64(nil, uint64(c.at)))
+}
+
+// onTime is the rows of b whose time in column col is above the mark. Rows
+// without a time are kept, or, if nulls is false, dropped as late ones are.
+func (c *closedMark) onTime(b *stream.Batch, col int, nulls bool) *stream.Batch {
+	t, n := &b.Cols()[col], b.Rows()
+	m, at := t.Mask(), c.at
+	has := t.HasNulls()
+	if at == minWindow && (nulls || !has) {
+		return b
+	}
+	i := 0
+	if !has {
+		for i < n && t.I64[i&m] > at {
+			i++
+		}
+		if i == n {
+			return b
+		}
+	}
+	sel := c.sel[:0]
+	for i := range n {
+		if t.Null(i) {
+			if nulls {
+				sel = append(sel, int32(i))
+			}
+		} else if t.I64[i&m] > at {
+			sel = append(sel, int32(i))
+		}
+	}
+	c.sel = sel
+	if len(sel) == n {
+		return b
+	}
+	c.late.Add(int64(n - len(sel)))
+	return b.Take(sel)
+}

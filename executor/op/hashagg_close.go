@@ -1,0 +1,238 @@
+package op
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"streamdb/executor"
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+)
+
+// Watermark keeps watermarks of keys for the barrier: groups at or below may
+// still have changes to emit in this epoch. That of the window key closes groups.
+func (a *hashAgg) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, _ executor.Emitter) error {
+	k := slices.Index(a.spec.Keys, w.Column)
+	switch {
+	case k < 0:
+	case k == a.spec.WindowKey:
+		if a.closing == nil || w.Time > *a.closing {
+			t := w.Time
+			a.closing = &t
+		}
+	case !a.spec.EmitOnClose: // else groups that wait may be below it
+		a.marks = newestMark(a.marks, stream.Watermark{Column: k, Time: w.Time})
+	}
+	return nil
+}
+
+// closeWindows drops the groups that can no longer change. Their results are
+// final: they have been emitted, or are now, with EmitOnClose.
+func (a *hashAgg) closeWindows(ctx *executor.Ctx, out executor.Emitter) error {
+	for _, w := range a.marks {
+		if err := out.EmitWatermark(w); err != nil {
+			return err
+		}
+	}
+	a.marks = a.marks[:0]
+	if a.closing != nil {
+		a.resend = a.closed.raise(*a.closing) || a.resend
+		a.closing = nil
+	}
+	if !a.resend {
+		return nil
+	}
+	a.resend = false
+	if a.closed.at > a.sweepAt {
+		if err := a.sweep(ctx, out); err != nil {
+			return err
+		}
+	}
+	a.closed.save()
+	return out.EmitWatermark(stream.Watermark{Column: a.spec.WindowKey, Time: a.closed.at})
+}
+
+// sweep closes windows: those in memory, then those that are only in the table.
+func (a *hashAgg) sweep(ctx *executor.Ctx, out executor.Emitter) error {
+	var live, gone []int32
+	for id := range a.groups {
+		if a.keys.Live(int32(id)) {
+			live = append(live, int32(id))
+		}
+	}
+	windows := a.keys.Keys(live)[a.spec.WindowKey]
+	a.sweepAt = math.MaxInt64
+	for i, id := range live {
+		if windows.Null(i) {
+			continue
+		}
+		if w := windows.I64[i]; w <= a.closed.at {
+			gone = append(gone, id)
+		} else {
+			a.sweepAt = min(a.sweepAt, w-1) // nothing to do until the watermark passes it
+		}
+	}
+	if err := a.drop(ctx, gone, out); err != nil {
+		return err
+	}
+	if a.table != nil && a.res.partial {
+		return a.sweepStored(ctx, out)
+	}
+	return nil
+}
+
+// drop closes groups that are in memory.
+func (a *hashAgg) drop(ctx *executor.Ctx, ids []int32, out executor.Emitter) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if a.spec.EmitOnClose {
+		for part := range slices.Chunk(ids, stream.BatchRows) {
+			results, err := a.results(ctx, part)
+			if err != nil {
+				return err
+			}
+			rows := make([]int32, len(part))
+			for i := range rows {
+				rows[i] = int32(i)
+			}
+			if err := a.emit(part, results, rows, stream.Insert, out); err != nil {
+				return err
+			}
+		}
+	}
+	keys := a.stateKeys(ids)
+	closed := make([]bool, len(a.groups))
+	for _, id := range ids {
+		closed[id] = true
+	}
+	for _, c := range a.aggs {
+		c.evict(func(id int32) bool { return closed[id] })
+	}
+	for i, id := range ids {
+		if g := &a.groups[id]; a.table != nil {
+			for _, c := range a.aggs {
+				if err := c.drop(keys[i], g.vnode); err != nil {
+					return err
+				}
+			}
+			if g.stored {
+				a.table.Delete(g.vnode, keys[i])
+			}
+		}
+		a.forget(id)
+	}
+	return nil
+}
+
+// storedGroup is a group that is only in the table.
+type storedGroup struct {
+	vnode      storage.VNode
+	key, value []byte
+}
+
+// sweepStored closes windows that are only in the table.
+func (a *hashAgg) sweepStored(ctx *executor.Ctx, out executor.Emitter) error {
+	var gone []storedGroup
+	err := a.table.ScanAll(func(v storage.VNode, key, value []byte) (bool, error) {
+		_, k := binary.Varint(value)
+		if k <= 0 || k >= len(value) {
+			return false, a.corrupt()
+		}
+		w, _ := binary.Varint(value[k:])
+		if w > a.closed.at {
+			a.sweepAt = min(a.sweepAt, w-1)
+			return true, nil
+		}
+		g := storedGroup{vnode: v, key: bytes.Clone(key)}
+		if a.spec.EmitOnClose {
+			g.value = bytes.Clone(value)
+		}
+		if gone = append(gone, g); len(gone) == stream.BatchRows {
+			err := a.dropStored(ctx, gone, out)
+			gone = gone[:0]
+			return true, err
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	return a.dropStored(ctx, gone, out)
+}
+
+func (a *hashAgg) dropStored(ctx *executor.Ctx, gone []storedGroup, out executor.Emitter) error {
+	if a.spec.EmitOnClose {
+		return a.emitStored(ctx, gone, out)
+	}
+	for _, e := range gone {
+		for _, c := range a.aggs {
+			if err := c.drop(e.key, e.vnode); err != nil {
+				return err
+			}
+		}
+		a.table.Delete(e.vnode, e.key)
+	}
+	return nil
+}
+
+// emitStored brings groups back to memory to close them there.
+func (a *hashAgg) emitStored(ctx *executor.Ctx, gone []storedGroup, out executor.Emitter) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	layouts := make([]int, len(a.keyTypes))
+	for i := range layouts {
+		layouts[i] = i
+	}
+	dec := storage.NewRowDecoder(typeLayouts(a.keyTypes), layouts)
+	builders := dec.Builders(len(gone))
+	for _, e := range gone {
+		row, err := a.keyRow(e.value)
+		if err != nil {
+			return err
+		}
+		if err := dec.Append(builders, row); err != nil {
+			return err
+		}
+	}
+	b := batchOf(builders, len(gone), nil)
+	ids := make([]int32, len(gone))
+	a.keys.FindOrInsert(b.Cols(), nil, len(gone), ids)
+	for len(a.groups) < a.keys.Ids() {
+		a.groups = append(a.groups, aggGroup{})
+	}
+	for i, id := range ids {
+		for _, c := range a.aggs {
+			c.grow(a.keys.Ids())
+		}
+		a.groups[id] = aggGroup{vnode: gone[i].vnode}
+		if err := a.decode(id, gone[i].value); err != nil {
+			return err
+		}
+	}
+	return a.drop(ctx, ids, out)
+}
+
+// keyRow is the key columns in a stored state.
+func (a *hashAgg) keyRow(value []byte) ([]byte, error) {
+	for range 2 { // rows, window
+		_, k := binary.Varint(value)
+		if k <= 0 {
+			return nil, a.corrupt()
+		}
+		value = value[k:]
+	}
+	n, k := binary.Uvarint(value)
+	if k <= 0 || int(n) > len(value)-k {
+		return nil, a.corrupt()
+	}
+	return value[k : k+int(n)], nil
+}
+
+func (a *hashAgg) corrupt() error {
+	return sqlerr.New(sqlerr.DataCorrupted, "stored aggregate state of table %d is malformed", a.spec.Groups.ID)
+}
