@@ -104,9 +104,7 @@ func (c *Catalog) clone() *Catalog {
 // With returns the catalog with o added, or put in place of the object with its ID.
 func (c *Catalog) With(o *Object) *Catalog {
 	n := c.clone()
-	if old := n.byID[o.ID]; old != nil {
-		delete(n.byName, nameKey(old.Schema, old.Name))
-	}
+	n.unname(n.byID[o.ID])
 	n.byID[o.ID] = o
 	n.byName[nameKey(o.Schema, o.Name)] = o
 	return n
@@ -116,10 +114,20 @@ func (c *Catalog) With(o *Object) *Catalog {
 func (c *Catalog) Without(id ID) *Catalog {
 	n := c.clone()
 	if old := n.byID[id]; old != nil {
-		delete(n.byName, nameKey(old.Schema, old.Name))
+		n.unname(old)
 		delete(n.byID, id)
 	}
 	return n
+}
+
+// unname frees an object's name, unless another one has taken it over.
+func (c *Catalog) unname(o *Object) {
+	if o == nil {
+		return
+	}
+	if k := nameKey(o.Schema, o.Name); c.byName[k] == o {
+		delete(c.byName, k)
+	}
 }
 
 // WithSchema returns the catalog with a schema added.

@@ -51,7 +51,8 @@ type Object struct {
 	Marks      []int `json:"marks,omitempty"`      // MaterializedView: positions in Cols on which its changes carry watermarks
 	AppendOnly bool  `json:"appendOnly,omitempty"` // Source, Table: no UPDATE or DELETE; MaterializedView: the plan never retracts
 
-	DependsOn []ID `json:"dependsOn,omitempty"` // objects read by Query, ascending
+	DependsOn []ID  `json:"dependsOn,omitempty"` // objects read by Query, ascending
+	Refs      []Ref `json:"refs,omitempty"`      // the relations that Query names, as they were when it was written
 
 	Plan        json.RawMessage   `json:"plan,omitempty"`        // the pinned physical plan of the job; Source: only while a job reads it
 	Upstreams   []ID              `json:"upstreams,omitempty"`   // the jobs that the plan reads, ascending
@@ -72,6 +73,7 @@ type Column struct {
 	types.Column
 	Default   string `json:"default,omitempty"`   // SQL text; "" none
 	Generated string `json:"generated,omitempty"` // SQL text of GENERATED ALWAYS AS; "" none
+	Field     string `json:"field,omitempty"`     // its name in the connector's rows, if another: it was renamed
 	PK        int    `json:"pk,omitempty"`        // 1-based position in the primary key; 0: not part
 }
 

@@ -31,6 +31,16 @@ func (s *Session) alterAction(ctx context.Context, st *ast.Alter, a ast.AlterAct
 		return s.alterSystem(ctx, a)
 	case *ast.SetRateLimit:
 		return s.alterRate(ctx, st, a)
+	case *ast.RenameTo:
+		return s.alterRename(ctx, st, a)
+	case *ast.RenameColumn:
+		return s.alterRenameColumn(ctx, st, a)
+	case *ast.OwnerTo:
+		return s.alterOwner(ctx, st, a)
+	case *ast.SetSchema:
+		return s.alterSchema(ctx, st, a)
+	case *ast.SwapWith:
+		return s.alterSwap(ctx, st, a)
 	}
 	what := strings.TrimPrefix(fmt.Sprintf("%T", a), "*ast.")
 	return sqlerr.Unsupported("ALTER %s with %s", strings.ToUpper(string(st.Kind)), what)

@@ -45,7 +45,7 @@ func createSink(text Statement, st *ast.CreateSink) action {
 			if err != nil {
 				return nil, err
 			}
-			o.Cols, o.DependsOn = catalogColumns(job.Cols), job.DependsOn
+			o.Cols, o.DependsOn, o.Refs = catalogColumns(job.Cols), job.DependsOn, job.Refs
 			id = o.ID
 			return s.newJob(cat, o, job)
 		})

@@ -277,6 +277,9 @@ func openable(o *catalog.Object, conn *catalog.Connector) (*connector.Def, conne
 	cfg := connector.Config{Name: o.Name, Options: conn.Options, Format: conn.Format, Encode: conn.Encode, EncodeOptions: conn.EncodeOptions}
 	for _, c := range o.Cols {
 		if !c.Hidden {
+			if c.Field != "" {
+				c.Name = c.Field
+			}
 			cfg.Schema = append(cfg.Schema, c.Column)
 		}
 	}

@@ -34,7 +34,7 @@ func createView(text Statement, st *ast.CreateView) action {
 				return nil, err
 			}
 			o := &catalog.Object{ID: s.db.newID(), Kind: catalog.View, Schema: schema, Name: st.Name.Base(), Owner: s.info.User,
-				Definition: text.Text(), Query: st.QueryText, SearchPath: s.settings.searchPath(s.info.User), DependsOn: q.Reads}
+				Definition: text.Text(), Query: st.QueryText, SearchPath: s.settings.searchPath(s.info.User), DependsOn: q.Reads, Refs: q.Refs}
 			if o.Cols, err = viewColumns(q.Cols, st.Columns); err != nil {
 				return nil, err
 			}
@@ -122,7 +122,7 @@ func createMaterializedView(text Statement, st *ast.CreateMaterializedView) acti
 					return nil, err
 				}
 			}
-			o.Rows, o.DependsOn, o.AppendOnly, o.Marks = job.Rows, job.DependsOn, job.AppendOnly, job.Marks
+			o.Rows, o.DependsOn, o.Refs, o.AppendOnly, o.Marks = job.Rows, job.DependsOn, job.Refs, job.AppendOnly, job.Marks
 			id = o.ID
 			return s.newJob(cat, o, job)
 		})

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"streamdb/catalog"
 	"streamdb/executor"
@@ -17,12 +18,40 @@ import (
 // and the last one of dropped jobs are at the same point of every stream.
 type change struct {
 	put        []*catalog.Object
+	edit       []edit // to objects that stay, in whatever state they are when the change commits
 	remove     []*catalog.Object
 	addSchema  map[string]catalog.ID
 	dropSchema []string
 	start      []*executor.Plan // jobs to start, upstream first
+	restart    []stream.JobID   // jobs to stop at the barrier that starts those of start
 	stop       []stream.JobID
 	drop       []storage.TableID // state of dropped jobs
+}
+
+// edit changes a copy of an object. What else changes the object meanwhile (its
+// creation ends, its job fails) is kept.
+type edit struct {
+	id catalog.ID
+	fn func(o *catalog.Object)
+}
+
+// alter adds an edit to a change.
+func (c *change) alter(id catalog.ID, fn func(o *catalog.Object)) {
+	c.edit = append(c.edit, edit{id, fn})
+}
+
+// edited is the objects that the change edits, as they would be now.
+func (c *change) edited(cat *catalog.Catalog) []*catalog.Object {
+	var out []*catalog.Object
+	for _, e := range c.edit {
+		if o := cat.ByID(e.id); o != nil {
+			n := *o
+			e.fn(&n)
+			cat = cat.With(&n)
+			out = append(out, &n)
+		}
+	}
+	return out
 }
 
 // ddl runs one DDL statement: build looks at the latest catalog and says what
@@ -64,11 +93,14 @@ func (c *change) next(cat *catalog.Catalog) *catalog.Catalog {
 	for _, o := range c.put {
 		cat = cat.With(o)
 	}
+	for _, o := range c.edited(cat) {
+		cat = cat.With(o)
+	}
 	return cat
 }
 
-// meta is the change as the store keeps it.
-func (c *change) meta() ([]storage.KV, error) {
+// meta is the change as the store keeps it; cat is the catalog before it.
+func (c *change) meta(cat *catalog.Catalog) ([]storage.KV, error) {
 	var kvs []storage.KV
 	for _, o := range c.remove {
 		kvs = append(kvs, deleteKey(objectKey(o.ID)))
@@ -79,7 +111,7 @@ func (c *change) meta() ([]storage.KV, error) {
 	for n, id := range c.addSchema {
 		kvs = append(kvs, storage.KV{Key: []byte(schemaPrefix + n), Value: fmt.Append(nil, id)})
 	}
-	for _, o := range c.put {
+	for _, o := range append(slices.Clone(c.put), c.edited(cat)...) {
 		kv, err := putObject(o)
 		if err != nil {
 			return nil, err

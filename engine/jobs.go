@@ -20,7 +20,7 @@ import (
 // statement ever waits for a stuck job, jobs that come start at the barrier that
 // commits the change.
 func (db *DB) apply(ctx context.Context, c *change) error {
-	kvs, err := c.meta()
+	kvs, err := c.meta(db.catalog())
 	if err != nil {
 		return err
 	}
@@ -33,14 +33,25 @@ func (db *DB) apply(ctx context.Context, c *change) error {
 			return err
 		}
 	}
+	var written []*catalog.Object
 	req := checkpoint.Request{
-		Sync:  true,
-		Meta:  func(stream.Epoch) []storage.KV { return kvs },
+		Sync: true,
+		Meta: func(stream.Epoch) []storage.KV {
+			if len(c.edit) > 0 && kvs != nil {
+				cat := db.catalog()
+				written = c.edited(cat)
+				if now, err := c.meta(cat); err == nil {
+					return now
+				}
+			}
+			return kvs
+		},
 		After: publish,
 	}
-	if _, err := db.graph.Alter(ctx, executor.Alteration{Start: c.start}, req); err != nil {
+	if _, err := db.graph.Alter(ctx, executor.Alteration{Stop: c.restart, Start: c.start}, req); err != nil {
 		return err
 	}
+	db.rewriteStale(written)
 	for _, id := range c.stop {
 		db.env.Inboxes.Drop(id)
 		db.env.Stats.Drop(id)
@@ -49,6 +60,24 @@ func (db *DB) apply(ctx context.Context, c *change) error {
 	}
 	db.collectGarbage(c.drop)
 	return nil
+}
+
+// rewriteStale stores edited objects once more whose jobs failed while the edit
+// was on its way: whichever of both was stored last knew nothing of the other.
+func (db *DB) rewriteStale(written []*catalog.Object) {
+	var kvs []storage.KV
+	for _, o := range written {
+		now := db.catalog().ByID(o.ID)
+		if now == nil || now.Failed == o.Failed {
+			continue
+		}
+		if kv, err := putObject(now); err == nil {
+			kvs = append(kvs, kv)
+		}
+	}
+	if len(kvs) > 0 {
+		db.coord.Submit(checkpoint.Request{Sync: true, Meta: func(stream.Epoch) []storage.KV { return kvs }})
+	}
 }
 
 // update publishes the next catalog. Updates come from commits and are serialised.
@@ -243,6 +272,8 @@ func (db *DB) created(ctx context.Context, id catalog.ID) error {
 		}
 	}
 	// The next epoch holds what the backfill brought in last.
+	db.ddlMu.Lock() // nobody else changes the object meanwhile
+	defer db.ddlMu.Unlock()
 	var shown *catalog.Object
 	_, err := db.coord.Submit(checkpoint.Request{
 		Sync: true,

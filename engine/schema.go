@@ -19,14 +19,9 @@ func createSchema(st *ast.CreateSchema) action {
 			if name == "" {
 				name = st.Owner
 			}
-			if strings.HasPrefix(name, "pg_") || catalog.IsSystemSchema(name) {
-				return nil, sqlerr.New(sqlerr.ReservedName, "unacceptable schema name \"%s\"", name).
-					WithDetail("The prefix \"pg_\" and the names of system schemas are reserved.")
-			}
-			if _, ok := cat.Schema(name); ok {
-				err := sqlerr.New(sqlerr.DuplicateSchema, "schema \"%s\" already exists", name)
-				if st.IfNotExists {
-					s.notice(err.Code, "%s, skipping", err.Msg)
+			if err := freeSchema(cat, name); err != nil {
+				if st.IfNotExists && sqlerr.Code(err) == sqlerr.DuplicateSchema {
+					s.notice(sqlerr.DuplicateSchema, "schema \"%s\" already exists, skipping", name)
 					return nil, nil
 				}
 				return nil, err

@@ -151,7 +151,7 @@ func (s *Session) ViewDef(oid uint32) string {
 	if o == nil || o.Query == "" {
 		return ""
 	}
-	return " " + strings.TrimRight(o.Query, "; \n\t") + ";"
+	return " " + strings.TrimRight(queryText(s.catalog(), o), "; \n\t") + ";"
 }
 
 // IndexDef is pg_get_indexdef of a primary key's index.

@@ -141,7 +141,8 @@ func showCreate(kind string, name ast.Name) action {
 				WithHint("It is a %s.", o.Kind)
 		}
 		qualified := o.Schema + "." + o.Name
-		return textRows(textColumns("Name", "Create Sql"), [][]*string{{&qualified, &o.Definition}}, "SHOW"), nil
+		text := definition(s.catalog(), o)
+		return textRows(textColumns("Name", "Create Sql"), [][]*string{{&qualified, &text}}, "SHOW"), nil
 	}
 }
 

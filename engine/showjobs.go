@@ -23,8 +23,8 @@ func showJobs(_ context.Context, s *Session, _ []types.Datum) (wire.Rows, error)
 		if o.Failed != nil {
 			state, failure = "FAILED", &o.Failed.Msg
 		}
-		progress := s.db.progress(o)
-		rows = append(rows, []*string{&id, &o.Definition, &kind, &progress, &state, failure})
+		progress, text := s.db.progress(o), definition(s.db.catalog(), o)
+		rows = append(rows, []*string{&id, &text, &kind, &progress, &state, failure})
 	}
 	return textRows(jobColumns, rows, "SHOW"), nil
 }

@@ -109,5 +109,8 @@ func (s *Session) Activity() []syscat.Activity {
 	return out
 }
 
+// Query implements syscat.Runtime.
+func (s *Session) Query(o *catalog.Object) string { return queryText(s.catalog(), o) }
+
 // Bytes implements syscat.Runtime.
 func (s *Session) Bytes(o *catalog.Object) int64 { return s.db.bytes(o) }

@@ -23,11 +23,15 @@ type JobPlan struct {
 	AppendOnly bool          // never retracts
 	Marks      []int         // the columns of Cols on which the output carries watermarks
 	DependsOn  []catalog.ID  // objects read, ascending: views too, and what they read
+	Refs       []catalog.Ref // what its text names; nil for tables and sources
 	Tables     []storage.TableID
 }
 
-func jobPlan(p *executor.Plan, v *lower.View, reads []catalog.ID) *JobPlan {
-	j := &JobPlan{Plan: p, DependsOn: reads}
+func jobPlan(p *executor.Plan, v *lower.View, bound *BoundQuery) *JobPlan {
+	j := &JobPlan{Plan: p}
+	if bound != nil {
+		j.DependsOn, j.Refs = bound.Reads, bound.Refs
+	}
 	if v != nil {
 		j.Cols, j.Rows, j.AppendOnly, j.Marks = v.Cols, v.Rows, v.AppendOnly, v.Marks
 	}
@@ -77,7 +81,7 @@ func Materialized(ctx *Context, id catalog.ID, q *ast.Query, names []string) (*J
 	if err != nil {
 		return nil, err
 	}
-	return jobPlan(&v.Plan, v, bound.Reads), nil
+	return jobPlan(&v.Plan, v, bound), nil
 }
 
 // SinkJob plans CREATE SINK: o has its ID, Name and Connector; q is its query
@@ -91,7 +95,7 @@ func SinkJob(ctx *Context, o *catalog.Object, q *ast.Query) (*JobPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return jobPlan(&v.Plan, v, bound.Reads), nil
+	return jobPlan(&v.Plan, v, bound), nil
 }
 
 // SourceJob plans the job that reads a source for all views over it. Engine

@@ -20,9 +20,10 @@ type Context = bind.Context
 // BoundQuery is a query with names and types resolved and its plan optimised.
 // It is immutable: a prepared statement makes one tree of Specs per execution.
 type BoundQuery struct {
-	Cols   types.Schema // the result: names and types
-	Params []types.T    // types of $1 .., as given or inferred; Unknown became text
-	Reads  []catalog.ID // objects read, views included, ascending
+	Cols   types.Schema  // the result: names and types
+	Params []types.T     // types of $1 .., as given or inferred; Unknown became text
+	Reads  []catalog.ID  // objects read, views included, ascending
+	Refs   []catalog.Ref // relations that the text names, with the columns it uses
 	// Origins are the stored columns that the result's columns are, zero of computed ones.
 	Origins []logical.Origin
 
@@ -57,6 +58,7 @@ func optimized(ctx *Context, b *bind.Binder, rel *bind.Rel) (*BoundQuery, error)
 		q.Reads = append(q.Reads, id)
 	}
 	slices.Sort(q.Reads)
+	q.Refs = b.Refs()
 	return q, nil
 }
 

@@ -39,7 +39,7 @@ func infoTables(in *Input, out *Rows) {
 func infoViews(in *Input, out *Rows) {
 	for _, o := range in.Catalog.Objects() {
 		if o.Kind == catalog.View {
-			out.Put(Row{"table_catalog": in.Database, "table_schema": o.Schema, "table_name": o.Name, "view_definition": o.Query,
+			out.Put(Row{"table_catalog": in.Database, "table_schema": o.Schema, "table_name": o.Name, "view_definition": in.Runtime.Query(o),
 				"check_option": "NONE", "is_updatable": "NO", "is_insertable_into": "NO"})
 		}
 	}

@@ -16,7 +16,7 @@ func pgTables(in *Input, out *Rows) {
 func pgViews(in *Input, out *Rows) {
 	for _, o := range in.Catalog.Objects() {
 		if o.Kind == catalog.View {
-			out.Put(Row{"schemaname": o.Schema, "viewname": o.Name, "viewowner": o.Owner, "definition": o.Query})
+			out.Put(Row{"schemaname": o.Schema, "viewname": o.Name, "viewowner": o.Owner, "definition": in.Runtime.Query(o)})
 		}
 	}
 }
@@ -24,7 +24,7 @@ func pgViews(in *Input, out *Rows) {
 func pgMatviews(in *Input, out *Rows) {
 	for _, o := range in.Catalog.Objects() {
 		if o.Kind == catalog.MaterializedView {
-			out.Put(Row{"schemaname": o.Schema, "matviewname": o.Name, "matviewowner": o.Owner, "ispopulated": !o.Creating, "definition": o.Query})
+			out.Put(Row{"schemaname": o.Schema, "matviewname": o.Name, "matviewowner": o.Owner, "ispopulated": !o.Creating, "definition": in.Runtime.Query(o)})
 		}
 	}
 }

@@ -39,6 +39,8 @@ type Runtime interface {
 	Settings() []Setting
 	// Activity lists the sessions now connected.
 	Activity() []Activity
+	// Query is the text of a view with the names of today.
+	Query(o *catalog.Object) string
 	// Bytes estimates the stored size of an object.
 	Bytes(o *catalog.Object) int64
 }

@@ -10,9 +10,10 @@ import (
 
 type quiet struct{}
 
-func (quiet) Settings() []Setting         { return []Setting{{Name: "a", Value: "b"}} }
-func (quiet) Activity() []Activity        { return []Activity{{PID: 1, User: "u"}} }
-func (quiet) Bytes(*catalog.Object) int64 { return 0 }
+func (quiet) Settings() []Setting            { return []Setting{{Name: "a", Value: "b"}} }
+func (quiet) Activity() []Activity           { return []Activity{{PID: 1, User: "u"}} }
+func (quiet) Query(o *catalog.Object) string { return o.Query }
+func (quiet) Bytes(*catalog.Object) int64    { return 0 }
 
 // TestEveryTableFills reads every system table over a catalog with one object of each kind.
 func TestEveryTableFills(t *testing.T) {

@@ -44,11 +44,17 @@ type Binder struct {
 	where map[*expr.Col]int   // byte offsets of column references
 	lits  map[*expr.Const]int // byte offsets of untyped literals
 	views int                 // depth of view expansion
+
+	within *catalog.Object                  // the view whose text is being bound; nil: the statement's own
+	refs   []*catalog.Ref                   // the relations that the statement names
+	stored map[logical.ColID][]storedColumn // columns of relations of the catalog
+	used   logical.Set                      // columns that something names
 }
 
 // New makes a binder.
 func New(ctx *Context) *Binder {
-	return &Binder{ctx: ctx, Meta: &logical.Meta{}, Deps: map[catalog.ID]bool{}, where: map[*expr.Col]int{}, lits: map[*expr.Const]int{}}
+	return &Binder{ctx: ctx, Meta: &logical.Meta{}, Deps: map[catalog.ID]bool{}, where: map[*expr.Col]int{}, lits: map[*expr.Const]int{},
+		stored: map[logical.ColID][]storedColumn{}}
 }
 
 // maxViewDepth bounds views over views over views.

@@ -162,6 +162,7 @@ func (c *exprCtx) wholeRow(r *relation, e ast.Node) (expr.Expr, error) {
 	args := make([]expr.Expr, len(r.cols))
 	t := types.T{ID: types.Record}
 	for i, id := range r.cols {
+		c.b.used.Add(id)
 		args[i] = c.b.Meta.Ref(id)
 		t.Fields = append(t.Fields, types.Field{Name: c.b.Meta.Cols[id].Name, Type: args[i].Type()})
 	}

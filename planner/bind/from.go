@@ -134,10 +134,10 @@ func (b *Binder) relation(name ast.Name, env *cteEnv) (logical.Node, []scopeCol,
 	if db := name.Database(); db != "" && b.ctx.Database != "" && db != b.ctx.Database {
 		return nil, nil, relation{}, b.errAt(name, sqlerr.FeatureNotSupported, "cross-database references are not implemented: \"%s\"", name)
 	}
-	if o := b.Object(schema, base); o != nil {
+	if o, ref := b.named(name); o != nil {
 		n, cols, rel, err := b.object(o, name)
 		rel.schema = o.Schema
-		return n, cols, rel, err
+		return n, ref.apply(cols), rel, err
 	}
 	if n, cols, ok := b.systemTable(schema, base); ok {
 		return n, cols, relation{}, nil
@@ -239,6 +239,7 @@ func (b *Binder) object(o *catalog.Object, at ast.Node) (logical.Node, []scopeCo
 			}
 		}
 		ids, idx = append(ids, id), append(idx, i)
+		b.keeps(id, o, i)
 		cols = append(cols, scopeCol{name: c.Name, id: id, hidden: c.Hidden})
 	}
 	var rel relation
@@ -313,11 +314,11 @@ func (b *Binder) view(o *catalog.Object, at ast.Node) (logical.Node, []scopeCol,
 	if err != nil {
 		return nil, nil, relation{}, sqlerr.Wrap(sqlerr.InternalError, err, "view \"%s\" cannot be read", o.Name)
 	}
-	saved := *b.ctx
+	path, within := b.ctx.SearchPath, b.within
 	b.views++
-	b.ctx.SearchPath = o.SearchPath
+	b.ctx.SearchPath, b.within = o.SearchPath, o
 	rel, err := b.query(q, nil, nil)
-	b.ctx.SearchPath = saved.SearchPath
+	b.ctx.SearchPath, b.within = path, within
 	b.views--
 	if err != nil {
 		return nil, nil, relation{}, err
@@ -329,6 +330,7 @@ func (b *Binder) view(o *catalog.Object, at ast.Node) (logical.Node, []scopeCol,
 			continue
 		}
 		cols[k].name = c.Name
+		b.keeps(cols[k].id, o, k)
 		k++
 	}
 	return rel.Root, cols, relation{}, nil

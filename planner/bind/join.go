@@ -141,6 +141,8 @@ func (b *Binder) joinUsing(j *ast.Join, kind logical.JoinKind, ln, rn logical.No
 			return nil, nil, err
 		}
 		x, y := b.Meta.Ref(lcols[li].id), b.Meta.Ref(rcols[ri].id)
+		b.used.Add(x.Index)
+		b.used.Add(y.Index)
 		eq, err := b.applyOp(j, "=", x, y)
 		if err != nil {
 			return nil, nil, err

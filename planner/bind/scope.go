@@ -90,6 +90,7 @@ func (b *Binder) lookup(sc *scope, ref *ast.ColumnRef) (*expr.Col, error) {
 		}
 		if found != nil {
 			c := b.Meta.Ref(found.id)
+			b.used.Add(found.id)
 			b.where[c] = ref.At()
 			return c, nil
 		}
@@ -106,6 +107,7 @@ func (b *Binder) lookup(sc *scope, ref *ast.ColumnRef) (*expr.Col, error) {
 		for s := sc; s != nil; s = s.parent {
 			for _, c := range s.cols {
 				if c.name == name && c.hidden && (name == "tableoid" || strings.HasPrefix(name, "_row_id")) {
+					b.used.Add(c.id)
 					return b.Meta.Ref(c.id), nil
 				}
 			}

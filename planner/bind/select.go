@@ -110,6 +110,7 @@ func (b *Binder) expandStars(ts []*ast.Target, sc *scope) ([]target, error) {
 			return nil, err
 		}
 		for _, c := range cols {
+			b.used.Add(c.id)
 			out = append(out, target{name: c.name, col: c.id, at: star})
 		}
 	}

@@ -80,6 +80,9 @@ func SourceConf(o *catalog.Object) op.SourceConf {
 		Encode: o.Connector.Encode, EncodeOptions: o.Connector.EncodeOptions}
 	for _, col := range o.Cols {
 		if !col.Hidden && col.Generated == "" {
+			if col.Field != "" {
+				col.Name = col.Field
+			}
 			c.Schema = append(c.Schema, col.Column)
 		}
 	}
