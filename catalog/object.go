@@ -51,6 +51,8 @@ type Object struct {
 	Marks      []int `json:"marks,omitempty"`      // MaterializedView: positions in Cols on which its changes carry watermarks
 	AppendOnly bool  `json:"appendOnly,omitempty"` // Source, Table: no UPDATE or DELETE; MaterializedView: the plan never retracts
 
+	Into ID `json:"into,omitempty"` // Sink: the table that it writes, 0: it has a Connector
+
 	DependsOn []ID  `json:"dependsOn,omitempty"` // objects read by Query, ascending
 	Refs      []Ref `json:"refs,omitempty"`      // the relations that Query names, as they were when it was written
 

@@ -14,11 +14,11 @@ import (
 
 // createSink is CREATE SINK: a query whose changes are delivered to the outside.
 func createSink(text Statement, st *ast.CreateSink) action {
+	if !st.Into.IsZero() {
+		return createSinkInto(text, st)
+	}
 	return func(ctx context.Context, s *Session, _ []types.Datum) (wire.Rows, error) {
-		switch {
-		case !st.Into.IsZero():
-			return nil, sqlerr.Unsupported("CREATE SINK .. INTO a table")
-		case st.OrReplace:
+		if st.OrReplace {
 			return nil, sqlerr.Unsupported("CREATE OR REPLACE SINK")
 		}
 		var id catalog.ID

@@ -87,6 +87,7 @@ func (db *DB) recover(ctx context.Context) error {
 	})
 	db.env = &op.Env{
 		Inboxes:    &op.Inboxes{},
+		RowIDs:     func(n int) int64 { return db.rowIDs.take(n) },
 		Connectors: all.Find,
 		Active:     func(stream.JobID) { db.coord.Active(db.coord.Next()) },
 		Sources:    &op.SourceHub{},
@@ -106,21 +107,19 @@ func (db *DB) recover(ctx context.Context) error {
 		Log:         db.log,
 		OnJobFailed: db.jobFailed,
 	})
+	// A new generation of row ids: it is in the first commit, and so at the latest
+	// where the first of them are. Sinks into tables take some before that.
+	run := meta.counters["run"] + 1
+	db.rowIDs.start(run)
+	db.coord.Attach([]storage.KV{putCounter("run", run)})
 	if err := db.restartJobs(ctx); err != nil {
 		return err
 	}
 	db.system.apply(db)
 	db.coord.Start()
-	// A new generation of row ids, durable before the first is given out.
-	run := meta.counters["run"] + 1
-	ticket := db.coord.Submit(checkpoint.Request{
-		Sync: true,
-		Meta: func(stream.Epoch) []storage.KV { return []storage.KV{putCounter("run", run)} },
-	})
-	if _, err := ticket.Wait(ctx); err != nil {
+	if _, err := db.coord.Submit(checkpoint.Request{Sync: true}).Wait(ctx); err != nil {
 		return fmt.Errorf("first commit after opening: %w", err)
 	}
-	db.rowIDs.start(run)
 	db.collectGarbage(meta.garbage)
 	db.resumeCreations()
 	return nil

@@ -22,9 +22,9 @@ type change struct {
 	remove     []*catalog.Object
 	addSchema  map[string]catalog.ID
 	dropSchema []string
-	start      []*executor.Plan // jobs to start, upstream first
-	restart    []stream.JobID   // jobs to stop at the barrier that starts those of start
-	stop       []stream.JobID
+	start      []*executor.Plan  // jobs to start, upstream first
+	stop       []stream.JobID    // jobs to detach at once
+	halt       []stream.JobID    // jobs to stop at the barrier of the change; those also in start go on with the state they have
 	drop       []storage.TableID // state of dropped jobs
 }
 

@@ -159,7 +159,7 @@ func (d *dropping) change() (*change, error) {
 	if len(c.remove) == 0 && len(c.dropSchema) == 0 {
 		return nil, nil
 	}
-	return c, nil
+	return c, c.detachWriters(d.cat, d.gone)
 }
 
 // forget stops an object's job and gives its tables away.

@@ -48,11 +48,14 @@ func (db *DB) apply(ctx context.Context, c *change) error {
 		},
 		After: publish,
 	}
-	if _, err := db.graph.Alter(ctx, executor.Alteration{Stop: c.restart, Start: c.start}, req); err != nil {
+	if _, err := db.graph.Alter(ctx, executor.Alteration{Stop: c.halt, Start: c.start}, req); err != nil {
 		return err
 	}
 	db.rewriteStale(written)
-	for _, id := range c.stop {
+	restarted := func(id stream.JobID) bool {
+		return slices.ContainsFunc(c.start, func(p *executor.Plan) bool { return p.Job == id })
+	}
+	for _, id := range slices.DeleteFunc(append(c.stop, c.halt...), restarted) {
 		db.env.Inboxes.Drop(id)
 		db.env.Stats.Drop(id)
 		db.env.Limits.Drop(id)
@@ -95,13 +98,16 @@ func (db *DB) update(next func(*catalog.Catalog) *catalog.Catalog) {
 func (db *DB) restartJobs(context.Context) error {
 	cat := db.catalog()
 	down := map[catalog.ID]bool{}
+	for _, o := range cat.Objects() {
+		if o.Failed != nil && !down[o.ID] {
+			for _, r := range readersTree(cat, o.ID) {
+				down[r.ID] = true
+			}
+		}
+	}
 	var plans []*executor.Plan
 	for _, o := range cat.Objects() {
-		if !o.Runs() {
-			continue
-		}
-		if o.Failed != nil || slices.ContainsFunc(o.Upstreams, func(u catalog.ID) bool { return down[u] }) {
-			down[o.ID] = true
+		if !o.Runs() || down[o.ID] {
 			continue
 		}
 		p, err := op.UnmarshalPlan(o.Plan)

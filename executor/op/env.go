@@ -19,6 +19,7 @@ import (
 type Env struct {
 	Sys        SysTables                                // Virtual
 	Inboxes    *Inboxes                                 // DML
+	RowIDs     func(n int) int64                        // SinkInto: gives out n hidden row ids and returns the first
 	Connectors func(name string) (*connector.Def, bool) // Source, SourceBackfill, Sink
 	// Active says that a job has something to commit that did not come over an
 	// edge (a backfill's progress): a hint that the next periodic barrier is wanted.

@@ -1,0 +1,129 @@
+package op
+
+import (
+	"errors"
+
+	"streamdb/executor"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/types"
+	"streamdb/vec"
+)
+
+// SinkInto is the end of a sink's job that leads into a table: it gives the
+// changes of a query the form of the table's rows. The table's job reads them.
+type SinkInto struct {
+	In      executor.Spec
+	Name    string // of the table
+	Cols    []int  // per column of the table: the input's column; -1: the hidden row id, given out here
+	Inserts bool   // of each epoch's net change only the inserted rows go on: deletes are dropped, an update is an insert
+	Out     types.Schema
+}
+
+// Kind is "SinkInto".
+func (*SinkInto) Kind() string { return "SinkInto" }
+
+// Inputs is the changes of the query, the columns of its key among them.
+func (s *SinkInto) Inputs() []executor.Spec { return []executor.Spec{s.In} }
+
+// Schema is the columns of the table.
+func (s *SinkInto) Schema() types.Schema { return s.Out }
+
+// State is empty: what arrived is passed on with its epoch.
+func (*SinkInto) State() []storage.TableDef { return nil }
+
+// Explain names the table and what is dropped.
+func (s *SinkInto) Explain() string {
+	if s.Inserts {
+		return s.Name + " inserts only"
+	}
+	return s.Name
+}
+
+// Open makes the operator.
+func (s *SinkInto) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
+	x := &sinkInto{spec: s, ids: envOf(ctx).RowIDs}
+	for _, c := range s.Cols {
+		if c < 0 && x.ids == nil {
+			return nil, errors.New("op: SinkInto needs Env.RowIDs")
+		}
+	}
+	return x, nil
+}
+
+type sinkInto struct {
+	executor.Base
+	spec    *SinkInto
+	ids     func(n int) int64
+	batches []*stream.Batch // Inserts: of the epoch
+	images  byteMap         // row -> id
+	weights []int32         // per id
+	row     []byte
+}
+
+func (s *sinkInto) Process(_ *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {
+	if !s.spec.Inserts {
+		return s.emit(b, out)
+	}
+	s.batches = append(s.batches, b)
+	cols := b.Cols()
+	for i := range b.Rows() {
+		s.row = storage.AppendRow(s.row[:0], cols, i)
+		id, isNew := s.images.Insert(s.row)
+		if isNew {
+			s.weights = append(s.weights, 0)
+		}
+		s.weights[id] += int32(b.Op(i))
+	}
+	return nil
+}
+
+// Watermark is of no use to the table: it has other writers.
+func (*sinkInto) Watermark(*executor.Ctx, int, stream.Watermark, executor.Emitter) error { return nil }
+
+// Barrier emits the rows that the epoch has more of than before it.
+func (s *sinkInto) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
+	for _, b := range s.batches {
+		cols := b.Cols()
+		var sel []int32
+		for i := range b.Rows() {
+			if b.Op(i) != stream.Insert {
+				continue
+			}
+			s.row = storage.AppendRow(s.row[:0], cols, i)
+			id, _ := s.images.Insert(s.row)
+			if s.weights[id] > 0 {
+				s.weights[id]--
+				sel = append(sel, int32(i))
+			}
+		}
+		if len(sel) == 0 {
+			continue
+		}
+		if err := s.emit(b.Take(sel), out); err != nil {
+			return err
+		}
+	}
+	s.batches, s.weights = nil, s.weights[:0]
+	s.images.Reset()
+	return nil
+}
+
+// emit gives a batch the columns of the table.
+func (s *sinkInto) emit(b *stream.Batch, out executor.Emitter) error {
+	in := b.Cols()
+	cols := make([]vec.Vec, len(s.spec.Cols))
+	for k, c := range s.spec.Cols {
+		if c >= 0 {
+			cols[k] = in[c]
+			continue
+		}
+		ids := make([]int64, b.Rows())
+		first := s.ids(len(ids))
+		for i := range ids {
+			ids[i] = first + int64(i)
+		}
+		cols[k] = vec.Ints(ids)
+	}
+	return out.Emit(stream.NewBatch(b.Rows(), cols, b.Ops))
+}
