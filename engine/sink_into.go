@@ -50,7 +50,7 @@ func createSinkInto(text Statement, st *ast.CreateSink) action {
 					return nil, err
 				}
 			}
-			o.Cols, o.DependsOn, o.Into = catalogColumns(job.Cols), job.DependsOn, table.ID
+			o.Cols, o.DependsOn, o.Refs, o.Into = catalogColumns(job.Cols), job.DependsOn, job.Refs, table.ID
 			c, err := s.newJob(cat, o, job)
 			if err != nil {
 				return nil, err
