@@ -79,6 +79,7 @@ var lawHop = regexp.MustCompile(`hop\((\w+), (\w+), interval '10 minutes', inter
 
 // lawPostgres writes the window functions of FROM as Postgres can do them.
 func lawPostgres(sql string) string {
+	sql = lawLateral(sql)
 	sql = lawTumble.ReplaceAllString(sql, `(select x.*, date_bin('10 minutes', $2, '2000-01-01') as window_start,
 		date_bin('10 minutes', $2, '2000-01-01') + interval '10 minutes' as window_end from $1 x where $2 is not null)`)
 	return lawHop.ReplaceAllString(sql, `(select x.*, w as window_start, w + interval '20 minutes' as window_end from $1 x,

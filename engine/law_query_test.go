@@ -152,6 +152,9 @@ func (g *lawGen) wanted() []lawType {
 
 // query is a query of any kind and its columns.
 func (g *lawGen) query(depth int) (string, []lawCol) {
+	if g.one(12) {
+		return g.asOf(depth)
+	}
 	switch g.IntN(18) {
 	case 15:
 		return g.lateral(depth)

@@ -58,6 +58,9 @@ type StateTable interface {
 	// ScanFrom is Scan that begins at the first key at or above from, which begins
 	// with prefix itself.
 	ScanFrom(v VNode, prefix, from []byte, fn func(key, value []byte) (bool, error)) error
+	// Last returns the row with the greatest key that begins with prefix and is
+	// below the key below; nil if there is none. The bytes are valid until the next call.
+	Last(v VNode, prefix, below []byte) (key, value []byte, err error)
 	// ScanAll calls fn for each row of the instance's vnodes in order of vnode and key.
 	ScanAll(fn func(v VNode, key, value []byte) (bool, error)) error
 	// Put and Delete record a change of the current epoch; the bytes are copied.

@@ -138,6 +138,25 @@ func TestStateTableIsAMap(t *testing.T) {
 					t.Fatalf("scan %d/%x from %x: %q, want %q", v, p, from, b.String(), want.String())
 				}
 			},
+			"last": func(t *rapid.T) {
+				v, p := genV.Draw(t, "v"), genKey.Draw(t, "p")
+				p = p[:min(len(p), 2)]
+				below := append(slices.Clone(p), genKey.Draw(t, "below")...)
+				got, want := "", ""
+				k, val, err := table.Last(v, p, below)
+				check(err)
+				if k != nil {
+					got = fmt.Sprintf("%x=%s", modelKey(v, k), val)
+				}
+				for _, k := range slices.Sorted(maps.Keys(now)) {
+					if strings.HasPrefix(k, modelKey(v, p)) && k < modelKey(v, below) {
+						want = fmt.Sprintf("%x=%s", k, now[k])
+					}
+				}
+				if got != want {
+					t.Fatalf("last %d/%x below %x: %q, want %q", v, p, below, got, want)
+				}
+			},
 			"scan and write": func(t *rapid.T) {
 				// What fn writes is not seen by its own scan, but by a scan inside it.
 				var b strings.Builder

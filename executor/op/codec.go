@@ -23,6 +23,7 @@ type specKind struct {
 
 // kinds lists every operator that a pinned plan may name.
 var kinds = []specKind{
+	{"AsOfJoin", 1, func() executor.Spec { return &AsOfJoin{} }},
 	{"Backfill", 1, func() executor.Spec { return &Backfill{} }},
 	{"Calc", 1, func() executor.Spec { return &Calc{} }},
 	{"DML", 1, func() executor.Spec { return &DML{} }},

@@ -153,6 +153,15 @@ func (r *rel) output(keep logical.Set) (at []int, ids []logical.ColID) {
 // side lowers one input of a join, computes its key columns and brings rows
 // with equal keys together.
 func (l *lowerer) side(n logical.Node, need logical.Set, keys []equi, pick func(equi) expr.Expr, rest []expr.Expr) (*rel, []logical.ColID, error) {
+	r, ids, err := l.sideCols(n, need, keys, pick, rest)
+	if err == nil && l.job {
+		r, err = l.exchange(r, ids)
+	}
+	return r, ids, err
+}
+
+// sideCols is side without bringing rows together.
+func (l *lowerer) sideCols(n logical.Node, need logical.Set, keys []equi, pick func(equi) expr.Expr, rest []expr.Expr) (*rel, []logical.ColID, error) {
 	r, err := l.lower(n, need)
 	if err != nil {
 		return nil, nil, err
@@ -175,13 +184,7 @@ func (l *lowerer) side(n logical.Node, need logical.Set, keys []equi, pick func(
 		r = l.calc(r, nil, append(logical.Pass(l.meta, r.cols), extra...))
 	}
 	used = union(used, ids...)
-	r = l.narrow(r, used)
-	if l.job {
-		if r, err = l.exchange(r, ids); err != nil {
-			return nil, nil, err
-		}
-	}
-	return r, ids, nil
+	return l.narrow(r, used), ids, nil
 }
 
 func (l *lowerer) joinSide(r *rel, keys []logical.ColID, name string) op.JoinSide {

@@ -18,7 +18,7 @@ func (l *lowerer) lookup(n *logical.LookupJoin, need logical.Set) (*rel, error) 
 		}
 		return l.temporal(n, need)
 	}
-	return nil, sqlerr.Unsupported("ASOF JOIN")
+	return l.asOf(n, need)
 }
 
 // temporal becomes TemporalJoin: the equalities are its keys, the rest its residual.
@@ -56,6 +56,114 @@ func (l *lowerer) temporal(n *logical.LookupJoin, need logical.Set) (*rel, error
 	j.Out = l.schema(out.cols)
 	out.spec = j
 	return out, nil
+}
+
+// asOf becomes AsOfJoin: the equalities are its keys, the inequality its time.
+func (l *lowerer) asOf(n *logical.LookupJoin, need logical.Set) (*rel, error) {
+	lset, rset := logical.OutSet(n.L), logical.OutSet(n.R)
+	keys, rest := joinParts(n.On, lset, rset)
+	if len(rest) != 1 {
+		return nil, sqlerr.Unsupported("an ASOF join without exactly one inequality between its sides")
+	}
+	time, by, ok := inequality(rest[0], lset, rset)
+	if !ok || len(keys) == 0 {
+		return nil, sqlerr.Unsupported("the condition %s of an ASOF join", rest[0])
+	}
+	all := append(slices.Clone(keys), time)
+	lr, lkeys, err := l.sideCols(n.L, need.Union(logical.Cols(n.On...)).Intersect(lset), all, func(k equi) expr.Expr { return k.l }, nil)
+	if err != nil {
+		return nil, err
+	}
+	tie := tieCols(n.R)
+	if tie == nil {
+		tie = need.Intersect(rset).IDs()
+	}
+	rr, rkeys, err := l.sideCols(n.R, union(need.Union(logical.Cols(n.On...)).Intersect(rset), tie...), all, func(k equi) expr.Expr { return k.r }, nil)
+	if err != nil {
+		return nil, err
+	}
+	lkeys, ltime := lkeys[:len(keys)], lkeys[len(keys)]
+	rkeys, rtime := rkeys[:len(keys)], rkeys[len(keys)]
+	if l.job {
+		if lr, err = l.exchange(lr, lkeys); err != nil {
+			return nil, err
+		}
+		if rr, err = l.exchange(rr, rkeys); err != nil {
+			return nil, err
+		}
+	}
+	both := &rel{cols: append(slices.Clone(lr.cols), rr.cols...)}
+	j := &op.AsOfJoin{Left: lr.spec, Right: rr.spec, Type: joinKinds[n.Kind], Op: by,
+		L: l.asOfSide(lr, lkeys, ltime, "asof-left"), R: l.asOfSide(rr, rkeys, rtime, "asof-right")}
+	for _, k := range keys {
+		j.NullSafe = append(j.NullSafe, k.nullSafe)
+	}
+	for _, id := range tie {
+		if id != rtime && !slices.Contains(rkeys, id) {
+			j.Tie = append(j.Tie, rr.pos(id))
+		}
+	}
+	out, keep := &rel{}, need
+	if l.job {
+		out.key, out.dist = slices.Clone(lr.key), joinDist(n.Kind, lr, lkeys, rkeys)
+		keep = union(keep, out.key...)
+		if out.dist.kind == hashed {
+			keep = union(keep, out.dist.cols...)
+		}
+	}
+	j.Cols, out.cols = both.output(keep)
+	j.Out = l.schema(out.cols)
+	out.spec = j
+	return out, nil
+}
+
+// tieCols are the columns that decide between right rows of one time: the key of
+// a stored relation. nil: those that are used; rows that agree in them give the
+// same output.
+func tieCols(n logical.Node) []logical.ColID {
+	switch n := n.(type) {
+	case *logical.Filter:
+		return tieCols(n.In)
+	case *logical.Scan:
+		var ids []logical.ColID
+		for _, k := range n.Obj.Rows.Key {
+			ids = append(ids, n.Cols[slices.Index(n.Idx, k.Col)])
+		}
+		return ids
+	}
+	return nil
+}
+
+func (l *lowerer) asOfSide(r *rel, keys []logical.ColID, time logical.ColID, name string) op.AsOfSide {
+	s := op.AsOfSide{Keys: r.posAll(keys), Time: r.pos(time), Table: l.table(name)}
+	if l.job {
+		s.RowKey = r.posAll(r.key)
+	}
+	return s
+}
+
+// turned is the operator that means the same with the operands exchanged.
+var turned = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+// inequality recognises left < right and its kin, in either order, over types
+// whose order is that of their keys.
+func inequality(c expr.Expr, left, right logical.Set) (k equi, by string, ok bool) {
+	call, isCall := c.(*expr.Call)
+	if !isCall || len(call.Args) != 2 || turned[call.Def.Name] == "" {
+		return equi{}, "", false
+	}
+	k, by = equi{l: call.Args[0], r: call.Args[1]}, call.Def.Name
+	lc, rc := logical.Cols(k.l), logical.Cols(k.r)
+	if lc.Empty() || rc.Empty() {
+		return equi{}, "", false
+	}
+	if lc.Subset(right) && rc.Subset(left) {
+		k.l, k.r, by, lc, rc = k.r, k.l, turned[by], rc, lc
+	}
+	if !lc.Subset(left) || !rc.Subset(right) {
+		return equi{}, "", false
+	}
+	return k, by, k.align()
 }
 
 // tell makes the backfill of a side, in this fragment or in those before it,
