@@ -11,12 +11,16 @@ import (
 
 // Calc filters and projects in one step: rows where Where is TRUE, each mapped
 // to Exprs. Where nil keeps all; Exprs nil passes the columns as they are.
-// Watermarks pass on columns that Exprs carries over unchanged.
+// Watermarks pass on columns that Exprs carries over unchanged, and on those of
+// Rising: expressions that never fall while the one column that they read rises,
+// such as date_trunc('hour', ts).
 type Calc struct {
 	In    executor.Spec
 	Where expr.Expr
 	Exprs []expr.Expr
 	Out   types.Schema
+	// Rising are positions in Exprs.
+	Rising []int
 }
 
 // Kind implements executor.Spec.
@@ -53,13 +57,18 @@ func (s *Calc) Explain() string {
 
 // Open implements executor.Spec.
 func (s *Calc) Open(*executor.OpenCtx) (executor.Operator, error) {
-	return &calc{spec: s}, nil
+	c := &calc{spec: s}
+	for _, j := range s.Rising {
+		c.risesOf = append(c.risesOf, risingColumn(s.Exprs[j]))
+	}
+	return c, nil
 }
 
 type calc struct {
 	executor.Base
-	spec *Calc
-	sel  []int32
+	spec    *Calc
+	sel     []int32
+	risesOf []int // per Rising: the column it reads
 }
 
 func (c *calc) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {
@@ -106,18 +115,4 @@ func (c *calc) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out executor.E
 		res[j] = v
 	}
 	return out.Emit(stream.NewBatch(rows, res, ops))
-}
-
-func (c *calc) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, out executor.Emitter) error {
-	if c.spec.Exprs == nil || w.Column == stream.AllRead {
-		return out.EmitWatermark(w)
-	}
-	for j, e := range c.spec.Exprs {
-		if col, ok := e.(*expr.Col); ok && col.Index == w.Column {
-			if err := out.EmitWatermark(stream.Watermark{Column: j, Time: w.Time}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -220,6 +220,9 @@ func (l *lowerer) calc(r *rel, where expr.Expr, items []logical.Item) *rel {
 			c.Exprs[i] = below.Exprs[e.(*expr.Col).Index]
 		}
 	}
+	if l.job {
+		c.Rising = risingExprs(c.Exprs)
+	}
 	c.Out = l.schema(out.cols)
 	out.spec = c
 	return &out
