@@ -34,6 +34,7 @@ var kinds = []specKind{
 	{"Hop", 1, func() executor.Spec { return &Hop{} }},
 	{"Limit", 1, func() executor.Spec { return &Limit{} }},
 	{"Materialize", 1, func() executor.Spec { return &Materialize{} }},
+	{"OverWindow", 1, func() executor.Spec { return &OverWindow{} }},
 	{"PartialAgg", 1, func() executor.Spec { return &PartialAgg{} }},
 	{"ProjectSet", 1, func() executor.Spec { return &ProjectSet{} }},
 	{"SingleRow", 1, func() executor.Spec { return &SingleRow{} }},

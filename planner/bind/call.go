@@ -12,10 +12,6 @@ import (
 	"streamdb/types"
 )
 
-// windowFuncs are the functions that need OVER.
-var windowFuncs = map[string]bool{"row_number": true, "rank": true, "dense_rank": true, "percent_rank": true, "cume_dist": true,
-	"ntile": true, "lag": true, "lead": true, "nth_value": true}
-
 // call binds a function call by what kind of function its name is.
 func (c *exprCtx) call(e *ast.FuncCall) (expr.Expr, error) {
 	b := c.b
@@ -23,16 +19,10 @@ func (c *exprCtx) call(e *ast.FuncCall) (expr.Expr, error) {
 	if s := e.Name.Schema(); s != "" && s != "pg_catalog" && s != "public" && s != "information_schema" {
 		return nil, b.errAt(e, sqlerr.UndefinedFunction, "function %s does not exist", e.Name)
 	}
-	if e.Over != nil && c.clause != "SELECT" && c.clause != "ORDER BY" {
-		return nil, b.errAt(e, sqlerr.WindowingError, "window functions are not allowed in %s", c.clause)
-	}
-	if e.Over != nil && (name == "row_number" || name == "rank") {
-		return c.rowNumber(e, name)
-	}
 	if e.Over != nil {
-		return nil, b.unsupported(e, "the window function %s", name)
+		return c.window(e, name)
 	}
-	if windowFuncs[name] {
+	if needsOver(name) {
 		return nil, b.errAt(e, sqlerr.WrongObjectType, "window function %s requires an OVER clause", name)
 	}
 	if e.Aggregate {

@@ -14,15 +14,17 @@ import (
 
 // exprCtx is where an expression stands: what it may name and contain.
 type exprCtx struct {
-	b       *Binder
-	sc      *scope
-	clause  string // "WHERE", for messages
-	aggs    *aggregates
-	inAgg   bool                     // among an aggregate's arguments
-	sets    bool                     // set-returning functions are allowed
-	noSubs  bool                     // subqueries are not allowed
-	subs    *[]logical.Node          // the subqueries met, if wanted
-	grouped map[string]logical.ColID // keys of GROUP BY that contain subqueries, by their text
+	b        *Binder
+	sc       *scope
+	clause   string // "WHERE", for messages
+	aggs     *aggregates
+	inAgg    bool                     // among an aggregate's arguments
+	windows  *windows                 // where window calls go; nil: not allowed
+	inWindow bool                     // among a window call's arguments
+	sets     bool                     // set-returning functions are allowed
+	noSubs   bool                     // subqueries are not allowed
+	subs     *[]logical.Node          // the subqueries met, if wanted
+	grouped  map[string]logical.ColID // keys of GROUP BY that contain subqueries, by their text
 	// pending are the nodes to put on the expression's input before it can be
 	// evaluated: subqueries and set-returning functions, innermost first.
 	pending *[]func(logical.Node) (logical.Node, error)

@@ -86,8 +86,10 @@ func (s *selecting) group(node logical.Node) (logical.Node, error) {
 		node = &logical.Filter{In: node, Conds: s.having}
 	}
 	if len(s.after) > 0 { // needs subqueries: they come first
-		if node, err = s.c.attach(node); err != nil {
-			return nil, err
+		for _, f := range s.pending {
+			if node, err = f(node); err != nil {
+				return nil, err
+			}
 		}
 		node = &logical.Filter{In: node, Conds: s.after}
 	}
@@ -299,6 +301,7 @@ func (s *selecting) replaceKeys() {
 	for i := range s.after {
 		s.after[i] = replace(s.after[i])
 	}
+	s.c.windows.each(func(e *expr.Expr) { *e = replace(*e) })
 }
 
 func (s *selecting) replaceIn(e expr.Expr, byKey map[string]logical.ColID) expr.Expr {
@@ -364,6 +367,7 @@ func (s *selecting) checkGrouped(agg *logical.Agg, sets bool) error {
 	for _, it := range s.items {
 		visit(it.e)
 	}
+	s.c.windows.each(func(e *expr.Expr) { visit(*e) })
 	for _, e := range append(slices.Clone(s.having), s.after...) {
 		visit(e)
 	}

@@ -20,9 +20,6 @@ type selectItem struct {
 
 // selectStmt binds SELECT with the ORDER BY, LIMIT and OFFSET of q.
 func (b *Binder) selectStmt(sel *ast.Select, q *ast.Query, parent *scope, env *cteEnv) (*Rel, error) {
-	if len(sel.Windows) > 0 {
-		return nil, b.unsupported(sel.Windows[0], "WINDOW")
-	}
 	node, sc, err := b.from(sel.From, parent, env)
 	if err != nil {
 		return nil, err
@@ -41,6 +38,9 @@ func (b *Binder) selectStmt(sel *ast.Select, q *ast.Query, parent *scope, env *c
 	s.aggs.input = s.input
 	s.c = b.exprCtx(sc, "SELECT")
 	s.c.aggs, s.c.sets, s.c.subs = s.aggs, true, new([]logical.Node)
+	if s.c.windows, err = b.newWindows(sel.Windows); err != nil {
+		return nil, err
+	}
 	s.nvis = len(targets)
 	if s.sets, err = s.groupBy(); err != nil {
 		return nil, err
@@ -52,6 +52,9 @@ func (b *Binder) selectStmt(sel *ast.Select, q *ast.Query, parent *scope, env *c
 		return nil, err
 	}
 	if node, err = s.group(node); err != nil {
+		return nil, err
+	}
+	if node, err = s.c.windows.attach(node); err != nil {
 		return nil, err
 	}
 	if node, err = s.c.attach(node); err != nil {
@@ -172,7 +175,8 @@ type selecting struct {
 	orders  []int // item of each ORDER BY key
 	ons     []int // item of each DISTINCT ON expression
 	having  []expr.Expr
-	after   []expr.Expr // conditions of HAVING that need pending nodes
+	after   []expr.Expr                                // conditions of HAVING that need pending nodes
+	pending []func(logical.Node) (logical.Node, error) // those nodes
 	keys    []groupKey
 	sets    [][]int // of the keys; nil without grouping sets
 }
@@ -206,7 +210,7 @@ func (s *selecting) bindItems(orderBy []*ast.OrderItem) error {
 	s.nvis = len(s.items)
 	if s.sel.Having != nil {
 		h := *s.c
-		h.clause, h.sets = "HAVING", false
+		h.clause, h.sets, h.windows, h.pending = "HAVING", false, nil, &s.pending
 		var err error
 		if s.having, s.after, err = h.conditions(s.sel.Having); err != nil {
 			return err
@@ -225,6 +229,16 @@ func (s *selecting) bindItems(orderBy []*ast.OrderItem) error {
 			return err
 		}
 		s.orders = append(s.orders, i)
+	}
+	for _, d := range s.sel.Windows { // also those that no call uses
+		in, w := s.c.inner(), s.c.windows.defs[d.Name]
+		spec, err := in.windowSpec(w)
+		if err != nil {
+			return err
+		}
+		if _, err = in.frame(w, spec); err != nil {
+			return err
+		}
 	}
 	return nil
 }

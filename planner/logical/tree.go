@@ -169,7 +169,10 @@ func copyNode(m *Meta, n Node, ids map[ColID]ColID) Node {
 		return u
 	case *Window:
 		w := c.(*Window)
-		w.Partition, w.Keys, w.Col = renameIDs(n.Partition, ids), renameKeys(n.Keys, ids), fresh(n.Col)
+		w.rename(ids)
+		for i := range w.Calls {
+			w.Calls[i].Col = fresh(w.Calls[i].Col)
+		}
 		return w
 	case *Hop:
 		h := c.(*Hop)
@@ -204,6 +207,8 @@ func RenameNode(m *Meta, n Node, ids map[ColID]ColID) Node {
 		n.Col, n.E = renameID(n.Col, ids), Rename(m, n.E, ids)
 	case *Sort:
 		n.Keys = renameKeys(n.Keys, ids)
+	case *Window:
+		n.rename(ids)
 	case *Limit:
 		n.Keys, n.Group = renameKeys(n.Keys, ids), renameIDs(n.Group, ids)
 	}

@@ -169,16 +169,7 @@ func (l *lowerer) lower(n logical.Node, need logical.Set) (*rel, error) {
 	case *logical.SingleRow:
 		return l.singleRow(n, need)
 	case *logical.Window:
-		if !need.Has(n.Col) { // its bound was taken by a top-N below
-			if _, ok := n.In.(*logical.Limit); ok {
-				return l.lower(n.In, need)
-			}
-		}
-		if !l.job {
-			return l.window(n, need)
-		}
-		return nil, sqlerr.Unsupported("the window function %s()", l.meta.Cols[n.Col].Name).
-			WithHint("It works as a top-N: with a condition such as row_number <= 3 around it, and its value not used otherwise.")
+		return l.window(n, need)
 	case *logical.Apply:
 		return nil, sqlerr.Unsupported("this form of correlated subquery")
 	}

@@ -12,6 +12,9 @@ import (
 )
 
 func (l *lowerer) filter(n *logical.Filter, need logical.Set) (*rel, error) {
+	if top := windowOffset(n, need); top != nil {
+		return l.lower(top, need)
+	}
 	need = need.Union(logical.Cols(n.Conds...))
 	var r *rel
 	var err error
@@ -211,28 +214,6 @@ func (l *lowerer) limit(n *logical.Limit, need logical.Set) (*rel, error) {
 	if !l.job && len(n.Keys) > 0 {
 		out.spec = &op.Sort{In: top, Keys: top.Keys}
 	}
-	return &out, nil
-}
-
-// window numbers the rows of a SELECT's partitions: it sorts all of them.
-func (l *lowerer) window(n *logical.Window, need logical.Set) (*rel, error) {
-	need = union(need, n.Partition...)
-	for _, k := range n.Keys {
-		need = union(need, k.Col)
-	}
-	r, err := l.lower(n.In, need)
-	if err != nil {
-		return nil, err
-	}
-	var group []op.SortKey
-	for _, c := range n.Partition {
-		group = append(group, op.SortKey{Col: r.pos(c)})
-	}
-	keys := l.sortKeys(r, n.Keys)
-	out := *r
-	out.cols = append(slices.Clone(r.cols), n.Col)
-	out.spec = &op.Rank{In: &op.Sort{In: r.spec, Keys: append(slices.Clone(group), keys...)}, Group: group, Keys: keys,
-		Ties: n.Ties, Out: l.schema(out.cols)}
 	return &out, nil
 }
 

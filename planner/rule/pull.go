@@ -207,6 +207,8 @@ func uniqueKey(n logical.Node) []logical.ColID {
 		return uniqueKey(n.In)
 	case *logical.Limit:
 		return uniqueKey(n.In)
+	case *logical.Window:
+		return uniqueKey(n.In)
 	case *logical.Project:
 		key := uniqueKey(n.In)
 		if logical.SetOf(key...).Subset(logical.OutSet(n)) {

@@ -1,72 +1,79 @@
 package rule
 
 import (
+	"slices"
+
 	"streamdb/expr"
 	"streamdb/planner/logical"
 	"streamdb/types"
 )
 
-// window turns ROW_NUMBER() and RANK() bounded by a condition (rn <= 3, rn < 4,
-// rn = 1) into the first rows of each partition. The number itself is then known
-// only if it is 1.
+// window turns ROW_NUMBER(), RANK() and DENSE_RANK() bounded by a condition
+// (rn <= 3, rn < 4, rn = 1, rn between 2 and 3) into the first rows of each
+// partition: the rows beyond the bound reach the window no more. A number that
+// can only be 1 is that constant. Where the number itself is not used, a lower
+// bound becomes an offset (see lower).
 func (p *pusher) window(n *logical.Window, conds []expr.Expr) logical.Node {
-	best := int64(-1)
-	var rest []expr.Expr
-	for _, c := range conds {
-		k, exact, ok := bound(c, n.Col)
-		if !ok || exact && k != 1 {
-			rest = append(rest, c)
-			continue
-		}
-		if best < 0 || k < best {
-			best = k
-		}
-	}
-	if best < 0 {
-		down, stay := split(conds, logical.SetOf(n.Partition...))
-		c := *n
+	down, stay := split(conds, logical.SetOf(n.Partition...))
+	c := *n
+	best, call := numberBound(n, stay)
+	if call == nil {
 		c.In = p.node(n.In, down)
 		return filter(&c, stay)
 	}
-	down, stay := split(rest, logical.SetOf(n.Partition...))
-	int8T := types.Of(types.Int8)
 	top := logical.Node(&logical.Limit{In: p.node(n.In, down), Group: n.Partition, Keys: n.Keys,
-		Limit: &expr.Const{Value: types.IntDatum(max(best, 0)), T: int8T}, WithTies: n.Ties})
-	if best == 1 {
-		top = &logical.Project{In: top, Items: append(logical.Pass(p.m, top.Out()),
-			logical.Item{Col: n.Col, E: &expr.Const{Value: types.IntDatum(1), T: int8T}})}
-	} else {
-		c := *n
+		Limit: &expr.Const{Value: types.IntDatum(max(best, 0)), T: types.Of(types.Int8)}, WithTies: call.Func != "row_number"})
+	if best != 1 || len(n.Calls) > 1 {
 		c.In = top
-		top = &c
+		return filter(&c, stay)
 	}
-	return filter(top, stay)
+	one := &logical.Project{In: top, Items: append(logical.Pass(p.m, top.Out()),
+		logical.Item{Col: call.Col, E: &expr.Const{Value: types.IntDatum(1), T: types.Of(types.Int8)}})}
+	stay = slices.DeleteFunc(stay, func(e expr.Expr) bool {
+		k, ok := bound(e, call.Col)
+		return ok && k == 1
+	})
+	return filter(one, stay)
+}
+
+// numberBound is the least upper bound of a number of the window, and its call.
+// Rows beyond it must be of no use to the window's other calls, which is so for
+// those that look only at the rows before. Of the numbers with gaps none but the
+// first says how many rows there are: DENSE_RANK() is taken for = 1 only.
+func numberBound(n *logical.Window, conds []expr.Expr) (best int64, call *logical.WindowCall) {
+	for i := range n.Calls {
+		c := &n.Calls[i]
+		switch c.Func {
+		case "row_number", "rank", "dense_rank":
+		default:
+			return 0, nil
+		}
+	}
+	for i := range n.Calls {
+		c := &n.Calls[i]
+		for _, e := range conds {
+			k, ok := bound(e, c.Col)
+			if !ok || c.Func == "dense_rank" && k > 1 {
+				continue
+			}
+			if call == nil || k < best {
+				best, call = k, c
+			}
+		}
+	}
+	return best, call
 }
 
 // bound recognises col <= k, col < k + 1, col = k and their mirror images.
-func bound(e expr.Expr, col logical.ColID) (k int64, exact, ok bool) {
-	call, isCall := e.(*expr.Call)
-	if !isCall || len(call.Args) != 2 {
-		return 0, false, false
+func bound(e expr.Expr, col logical.ColID) (k int64, ok bool) {
+	name, k, ok := logical.Against(e, col)
+	switch {
+	case !ok:
+		return 0, false
+	case name == "<=" || name == "=":
+		return k, true
+	case name == "<":
+		return k - 1, true
 	}
-	name := call.Def.Name
-	a, b := call.Args[0], call.Args[1]
-	if _, isConst := a.(*expr.Const); isConst {
-		a, b = b, a
-		name = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}[name]
-	}
-	c, isCol := a.(*expr.Col)
-	v, isConst := b.(*expr.Const)
-	if !isCol || !isConst || c.Index != col || v.Value.Null || !v.T.IsInteger() {
-		return 0, false, false
-	}
-	switch name {
-	case "<=":
-		return v.Value.I, false, true
-	case "<":
-		return v.Value.I - 1, false, true
-	case "=":
-		return v.Value.I, true, true
-	}
-	return 0, false, false
+	return 0, false
 }

@@ -1,0 +1,186 @@
+package op
+
+import (
+	"bytes"
+	"sort"
+)
+
+// reachKind is how far a call looks from a row in one direction.
+type reachKind uint8
+
+const (
+	reachNone   reachKind = iota // not at all
+	reachRows                    // n rows
+	reachPeers                   // to the last peer
+	reachGroups                  // n groups
+	reachRange                   // to where the bound in col is
+	reachAll                     // to the end of the partition
+)
+
+type reachSide struct {
+	kind reachKind
+	n    int64
+	col  int
+}
+
+// winReach is what a call's result for a row depends on: the rows before and
+// after it, their number, order and values. From it follows which rows a change
+// affects: those that can see it.
+type winReach struct{ back, ahead reachSide }
+
+func (c *WindowCall) reach() winReach {
+	all := reachSide{kind: reachAll}
+	switch c.Func {
+	case "row_number", "rank", "dense_rank":
+		return winReach{back: all}
+	case "percent_rank", "cume_dist", "ntile":
+		return winReach{all, all}
+	case "lag", "lead":
+		if c.IgnoreNulls || c.ShiftCol >= 0 {
+			return winReach{all, all}
+		}
+		shift := c.Shift
+		if c.NullShift {
+			shift = 0
+		}
+		if c.Func == "lag" {
+			shift = -shift
+		}
+		if shift < 0 {
+			return winReach{back: reachSide{kind: reachRows, n: -shift}}
+		}
+		return winReach{ahead: reachSide{kind: reachRows, n: shift}}
+	}
+	f := &c.Frame
+	return winReach{f.side(&f.Start, Preceding, UnboundedPreceding), f.side(&f.End, Following, UnboundedFollowing)}
+}
+
+// side is the reach of a bound in its own direction.
+func (f *WindowFrame) side(b *FrameBound, away, unbounded BoundKind) reachSide {
+	switch {
+	case b.Kind == unbounded:
+		return reachSide{kind: reachAll}
+	case b.Kind == CurrentRow && f.Mode != RowsFrame:
+		return reachSide{kind: reachPeers}
+	case b.Kind != away:
+		return reachSide{}
+	}
+	switch f.Mode {
+	case RowsFrame:
+		return reachSide{kind: reachRows, n: b.N}
+	case GroupsFrame:
+		return reachSide{kind: reachGroups, n: b.N}
+	}
+	return reachSide{kind: reachRange, col: b.Col}
+}
+
+// seenFrom is the first row from which a change at p is seen: p is where a row
+// with the sort key was put in or, the rows there being those after it, taken
+// out. side is how far the rows before look ahead.
+func (w *windowEval) seenFrom(p *winPart, side reachSide, at int, key []byte) (int, error) {
+	switch side.kind {
+	case reachAll:
+		return 0, nil
+	case reachRows:
+		return max(0, at-int(min(side.n, noLimit))), nil
+	case reachPeers:
+		for at > 0 && bytes.Equal(p.sortKey(at-1), key) {
+			at--
+		}
+	case reachGroups:
+		if at > 0 {
+			return p.groupsBack(at-1, side.n+1), nil
+		}
+	case reachRange:
+		var err error
+		at = sort.Search(at, func(i int) bool {
+			return err == nil && bytes.Compare(w.boundOf(p, side.col, i, &err), key) >= 0
+		})
+		return at, err
+	}
+	return at, nil
+}
+
+// seenTo is the row after the last one from which a change at p is seen; side is
+// how far the rows after it look back.
+func (w *windowEval) seenTo(p *winPart, side reachSide, at int, key []byte) (int, error) {
+	n := len(p.rows)
+	switch side.kind {
+	case reachAll:
+		return n, nil
+	case reachRows:
+		return min(n, at+1+int(min(side.n, noLimit))), nil
+	case reachPeers:
+		for at < n && bytes.Equal(p.sortKey(at), key) {
+			at++
+		}
+	case reachGroups:
+		if at < n {
+			return p.groupsAhead(at, side.n+1), nil
+		}
+	case reachRange:
+		var err error
+		k := sort.Search(n-at, func(i int) bool {
+			return err == nil && bytes.Compare(w.boundOf(p, side.col, at+i, &err), key) > 0
+		})
+		return at + k, err
+	}
+	return at, nil
+}
+
+// boundOf is boundKey for a row that is not in the section.
+func (w *windowEval) boundOf(p *winPart, col, i int, err *error) []byte {
+	if p.cols != nil && i >= p.base && i < p.base+p.view {
+		return w.frames().boundKey(p, col, i)
+	}
+	one := winPart{rows: p.rows, data: p.data}
+	if *err = w.reader.read(&one, i, i+1, len(w.in)); *err != nil {
+		return nil
+	}
+	return w.frames().boundKey(&one, col, i)
+}
+
+// needFrom is the first row that the call reads for the results of the rows
+// from a on, and needTo the row after the last one for those up to b.
+func (w *windowEval) needFrom(p *winPart, c *windowCall, a int) (int, error) {
+	switch side := c.reach.back; side.kind {
+	case reachAll:
+		return c.resume(p, a), nil
+	case reachRows:
+		return max(0, a-int(min(side.n, noLimit))), nil
+	case reachPeers:
+		return p.groupStart(a), nil
+	case reachGroups:
+		return p.groupsBack(a, side.n), nil
+	case reachRange:
+		var err error
+		key := w.boundOf(p, side.col, a, &err)
+		if err != nil {
+			return 0, err
+		}
+		return min(a, p.firstFrom(key, false)), nil
+	}
+	return a, nil
+}
+
+func (w *windowEval) needTo(p *winPart, c *windowCall, b int) (int, error) {
+	n := len(p.rows)
+	switch side := c.reach.ahead; side.kind {
+	case reachAll:
+		return n, nil
+	case reachRows:
+		return min(n, b+int(min(side.n, noLimit))), nil
+	case reachPeers:
+		return p.groupEnd(b - 1), nil
+	case reachGroups:
+		return p.groupsAhead(b-1, side.n), nil
+	case reachRange:
+		var err error
+		key := w.boundOf(p, side.col, b-1, &err)
+		if err != nil {
+			return 0, err
+		}
+		return max(b, p.firstFrom(key, true)), nil
+	}
+	return b, nil
+}

@@ -1,0 +1,367 @@
+package op
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"maps"
+	"slices"
+
+	"streamdb/executor"
+	"streamdb/internal/sqlerr"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/types"
+	"streamdb/vec"
+)
+
+// Open implements executor.Spec.
+func (s *OverWindow) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
+	eval, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	if ctx.Bounded {
+		return s.openBounded(ctx, eval), nil
+	}
+	in := s.In.Schema()
+	var need []int
+	for i := range s.Calls {
+		need = append(need, s.Calls[i].columns()...)
+	}
+	slices.Sort(need)
+	eval.reader = newWinReader(in, slices.Compact(need))
+	outs := s.Out[len(in):]
+	w := &overWindow{
+		spec: s, eval: eval, in: schemaTypes(in), dist: s.Dist, groupTypes: colTypes(in, s.Partition), outLayouts: schemaLayouts(outs),
+		sort: newSortEncoder(in, s.Keys), memory: memory{acc: ctx.Memory},
+		dec: storage.NewRowDecoder(schemaLayouts(in), nil), outDec: storage.NewRowDecoder(schemaLayouts(outs), nil),
+	}
+	w.groups = newKeyTable(w.groupTypes)
+	if w.dist == nil {
+		w.dist = s.Partition
+	}
+	rowKey := make([]SortKey, len(s.RowKey))
+	for i, c := range s.RowKey {
+		rowKey[i] = SortKey{Col: c}
+	}
+	w.row = newSortEncoder(in, rowKey)
+	w.table = ctx.Table(s.Rows)
+	w.res, err = openResidency(w.table)
+	w.renew()
+	return w, err
+}
+
+// overWindow keeps the rows of each partition in order, with their results: so
+// the old result of a row is known when a new one is computed, also after a
+// restart, without computing the partition as it was. It costs a write for each
+// result that changes, as many as the view below writes anyway.
+//
+//	partition | order key | row key -> length of the order key, length of the input row (uvarints), input row, result row
+//
+// Changes are gathered until the barrier, summed by row, and merged into their
+// partition, a flat list in memory: places are then indexes, and putting rows in
+// moves 32 bytes per row behind them. From each change follows which rows can see
+// it (winReach): the neighbours for lag or a ROWS frame, all later rows for a
+// running sum, the whole partition for ntile. Only those are computed again, and
+// emitted where the result differs. Running aggregates go on from states that are
+// kept every winCheckRows rows. Partitions that have not changed for a while
+// leave memory when it is short and are read back by a scan.
+type overWindow struct {
+	executor.Base
+	spec       *OverWindow
+	eval       *windowEval
+	in         []types.T
+	dist       []int
+	groupTypes []types.T
+	outLayouts []types.Layout
+	sort, row  *sortEncoder
+	table      storage.StateTable
+	res        residency
+	memory     memory
+	dec        *storage.RowDecoder
+	outDec     *storage.RowDecoder
+
+	groups *keyTable
+	parts  []winGroup // by partition id
+	data   *arena     // rows of all partitions
+	spare  []winRow   // for merging
+	held   int64      // bytes of parts beside the arena
+
+	changes []topChange
+	buffer  arena         // keys and values of changes
+	marks   map[int]int64 // watermarks on partition columns, to pass on at the barrier
+	ids     []int32
+	buf     []byte
+	out     []*vec.Builder
+	ops     []stream.Op
+}
+
+// winGroup is a partition in memory.
+type winGroup struct {
+	winPart
+	vnode  storage.VNode
+	loaded bool
+	hot    bool // changed since the last eviction
+}
+
+func (w *overWindow) renew() {
+	w.groups, w.parts, w.data, w.held = newKeyTable(w.groupTypes), nil, &arena{}, 0
+}
+
+func (w *overWindow) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
+	cols, n := b.Cols(), b.Rows()
+	if cap(w.ids) < n {
+		w.ids = make([]int32, n)
+	}
+	ids := w.ids[:n]
+	group := make([]vec.Vec, len(w.spec.Partition))
+	for j, c := range w.spec.Partition {
+		group[j] = cols[c]
+	}
+	fresh, rows := w.groups.FindOrInsert(group, nil, n, ids)
+	if len(fresh) > 0 {
+		vnodes := executor.VNodes(cols, w.dist, w.in, n, nil)
+		for k, id := range fresh {
+			for int(id) >= len(w.parts) {
+				w.parts = append(w.parts, winGroup{})
+			}
+			w.parts[id] = winGroup{vnode: vnodes[rows[k]], loaded: !w.res.mayHold(w.groups.tags[id])}
+		}
+	}
+	for i := range n {
+		key := w.sort.append(w.buf[:0], cols, i)
+		sortLen := len(key)
+		key = w.row.append(key, cols, i)
+		klen := len(key)
+		key = binary.AppendUvarint(key, uint64(sortLen))
+		w.buf = storage.AppendRow(key, cols, i)
+		w.changes = append(w.changes, topChange{ids[i], uint32(klen), uint32(len(w.buf) - klen), w.buffer.add(w.buf), int32(b.Op(i))})
+	}
+	return nil
+}
+
+// Watermark keeps a watermark on a partition column for the barrier, after which
+// no partition at or below it changes.
+func (w *overWindow) Watermark(_ *executor.Ctx, _ int, m stream.Watermark, _ executor.Emitter) error {
+	if slices.Contains(w.spec.Partition, m.Column) {
+		if w.marks == nil {
+			w.marks = map[int]int64{}
+		}
+		w.marks[m.Column] = m.Time
+	}
+	return nil
+}
+
+func (w *overWindow) change(c *topChange) (key, val []byte) {
+	b := w.buffer.get(c.at, int(c.klen+c.vlen))
+	return b[:c.klen], b[c.klen:]
+}
+
+// Barrier applies the changes of the epoch and emits what they did.
+func (w *overWindow) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
+	w.begin()
+	slices.SortFunc(w.changes, func(a, b topChange) int {
+		if a.group != b.group {
+			return cmp.Compare(a.group, b.group)
+		}
+		ak, av := w.change(&a)
+		bk, bv := w.change(&b)
+		if c := bytes.Compare(ak, bk); c != 0 {
+			return c
+		}
+		return bytes.Compare(av, bv)
+	})
+	w.changes = w.consolidate(w.changes)
+	for from := 0; from < len(w.changes); {
+		to := from + 1
+		for to < len(w.changes) && w.changes[to].group == w.changes[from].group {
+			to++
+		}
+		if err := w.apply(ctx, w.changes[from].group, w.changes[from:to], out); err != nil {
+			return err
+		}
+		from = to
+	}
+	w.changes, w.buffer = w.changes[:0], arena{}
+	if cap(w.changes) > 1<<16 {
+		w.changes = nil
+	}
+	if err := w.flush(out); err != nil {
+		return err
+	}
+	w.evict()
+	for _, c := range slices.Sorted(maps.Keys(w.marks)) {
+		if err := out.EmitWatermark(stream.Watermark{Column: c, Time: w.marks[c]}); err != nil {
+			return err
+		}
+	}
+	clear(w.marks)
+	return nil
+}
+
+// consolidate sums sorted changes of equal rows and drops what sums to nothing.
+func (w *overWindow) consolidate(cs []topChange) []topChange {
+	out := cs[:0]
+	for i := range cs {
+		c := cs[i]
+		if k := len(out) - 1; k >= 0 && out[k].group == c.group && out[k].klen == c.klen && out[k].vlen == c.vlen {
+			ak, av := w.change(&out[k])
+			bk, bv := w.change(&c)
+			if bytes.Equal(ak, bk) && bytes.Equal(av, bv) {
+				out[k].weight += c.weight
+				continue
+			}
+		}
+		if k := len(out) - 1; k >= 0 && out[k].weight == 0 {
+			out = out[:k]
+		}
+		out = append(out, c)
+	}
+	if k := len(out) - 1; k >= 0 && out[k].weight == 0 {
+		out = out[:k]
+	}
+	return out
+}
+
+// begin starts a batch of output.
+func (w *overWindow) begin() {
+	w.out, w.ops = append(w.dec.Builders(64), w.outDec.Builders(64)...), nil
+}
+
+// emit adds a row with its results to the output.
+func (w *overWindow) emit(in, res []byte, o stream.Op, out executor.Emitter) error {
+	w.ops = append(w.ops, o)
+	k := len(w.in)
+	if err := w.dec.Append(w.out[:k], in); err != nil {
+		return err
+	}
+	if err := w.outDec.Append(w.out[k:], res); err != nil {
+		return err
+	}
+	if len(w.ops) >= stream.BatchRows && (o == stream.Insert || len(w.ops) >= 2*stream.BatchRows) { // keep updates together
+		return w.flush(out)
+	}
+	return nil
+}
+
+func (w *overWindow) flush(out executor.Emitter) error {
+	if len(w.ops) == 0 {
+		return nil
+	}
+	cols := make([]vec.Vec, len(w.out))
+	for j := range cols {
+		cols[j] = w.out[j].Vec()
+	}
+	ops := w.ops
+	if !slices.Contains(ops, stream.Delete) {
+		ops = nil
+	}
+	b := stream.NewBatch(len(w.ops), cols, ops)
+	w.begin()
+	return out.Emit(b)
+}
+
+// load reads a partition.
+func (w *overWindow) load(g *winGroup, prefix []byte) error {
+	g.rows, g.loaded = nil, true
+	return w.table.Scan(g.vnode, prefix, func(key, value []byte) (bool, error) {
+		key = key[len(prefix):]
+		slen, a := binary.Uvarint(value)
+		ilen, b := binary.Uvarint(value[max(a, 0):])
+		if a <= 0 || b <= 0 || slen > uint64(len(key)) || ilen > uint64(len(value)-a-b) {
+			return false, sqlerr.New(sqlerr.DataCorrupted, "a stored row of a window is malformed")
+		}
+		in, res := value[a+b:a+b+int(ilen)], value[a+b+int(ilen):]
+		g.rows = append(g.rows, winRow{at: w.data.add2(key, in), out: w.data.add(res),
+			slen: uint32(slen), klen: uint32(len(key)), ilen: uint32(ilen), olen: uint32(len(res))})
+		return true, nil
+	})
+}
+
+// prefix is the state key of a partition.
+func (w *overWindow) prefix(id int32) []byte {
+	return appendStateKey(nil, w.groupTypes, w.groups.Keys([]int32{id}), 0)
+}
+
+// bytes is what the operator holds, about.
+func (w *overWindow) bytes() int64 {
+	return w.groups.Bytes() + w.data.size + w.held + int64(128*cap(w.parts)+32*cap(w.spare))
+}
+
+// tidy moves the living rows to a new arena once half of it is garbage.
+func (w *overWindow) tidy() {
+	if !w.data.wasteful() {
+		return
+	}
+	to := &arena{}
+	for id := range w.parts {
+		g := &w.parts[id]
+		for i := range g.rows {
+			r := &g.rows[i]
+			r.at = to.add(w.data.get(r.at, int(r.klen+r.ilen)))
+			r.out = to.add(w.data.get(r.out, int(r.olen)))
+		}
+	}
+	*w.data = *to
+}
+
+// evict drops partitions from memory when there is too little: all their rows
+// are in the table. Those that changed since the last time are kept.
+func (w *overWindow) evict() {
+	w.memory.report(w.bytes())
+	if !w.memory.over() {
+		return
+	}
+	for id := range w.parts {
+		g := &w.parts[id]
+		if !w.groups.Live(int32(id)) {
+			continue
+		}
+		if g.hot {
+			g.hot = false
+			continue
+		}
+		w.res.evict(w.groups.tags[id])
+		w.drop(int32(id))
+	}
+	w.spare = nil
+	if w.groups.Len() < w.groups.Ids()/4 { // deleting gives no memory back: everything leaves
+		for _, tag := range w.groups.tags {
+			if tag != 0 {
+				w.res.evict(tag)
+			}
+		}
+		w.renew()
+	}
+	w.tidy()
+	w.memory.report(w.bytes())
+}
+
+// drop forgets a partition.
+func (w *overWindow) drop(id int32) {
+	g := &w.parts[id]
+	for i := range g.rows {
+		r := &g.rows[i]
+		w.data.free(int(r.klen + r.ilen + r.olen))
+	}
+	w.held -= g.held()
+	*g = winGroup{}
+	w.groups.Delete(id)
+}
+
+// held is the memory of a partition beside the arena.
+func (g *winGroup) held() int64 {
+	n := int64(32 * cap(g.rows))
+	for _, list := range g.checks {
+		for k := range list {
+			n += int64(32 + len(list[k].state))
+		}
+	}
+	return n
+}
+
+func (w *overWindow) Close() error {
+	w.memory.release()
+	return nil
+}
