@@ -25,6 +25,7 @@ type lawStep struct {
 	while *lawStmt // .. while this statement runs in another session
 	drop  string   // the step drops this materialized view
 	halt  string   // "restart" or "kill"
+	local string   // a statement for streamdb alone
 }
 
 // lawHistory is a test case: what it starts from, and its steps.
@@ -54,6 +55,8 @@ func (h lawHistory) String() string {
 // sql is the step's statements for streamdb.
 func (s lawStep) sql() string {
 	switch {
+	case s.local != "":
+		return s.local
 	case s.view != "":
 		return "create materialized view " + s.view + " as " + s.query
 	case s.drop != "":
@@ -135,7 +138,7 @@ func newLawHistory(seed uint64, n int, kills bool) lawHistory {
 
 // view makes a materialized view, now and then with a plain view below it.
 func (g *lawGen) view(tables []*lawRel) []lawStep {
-	var steps []lawStep
+	steps := g.planned()
 	if g.one(4) {
 		sql, cols := g.query(1)
 		p := &lawRel{name: g.name("p"), cols: cols, depth: g.depth(sql)}

@@ -155,7 +155,9 @@ func (g *lawGen) query(depth int) (string, []lawCol) {
 	if g.one(12) {
 		return g.asOf(depth)
 	}
-	switch g.IntN(18) {
+	switch g.IntN(19) {
+	case 18:
+		return g.shared(depth)
 	case 15:
 		return g.lateral(depth)
 	case 16:

@@ -153,6 +153,12 @@ func (r *lawRunner) step(ctx context.Context, s lawStep) error {
 		}
 		return r.open(ctx)
 	}
+	if s.local != "" {
+		if got := lawExec(ctx, r.conn, s.local); got.code != "" {
+			return r.differs("", "statement", "%s: %s %s", s.local, got.code, got.message)
+		}
+		return nil
+	}
 	var besides chan lawAnswer
 	if s.while != nil {
 		besides = make(chan lawAnswer, 1)

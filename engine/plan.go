@@ -27,6 +27,15 @@ func (s *Session) planCtx(cat *catalog.Catalog, text string) *bind.Context {
 		Text:        text,
 		NextTableID: s.db.newTableID,
 		Parallelism: 1,
+		Switches:    s.switches(),
+	}
+}
+
+// switches are the parts of the planner that the session has turned off.
+func (s *Session) switches() bind.Switches {
+	off := func(name string) bool { return s.settings.must(name) == "off" }
+	return bind.Switches{
+		NoSharing: off("enable_share_plan"),
 	}
 }
 

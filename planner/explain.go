@@ -22,16 +22,34 @@ func Explain(root executor.Spec, verbose bool) string {
 // output columns and state tables.
 func ExplainJob(p *executor.Plan, verbose bool) string {
 	var b strings.Builder
+	reads := readers(p)
 	for i := len(p.Fragments) - 1; i >= 0; i-- {
 		f := &p.Fragments[i]
 		par := "default"
 		if f.Parallelism > 0 {
 			par = strconv.Itoa(f.Parallelism)
 		}
-		fmt.Fprintf(&b, "Fragment %d (parallelism %s, rows %s)\n", f.ID, par, named(f.Out, f.Root.Schema()))
+		shared := ""
+		if n := reads[f.ID]; n > 1 {
+			shared = fmt.Sprintf(", read %d times", n)
+		}
+		fmt.Fprintf(&b, "Fragment %d (parallelism %s, rows %s%s)\n", f.ID, par, named(f.Out, f.Root.Schema()), shared)
 		explainTree(&b, f.Root, 1, verbose)
 	}
 	return b.String()
+}
+
+// readers counts the Inputs of each fragment.
+func readers(p *executor.Plan) map[int]int {
+	n := map[int]int{}
+	for i := range p.Fragments {
+		executor.Walk(p.Fragments[i].Root, func(s executor.Spec) {
+			if in, ok := s.(*executor.Input); ok && in.Upstream == 0 {
+				n[in.Fragment]++
+			}
+		})
+	}
+	return n
 }
 
 func explainTree(b *strings.Builder, s executor.Spec, depth int, verbose bool) {

@@ -25,6 +25,9 @@ type result struct {
 	PeakRSS    int64   `json:"peak_rss_bytes"`
 }
 
+// sets are the settings under which queries are created.
+var sets string
+
 func main() {
 	log.SetFlags(0)
 	total := flag.Int64("events", 5_000_000, "events of all three kinds")
@@ -32,6 +35,7 @@ func main() {
 	modes := flag.String("checkpoints", "off,1s,100ms", "intervals of synced checkpoints; off: one at the end")
 	parallelism := flag.Int("parallelism", 1, "instances of parallel fragments")
 	out := flag.String("json", "", "also write the results to this file")
+	flag.StringVar(&sets, "set", "", "settings of the session, as \"enable_share_plan=off,name=value\"")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
 	soakFor := flag.Duration("soak", 0, "instead: run the queries at full speed for this long and watch memory")
 	flag.Parse()

@@ -97,6 +97,11 @@ func measure(q query, total int64, mode string, parallelism int) (result, error)
 	if err := b.exec("SET background_ddl = on"); err != nil {
 		return result{}, err
 	}
+	for _, set := range strings.FieldsFunc(sets, func(r rune) bool { return r == ',' }) {
+		if err := b.exec("SET " + set); err != nil {
+			return result{}, err
+		}
+	}
 	stop := watchRSS()
 	begun := time.Now()
 	create := "CREATE MATERIALIZED VIEW result AS " + q.sql

@@ -34,6 +34,7 @@ type Context struct {
 	Parallelism int                    // default for jobs; 0 and 1: singletons
 	EmitOnClose bool                   // the job emits rows once, when a watermark has passed them
 	Job         bool                   // the statement becomes a job: no parameters, no functions that vary
+	Switches    Switches
 }
 
 // Binder binds one statement.

@@ -2,6 +2,7 @@ package logical
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"streamdb/expr"
@@ -48,17 +49,18 @@ func SubstituteAll(es []expr.Expr, by map[ColID]expr.Expr) []expr.Expr {
 // Key is a text that is equal for structurally equal expressions.
 func Key(e expr.Expr) string {
 	var b strings.Builder
-	writeKey(&b, e)
+	writeKeyAs(&b, e, func(id ColID) string { return "$" + strconv.Itoa(id) })
 	return b.String()
 }
 
-func writeKey(b *strings.Builder, e expr.Expr) {
+// writeKeyAs writes the key of an expression; col names its columns.
+func writeKeyAs(b *strings.Builder, e expr.Expr, col func(ColID) string) {
 	switch e := e.(type) {
 	case nil:
 		b.WriteString("nil")
 		return
 	case *expr.Col:
-		fmt.Fprintf(b, "$%d", e.Index)
+		b.WriteString(col(e.Index))
 		return
 	case *expr.Const:
 		fmt.Fprintf(b, "c%q:%s", fmt.Sprint(e.Value.Null, e.Value.I, e.Value.F, e.Value.S), e.T)
@@ -76,6 +78,11 @@ func writeKey(b *strings.Builder, e expr.Expr) {
 		fmt.Fprintf(b, "case%d:%s", len(e.Whens), e.T)
 	case *expr.Coalesce:
 		fmt.Fprintf(b, "coalesce:%s", e.T)
+	case *expr.In:
+		fmt.Fprintf(b, "in %t:%s", e.Not, e.Arg.Type())
+		for _, d := range e.List {
+			fmt.Fprintf(b, " %q", fmt.Sprint(d.Null, d.I, d.F, d.S))
+		}
 	default:
 		fmt.Fprintf(b, "%T:%s", e, e.String())
 	}
@@ -84,7 +91,7 @@ func writeKey(b *strings.Builder, e expr.Expr) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		writeKey(b, c)
+		writeKeyAs(b, c, col)
 	}
 	b.WriteByte(')')
 }

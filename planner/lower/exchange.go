@@ -35,12 +35,22 @@ func (l *lowerer) exchange(r *rel, cols []logical.ColID) (*rel, error) {
 
 // cut ends a fragment with r and returns the input of the next one.
 func (l *lowerer) cut(r *rel, to dist) executor.Spec {
+	if in := overShared(r, distOf(r, to)); in != nil {
+		return in
+	}
+	f := l.end(r)
+	return &executor.Input{Fragment: f, Dist: distOf(r, to), Cols: r.spec.Schema()}
+}
+
+// end makes a fragment of r and returns its number.
+func (l *lowerer) end(r *rel) int {
 	f := executor.Fragment{ID: len(l.frags), Root: r.spec, Out: distOf(r, r.dist)}
-	if r.dist.kind == single {
+	if r.dist.kind == single || !l.parallel() {
 		f.Parallelism = 1
+		f.Out = executor.Distribution{Kind: executor.Single}
 	}
 	l.frags = append(l.frags, f)
-	return &executor.Input{Fragment: f.ID, Dist: distOf(r, to), Cols: r.spec.Schema()}
+	return f.ID
 }
 
 func distOf(r *rel, d dist) executor.Distribution {

@@ -23,14 +23,16 @@ type View struct {
 
 // MaterializedView lowers a plan to a job that keeps its result stored. The
 // stored key is the stream key.
-func MaterializedView(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Schema, job stream.JobID, opt Options) (v *View, err error) {
-	l := &lowerer{meta: m, job: true, opt: opt}
-	defer l.check(&err)
+func MaterializedView(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Schema, job stream.JobID, opt Options) (*View, error) {
+	return share(m, root, opt, func(l *lowerer) (*View, error) { return l.materializedView(root, ids, out, job) })
+}
+
+func (l *lowerer) materializedView(root logical.Node, ids []logical.ColID, out types.Schema, job stream.JobID) (*View, error) {
 	r, all, cols, err := l.viewRows(root, ids, out)
 	if err != nil {
 		return nil, err
 	}
-	v = &View{Cols: cols, AppendOnly: r.appendOnly, Marks: marked(r, all)}
+	v := &View{Cols: cols, AppendOnly: r.appendOnly, Marks: marked(r, all)}
 	v.Rows = &catalog.Rows{Table: l.table("rows")}
 	for _, id := range r.key {
 		v.Rows.Key = append(v.Rows.Key, catalog.KeyCol{Col: slices.Index(all, id)})
@@ -95,19 +97,14 @@ func rowTable(cols types.Schema, rows *catalog.Rows) op.RowTable {
 }
 
 // finish makes r the last fragment.
-func (l *lowerer) finish(r *rel) {
-	f := executor.Fragment{ID: len(l.frags), Root: r.spec, Out: distOf(r, r.dist)}
-	if r.dist.kind == single || !l.parallel() {
-		f.Parallelism = 1
-		f.Out = executor.Distribution{Kind: executor.Single}
-	}
-	l.frags = append(l.frags, f)
-}
+func (l *lowerer) finish(r *rel) { l.end(r) }
 
 // Sink lowers a plan to a job that delivers its changes to a connector.
-func Sink(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Schema, o *catalog.Object, opt Options) (v *View, err error) {
-	l := &lowerer{meta: m, job: true, opt: opt}
-	defer l.check(&err)
+func Sink(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Schema, o *catalog.Object, opt Options) (*View, error) {
+	return share(m, root, opt, func(l *lowerer) (*View, error) { return l.sink(root, ids, out, o) })
+}
+
+func (l *lowerer) sink(root logical.Node, ids []logical.ColID, out types.Schema, o *catalog.Object) (*View, error) {
 	r, err := l.lower(root, logical.SetOf(ids...))
 	if err != nil {
 		return nil, err
@@ -123,6 +120,6 @@ func Sink(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Sch
 	conf.Schema = out
 	r.spec = &op.Sink{In: r.spec, Name: o.Name, Conf: conf, Outbox: l.table("outbox")}
 	l.finish(r)
-	v = &View{Cols: out, AppendOnly: r.appendOnly, Plan: executor.Plan{Job: stream.JobID(o.ID), Fragments: l.frags}}
+	v := &View{Cols: out, AppendOnly: r.appendOnly, Plan: executor.Plan{Job: stream.JobID(o.ID), Fragments: l.frags}}
 	return v, v.Plan.Validate()
 }

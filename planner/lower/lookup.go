@@ -30,7 +30,6 @@ func (l *lowerer) temporal(n *logical.LookupJoin, need logical.Set) (*rel, error
 	if err != nil {
 		return nil, err
 	}
-	before := len(l.frags)
 	rr, rkeys, err := l.side(n.R, used.Intersect(rset), keys, func(k equi) expr.Expr { return k.r }, rest)
 	if err != nil {
 		return nil, err
@@ -38,7 +37,7 @@ func (l *lowerer) temporal(n *logical.LookupJoin, need logical.Set) (*rel, error
 	kind := joinKinds[n.Kind]
 	both := &rel{cols: append(slices.Clone(lr.cols), rr.cols...)}
 	j := &op.TemporalJoin{Left: lr.spec, Right: rr.spec, Type: kind, Residual: both.expr(expr.AndOf(rest)),
-		R: l.joinSide(rr, rkeys, "temporal-right"), Wait: tell(rr.spec, l.frags[before:]), Held: l.table("temporal-held")}
+		R: l.joinSide(rr, rkeys, "temporal-right"), Wait: l.tell(rr.spec), Held: l.table("temporal-held")}
 	j.L = op.JoinSide{Keys: lr.posAll(lkeys), RowKey: lr.posAll(lr.key), WindowKey: -1, AppendOnly: lr.appendOnly}
 	if !lr.appendOnly {
 		j.L.Table = l.table("temporal-given")
@@ -166,18 +165,19 @@ func inequality(c expr.Expr, left, right logical.Set) (k equi, by string, ok boo
 	return k, by, k.align()
 }
 
-// tell makes the backfill of a side, in this fragment or in those before it,
-// announce its end. False if there is none.
-func tell(spec executor.Spec, before []executor.Fragment) bool {
+// tell makes the backfills that a side reads, in this fragment or in those that
+// feed it, announce their end. False if there is none.
+func (l *lowerer) tell(spec executor.Spec) bool {
 	found := false
-	mark := func(s executor.Spec) {
-		if b, ok := s.(*op.Backfill); ok {
-			b.Tell, found = true, true
+	executor.Walk(spec, func(s executor.Spec) {
+		switch s := s.(type) {
+		case *op.Backfill:
+			s.Tell, found = true, true
+		case *executor.Input:
+			if s.Upstream == 0 {
+				found = l.tell(l.frags[s.Fragment].Root) || found
+			}
 		}
-	}
-	executor.Walk(spec, mark)
-	for _, f := range before {
-		executor.Walk(f.Root, mark)
-	}
+	})
 	return found
 }

@@ -18,6 +18,7 @@ type Options struct {
 	Parallelism int                    // jobs: more than 1 plans exchanges
 	EmitOnClose bool                   // jobs: rows come out once, when a watermark has passed them
 	Eval        *expr.Ctx              // for constants; Params hold the values of $1 .. in a SELECT
+	NoSharing   bool                   // equal subplans are computed once each
 }
 
 type lowerer struct {
@@ -25,6 +26,7 @@ type lowerer struct {
 	job   bool
 	opt   Options
 	frags []executor.Fragment
+	share *sharing // nil: nothing is shared
 }
 
 // dist is where the rows of a stream are.
@@ -135,6 +137,14 @@ func (l *lowerer) sortKeys(r *rel, keys []logical.SortKey) []op.SortKey {
 // lower turns a node into a Spec that provides at least the needed columns, and
 // in a job its stream key.
 func (l *lowerer) lower(n logical.Node, need logical.Set) (*rel, error) {
+	if class := l.share.worth(n); class != nil {
+		return l.lowerShared(class, n, need)
+	}
+	return l.node(n, need)
+}
+
+// node is lower for a node that is computed here alone.
+func (l *lowerer) node(n logical.Node, need logical.Set) (*rel, error) {
 	switch n := n.(type) {
 	case *logical.Scan:
 		return l.scan(n, need, nil)

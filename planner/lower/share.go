@@ -1,0 +1,208 @@
+package lower
+
+import (
+	"errors"
+
+	"streamdb/executor"
+	"streamdb/executor/op"
+	"streamdb/expr"
+	"streamdb/planner/logical"
+	"streamdb/storage"
+)
+
+// sharing computes a subplan that a job needs in several places (a common table
+// expression that is named twice, the two sides of a self join) once: as a
+// fragment whose output several Inputs read. Two subplans are the same if they
+// are equal up to the identity of their columns (logical.Classes); the fragment
+// provides the columns that any of its readers needs.
+//
+// Which columns those are is found by lowering: a reader that needs a column
+// after the fragment was made without it starts the lowering over, with the
+// column noted. Needs only grow, so that comes to an end.
+type sharing struct {
+	classes *logical.Classes
+	made    func(logical.Node) []logical.ColID
+	need    map[*logical.Class]*logical.Set // places in the class's list of columns
+	shared  map[*logical.Class]*sharedRel   // of this round
+}
+
+// sharedRel is a subplan that has a fragment of its own.
+type sharedRel struct {
+	rel  *rel            // its spec is an Input of the fragment
+	cols []logical.ColID // the columns made below it, in the order of its class
+	used bool            // its columns have been given to a reader
+}
+
+// errAgain says that a shared fragment lacks a column that was now asked for.
+var errAgain = errors.New("lower: a shared subplan needs more columns")
+
+// share begins the lowering of a job's plan. Rounds end with a plan: what fails
+// otherwise is the caller's error. Only the last round takes tables' ids.
+func share[V any](m *logical.Meta, root logical.Node, opt Options, round func(l *lowerer) (V, error)) (v V, err error) {
+	s := &sharing{need: map[*logical.Class]*logical.Set{}}
+	s.classes, s.made = logical.ClassesOf(root)
+	try := func(opt Options) (v V, err error) {
+		l := &lowerer{meta: m, job: true, opt: opt}
+		if !opt.NoSharing && s.classes.Repeat() {
+			s.shared = map[*logical.Class]*sharedRel{}
+			l.share = s
+		}
+		defer l.check(&err)
+		return round(l)
+	}
+	if opt.NoSharing || !s.classes.Repeat() {
+		return try(opt)
+	}
+	trial := opt
+	trial.NextTableID = func() storage.TableID { return 0 }
+	for {
+		if v, err = try(trial); err == nil {
+			return try(opt)
+		}
+		if !errors.Is(err, errAgain) {
+			return v, err
+		}
+	}
+}
+
+// worth reports whether a node is to be computed once for all of its class. A
+// list of constants is not: it costs less than an edge.
+func (s *sharing) worth(n logical.Node) *logical.Class {
+	if s == nil {
+		return nil
+	}
+	class := s.classes.Of(n)
+	if class == nil || class.Refs < 2 || constant(n) {
+		return nil
+	}
+	return class
+}
+
+// constant reports whether the rows of a plan are all in the plan.
+func constant(n logical.Node) bool {
+	switch n := n.(type) {
+	case *logical.Values:
+		return true
+	case *logical.Filter, *logical.Project, *logical.ProjectSet:
+		return constant(n.Inputs()[0])
+	}
+	return false
+}
+
+// lowerShared is lower for a node of a class that several places read.
+func (l *lowerer) lowerShared(class *logical.Class, n logical.Node, need logical.Set) (*rel, error) {
+	s, cols := l.share, l.share.made(n)
+	all := s.need[class]
+	if all == nil {
+		all = &logical.Set{}
+		s.need[class] = all
+	}
+	more := false
+	for p, id := range cols {
+		if need.Has(id) && !all.Has(p) {
+			all.Add(p)
+			more = true
+		}
+	}
+	once := s.shared[class]
+	if once != nil && more {
+		return nil, errAgain
+	}
+	if once == nil {
+		var ids logical.Set
+		for _, p := range all.IDs() {
+			ids.Add(cols[p])
+		}
+		r, err := l.node(n, ids)
+		if err != nil {
+			return nil, err
+		}
+		once = &sharedRel{rel: l.fragment(l.narrow(r, ids)), cols: cols}
+		s.shared[class] = once
+	}
+	return l.read(once, cols), nil
+}
+
+// fragment ends a fragment with r; what is returned reads it where its rows are.
+func (l *lowerer) fragment(r *rel) *rel {
+	out := *r
+	in := l.cut(r, r.dist).(*executor.Input)
+	switch {
+	case r.dist.kind == single || !l.parallel():
+		in.Dist = executor.Distribution{Kind: executor.Single}
+	default:
+		in.Dist = executor.Distribution{Kind: executor.Forward}
+	}
+	out.spec = in
+	return &out
+}
+
+// read is a shared subplan under the columns of one of its readers. Columns that
+// lowering made (hidden keys) get a fresh identity for each reader: the sides of
+// a self join must be told apart.
+func (l *lowerer) read(once *sharedRel, cols []logical.ColID) *rel {
+	ids := map[logical.ColID]logical.ColID{}
+	for i, id := range once.cols {
+		ids[id] = cols[i]
+	}
+	as := func(id logical.ColID) logical.ColID {
+		to, ok := ids[id]
+		if !ok {
+			if to = id; once.used {
+				to = l.meta.Like(id)
+			}
+			ids[id] = to
+		}
+		return to
+	}
+	list := func(in []logical.ColID) []logical.ColID {
+		out := make([]logical.ColID, len(in))
+		for i, id := range in {
+			out[i] = as(id)
+		}
+		return out
+	}
+	out := *once.rel
+	in := *out.spec.(*executor.Input)
+	out.spec = &in
+	out.cols, out.key, out.dist.cols = list(out.cols), list(out.key), list(out.dist.cols)
+	out.marks = logical.SetOf(list(out.marks.IDs())...)
+	once.used = true
+	return &out
+}
+
+// overShared is an exchange of a shared fragment's rows: its readers take them
+// from it directly, and what only picks columns is done behind the exchange. nil:
+// r is not of that form.
+func overShared(r *rel, to executor.Distribution) executor.Spec {
+	switch s := r.spec.(type) {
+	case *executor.Input:
+		if s.Upstream != 0 {
+			return nil
+		}
+		moved := *s
+		moved.Dist = to
+		return &moved
+	case *op.Calc:
+		in, ok := s.In.(*executor.Input)
+		if !ok || in.Upstream != 0 || s.Where != nil || s.Exprs == nil {
+			return nil
+		}
+		cols := make([]int, len(s.Exprs))
+		for i, e := range s.Exprs {
+			c, ok := e.(*expr.Col)
+			if !ok {
+				return nil
+			}
+			cols[i] = c.Index
+		}
+		moved, pick := *in, *s
+		moved.Dist = executor.Distribution{Kind: to.Kind}
+		for _, c := range to.Cols {
+			moved.Dist.Cols = append(moved.Dist.Cols, cols[c])
+		}
+		pick.In = &moved
+		return &pick
+	}
+	return nil
+}
