@@ -26,7 +26,7 @@ func risingColumn(e expr.Expr) int {
 // that rise with their column: later values of the column are at least t+1, so
 // later values of e are at least e(t+1).
 func (c *calc) Watermark(ctx *executor.Ctx, _ int, w stream.Watermark, out executor.Emitter) error {
-	if c.spec.Exprs == nil {
+	if c.spec.Exprs == nil || w.Column == stream.AllRead {
 		return out.EmitWatermark(w)
 	}
 	for j, e := range c.spec.Exprs {
