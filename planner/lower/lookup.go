@@ -34,10 +34,18 @@ func (l *lowerer) temporal(n *logical.LookupJoin, need logical.Set) (*rel, error
 	if err != nil {
 		return nil, err
 	}
-	kind := joinKinds[n.Kind]
+	right := l.backfills(rr.spec, nil)
+	for _, b := range right {
+		b.Tell = true
+	}
+	for _, b := range l.backfills(lr.spec, right)[len(right):] { // so that few rows wait
+		for _, r := range right {
+			l.readAfter(b, r)
+		}
+	}
 	both := &rel{cols: append(slices.Clone(lr.cols), rr.cols...)}
-	j := &op.TemporalJoin{Left: lr.spec, Right: rr.spec, Type: kind, Residual: both.expr(expr.AndOf(rest)),
-		R: l.joinSide(rr, rkeys, "temporal-right"), Wait: l.tell(rr.spec), Held: l.table("temporal-held")}
+	j := &op.TemporalJoin{Left: lr.spec, Right: rr.spec, Type: joinKinds[n.Kind], Residual: both.expr(expr.AndOf(rest)),
+		R: l.joinSide(rr, rkeys, "temporal-right"), Wait: len(right) > 0, Held: l.table("temporal-held")}
 	j.L = op.JoinSide{Keys: lr.posAll(lkeys), RowKey: lr.posAll(lr.key), WindowKey: -1, AppendOnly: lr.appendOnly}
 	if !lr.appendOnly {
 		j.L.Table = l.table("temporal-given")
@@ -165,17 +173,33 @@ func inequality(c expr.Expr, left, right logical.Set) (k equi, by string, ok boo
 	return k, by, k.align()
 }
 
-// tell makes the backfills that a side reads, in this fragment or in those that
-// feed it, announce their end. False if there is none.
-func (l *lowerer) tell(spec executor.Spec) bool {
-	found := false
+// readAfter makes a backfill wait for another, unless that waits for it: two
+// joins of a plan may read the same two relations the other way round.
+func (l *lowerer) readAfter(b, first *op.Backfill) {
+	if l.waits == nil {
+		l.waits = map[*op.Backfill][]*op.Backfill{}
+	}
+	var reaches func(from *op.Backfill) bool
+	reaches = func(from *op.Backfill) bool { return from == b || slices.ContainsFunc(l.waits[from], reaches) }
+	if reaches(first) {
+		return
+	}
+	l.waits[b] = append(l.waits[b], first)
+	b.After = append(b.After, first.State_.ID)
+}
+
+// backfills adds those of a side, in this fragment or in those that feed it, to
+// found, each once.
+func (l *lowerer) backfills(spec executor.Spec, found []*op.Backfill) []*op.Backfill {
 	executor.Walk(spec, func(s executor.Spec) {
 		switch s := s.(type) {
 		case *op.Backfill:
-			s.Tell, found = true, true
+			if !slices.Contains(found, s) {
+				found = append(found, s)
+			}
 		case *executor.Input:
 			if s.Upstream == 0 {
-				found = l.tell(l.frags[s.Fragment].Root) || found
+				found = l.backfills(l.frags[s.Fragment].Root, found)
 			}
 		}
 	})

@@ -25,6 +25,7 @@ type lowerer struct {
 	meta  *logical.Meta
 	job   bool
 	opt   Options
+	waits map[*op.Backfill][]*op.Backfill // those that begin after others
 	frags []executor.Fragment
 	share *sharing // nil: nothing is shared
 }
