@@ -206,6 +206,9 @@ func (s *signature) node(n Node) (known bool) {
 	case *Join:
 		s.text(strconv.Itoa(int(n.Kind)), " ")
 		s.conds(n.On)
+	case *LookupJoin:
+		s.text(fmt.Sprint(n.Mode, n.Kind), " ")
+		s.conds(n.On)
 	case *Agg:
 		s.agg(n)
 	case *Union:
