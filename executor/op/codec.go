@@ -45,6 +45,7 @@ var kinds = []specKind{
 	{"SourceBackfill", 1, func() executor.Spec { return &SourceBackfill{} }},
 	{"TableScan", 1, func() executor.Spec { return &TableScan{} }},
 	{"TemporalJoin", 1, func() executor.Spec { return &TemporalJoin{} }},
+	{"TemporalFilter", 1, func() executor.Spec { return &TemporalFilter{} }},
 	{"TopN", 1, func() executor.Spec { return &TopN{} }},
 	{"Union", 1, func() executor.Spec { return &Union{} }},
 	{"Upsert", 1, func() executor.Spec { return &Upsert{} }},

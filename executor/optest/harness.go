@@ -43,6 +43,7 @@ type Harness struct {
 	leafIn  []int
 	ctx     *executor.Ctx
 	memory  *executor.Accountant
+	last    time.Time // of the last committed epoch
 
 	sum        Net // all output of committed epochs
 	delta      Net // output of the epoch in progress
@@ -104,7 +105,8 @@ func New(t testing.TB, schemas []types.Schema, build Build, opts Options) *Harne
 		ins[i] = &executor.Input{Fragment: i, Cols: s}
 	}
 	h.spec = build(ins)
-	h.ctx = &executor.Ctx{Context: context.Background(), Expr: &expr.Ctx{Now: time.Unix(1e9, 0).UTC(), Location: time.UTC}}
+	h.last = time.Unix(1e9, 0).UTC()
+	h.ctx = &executor.Ctx{Context: context.Background()}
 	h.open()
 	t.Cleanup(h.Close)
 	return h
@@ -126,6 +128,7 @@ func (h *Harness) open() {
 	if h.opts.Evict {
 		h.memory = executor.NewAccountant(1)
 	}
+	h.SetTime(h.last)
 	h.leaves, h.leafIn, h.order = make([]*node, len(h.schemas)), make([]int, len(h.schemas)), nil
 	h.root = h.openNode(h.spec)
 	h.epoch = store.Visible() + 1
@@ -157,6 +160,13 @@ func (h *Harness) openNode(s executor.Spec) *node {
 	h.order = append(h.order, n)
 	return n
 }
+
+// SetTime gives the epoch in progress its time; it has that of the last one
+// otherwise. The first is 2001-09-09 01:46:40 UTC.
+func (h *Harness) SetTime(at time.Time) { h.ctx.Expr = &expr.Ctx{Now: at, Location: time.UTC} }
+
+// Time is the time of the epoch in progress.
+func (h *Harness) Time() time.Time { return h.ctx.Expr.Now }
 
 // Push feeds changes of an input as one batch.
 func (h *Harness) Push(in int, cs []Change) {
@@ -218,7 +228,7 @@ func (h *Harness) Barrier() Net {
 func (h *Harness) TryBarrier() (Net, error) {
 	h.t.Helper()
 	for _, n := range h.order {
-		if err := n.op.Barrier(h.ctx, stream.Barrier{Epoch: h.epoch}, n); err != nil {
+		if err := n.op.Barrier(h.ctx, stream.Barrier{Epoch: h.epoch, Time: h.Time()}, n); err != nil {
 			return nil, err
 		}
 	}
@@ -230,9 +240,10 @@ func (h *Harness) TryBarrier() (Net, error) {
 			}
 		}
 	}
-	_, err := h.store.Commit(storage.CommitReq{Epoch: h.epoch, Deltas: deltas, Sync: true})
+	_, err := h.store.Commit(storage.CommitReq{Epoch: h.epoch, Time: h.Time(), Deltas: deltas, Sync: true})
 	h.check(err)
 	committed := h.epoch
+	h.last = h.Time()
 	h.epoch++
 	h.ctx.Epoch = h.epoch
 	for _, n := range h.order {

@@ -3,6 +3,7 @@ package optest
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -27,6 +28,10 @@ type Law struct {
 	// History makes an Oracle for one history, for results that depend on it: it is
 	// called after every barrier. In place of Oracle; implies NoBounded.
 	History func() func(in [][]Row) []Row
+	// OracleAt is Oracle where the output depends on the time, and Pass draws by how
+	// much that goes on with an epoch.
+	OracleAt func(at time.Time, in [][]Row) []Row
+	Pass     func(t *rapid.T) time.Duration
 	// NoBounded leaves out the comparison with a bounded run (whose result may
 	// differ in what SQL leaves open).
 	NoBounded bool
@@ -76,9 +81,11 @@ func (law *Law) history(t *testing.T, rt *rapid.T) {
 		for i := range tables {
 			changes[i] = law.epoch(rt, i, tables[i])
 		}
+		law.pass(rt, h)
 		if rapid.IntRange(0, 9).Draw(rt, "crash") == 0 {
 			law.feed(rt, h, changes) // lost
 			h.Restart()
+			law.pass(rt, h)
 		}
 		law.feed(rt, h, changes)
 		h.Barrier()
@@ -95,6 +102,21 @@ func (law *Law) history(t *testing.T, rt *rapid.T) {
 	if !law.NoBounded {
 		law.bounded(t, rt, tables)
 	}
+}
+
+// pass lets time pass.
+func (law *Law) pass(rt *rapid.T, h *Harness) {
+	if law.Pass != nil {
+		h.SetTime(h.Time().Add(law.Pass(rt)))
+	}
+}
+
+// oracle is the output that there should be.
+func (law *Law) oracle(h *Harness, in [][]Row) []Row {
+	if law.OracleAt != nil {
+		return law.OracleAt(h.Time(), in)
+	}
+	return law.Oracle(in)
 }
 
 // epoch draws the changes of one epoch and applies them to the table.
@@ -163,7 +185,7 @@ func (law *Law) compare(rt *rapid.T, h *Harness, tables []*table, epoch int) {
 	for i := range tables {
 		in[i] = tables[i].rows
 	}
-	if want := NetOf(h.spec.Schema(), law.Oracle(in)); h.Sum().String() != want.String() {
+	if want := NetOf(h.spec.Schema(), law.oracle(h, in)); h.Sum().String() != want.String() {
 		rt.Fatalf("after epoch %d %s", epoch+1, diffText(h.Sum(), want))
 	}
 }

@@ -90,6 +90,14 @@ var joinKinds = map[logical.JoinKind]op.JoinKind{logical.Inner: op.InnerJoin, lo
 
 // join becomes HashJoin: the equalities are its keys, the rest its residual.
 func (l *lowerer) join(n *logical.Join, need logical.Set) (*rel, error) {
+	if plain, timed := splitNow(n.On); l.job && len(timed) > 0 {
+		if n.Kind != logical.Inner {
+			return nil, l.noNow("the ON of an outer join, IN or EXISTS", timed...)
+		}
+		j := *n
+		j.On = plain
+		return l.filter(&logical.Filter{In: &j, Conds: timed}, need)
+	}
 	lset, rset := logical.OutSet(n.L), logical.OutSet(n.R)
 	keys, rest := joinParts(n.On, lset, rset)
 	used := need.Union(logical.Cols(n.On...))

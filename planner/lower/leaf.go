@@ -133,6 +133,9 @@ func (l *lowerer) watermark(n *logical.Watermark, need logical.Set) (*rel, error
 	if !l.job {
 		return l.lower(n.In, need)
 	}
+	if err := l.noNow("the watermark", n.E); err != nil {
+		return nil, err
+	}
 	need = union(need, n.Col).Union(logical.Cols(n.E))
 	r, err := l.lower(n.In, need)
 	if err != nil {
@@ -154,6 +157,11 @@ func (l *lowerer) virtual(n *logical.Virtual, need logical.Set) (*rel, error) {
 
 // values is a list of rows. In a job a row's number is its key.
 func (l *lowerer) values(n *logical.Values) (*rel, error) {
+	for _, row := range n.Rows {
+		if err := l.noNow("a VALUES list", row...); err != nil {
+			return nil, err
+		}
+	}
 	v := &op.Values{Table: l.table("values")}
 	r := &rel{spec: v, cols: slices.Clone(n.Cols), dist: dist{kind: single}, appendOnly: true}
 	v.Rows = n.Rows

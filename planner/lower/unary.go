@@ -15,6 +15,7 @@ func (l *lowerer) filter(n *logical.Filter, need logical.Set) (*rel, error) {
 	if top := windowOffset(n, need); top != nil {
 		return l.lower(top, need)
 	}
+	wanted := need
 	need = need.Union(logical.Cols(n.Conds...))
 	var r *rel
 	var err error
@@ -26,7 +27,17 @@ func (l *lowerer) filter(n *logical.Filter, need logical.Set) (*rel, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.calc(r, expr.AndOf(n.Conds), nil), nil
+	if !l.job {
+		return l.calc(r, expr.AndOf(n.Conds), nil), nil
+	}
+	plain, timed := splitNow(n.Conds)
+	if len(plain) > 0 {
+		r = l.calc(r, expr.AndOf(plain), nil)
+	}
+	if len(timed) > 0 {
+		return l.followTime(r, timed, wanted)
+	}
+	return r, nil
 }
 
 // point finds conditions that give the leading key columns of a table, all of
@@ -83,6 +94,9 @@ func (l *lowerer) project(n *logical.Project, need logical.Set) (*rel, error) {
 		if need.Has(it.Col) {
 			items = append(items, it)
 			below.AddSet(logical.Cols(it.E))
+			if err := l.noNow("the select list or a grouping", it.E); err != nil {
+				return nil, err
+			}
 		}
 	}
 	r, err := l.lower(n.In, below)
@@ -135,6 +149,9 @@ func (l *lowerer) sort(n *logical.Sort, need logical.Set) (*rel, error) {
 // limits evaluates LIMIT and OFFSET; no limit is -1.
 func (l *lowerer) limits(n *logical.Limit) (limit, offset int64, err error) {
 	limit = -1
+	if err := l.noNow("LIMIT or OFFSET", n.Limit, n.Offset); err != nil {
+		return 0, 0, err
+	}
 	if n.Limit != nil {
 		d, err := l.constant(n.Limit)
 		if err != nil {
@@ -237,6 +254,9 @@ func (l *lowerer) hop(n *logical.Hop, need logical.Set) (*rel, error) {
 func (l *lowerer) projectSet(n *logical.ProjectSet, need logical.Set) (*rel, error) {
 	for _, c := range n.Calls {
 		need = need.Union(logical.Cols(c.Args...))
+		if err := l.noNow("the arguments of a set-returning function", c.Args...); err != nil {
+			return nil, err
+		}
 	}
 	r, err := l.lower(n.In, need)
 	if err != nil {
