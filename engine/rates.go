@@ -82,7 +82,7 @@ func (s *Session) rates(o *catalog.Object) map[string]int64 {
 func (db *DB) rate(job stream.JobID, what op.RateKind) float64 {
 	o := db.catalog().ByID(catalog.ID(job))
 	if o == nil {
-		return -1
+		return 0 // about to be published, with its limits; or dropped
 	}
 	if n, ok := o.Rates[rateNames[what]]; ok {
 		return float64(n)
