@@ -1,5 +1,5 @@
 # Shortcuts. `go test ./...` is the whole gate; the long forms of tests are here.
-.PHONY: build test race slt corpus fuzz-short chaos soak bench law lint fmt check
+.PHONY: build test race slt corpus fuzz-short chaos soak bench law backfill lint fmt check
 
 build:
 	go build -o bin/streamdb ./cmd/streamdb
@@ -32,6 +32,11 @@ chaos:
 # postgres://root@127.0.0.1:5432/dev; without it views are compared with their queries alone.
 law:
 	go test ./engine -run 'TestLaw$$' -count 1 -timeout 3h -v -law.steps 20000
+
+# A view over 5 million rows is created while 5,000 rows a second are written and
+# another view lives on; killed in the middle.
+backfill:
+	go test ./cmd/streamdb -run 'TestBackfill$$' -count 1 -timeout 60m -v -backfill.rows 5000000 -backfill.updates 5000 -backfill.before 30s -backfill.strict
 
 # Ten minutes of q5 and q8 at full speed; memory must stay flat.
 soak:

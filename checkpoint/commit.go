@@ -91,12 +91,16 @@ func (c *Coordinator) commit(e *epoch) {
 	if c.visibleAt.IsZero() {
 		c.visibleAt = done
 	}
-	c.stats.add(EpochStats{
+	stats := EpochStats{
 		Epoch: e.n, Injected: e.injected, Align: e.aligned.Sub(e.injected), Queue: taken.Sub(e.aligned),
 		Sort: info.Sort, Write: info.Write, Rows: info.Rows, Bytes: info.Bytes, Ingested: info.Ingested,
 		Tasks: e.tasks, Requests: len(e.tickets),
-	})
+	}
+	c.stats.add(stats)
 	c.mu.Unlock()
+	if c.opts.OnEpoch != nil {
+		c.opts.OnEpoch(stats)
+	}
 	for _, t := range finished {
 		if t.req.After != nil {
 			t.req.After(e.n)

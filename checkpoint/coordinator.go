@@ -35,6 +35,9 @@ type Options struct {
 	OnJobFailed func(job stream.JobID, err error) (alsoStop []stream.JobID)
 	// TaskState says in a few words what a task is doing, for that report; may be nil.
 	TaskState func(stream.TaskID) string
+	// OnEpoch is called by the committer for every epoch that became visible. It
+	// must not block.
+	OnEpoch func(EpochStats)
 	// OnDurable is called from the coordinator after epochs became durable.
 	OnDurable func(n stream.Epoch)
 }

@@ -29,6 +29,8 @@ func (s *Session) alterAction(ctx context.Context, st *ast.Alter, a ast.AlterAct
 	switch a := a.(type) {
 	case *ast.AlterSystem:
 		return s.alterSystem(ctx, a)
+	case *ast.SetParallelism:
+		return s.alterParallelism(ctx, st, a)
 	case *ast.SetRateLimit:
 		return s.alterRate(ctx, st, a)
 	case *ast.RenameTo:

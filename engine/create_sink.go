@@ -47,7 +47,7 @@ func createSink(text Statement, st *ast.CreateSink) action {
 			}
 			o.Cols, o.DependsOn, o.Refs = catalogColumns(job.Cols), job.DependsOn, job.Refs
 			id = o.ID
-			return s.newJob(cat, o, job)
+			return s.newJob(cat, o, job, st.Options)
 		})
 		if err != nil || id == 0 {
 			return done("CREATE SINK"), err

@@ -124,7 +124,7 @@ func createMaterializedView(text Statement, st *ast.CreateMaterializedView) acti
 			}
 			o.Rows, o.DependsOn, o.Refs, o.AppendOnly, o.Marks = job.Rows, job.DependsOn, job.Refs, job.AppendOnly, job.Marks
 			id = o.ID
-			return s.newJob(cat, o, job)
+			return s.newJob(cat, o, job, st.Options)
 		})
 		if err != nil || id == 0 {
 			return done("CREATE MATERIALIZED VIEW"), err
@@ -143,8 +143,12 @@ func catalogColumns(cols types.Schema) []catalog.Column {
 
 // newJob is the change that adds an object and starts its job, with the sources
 // that it is the first to read.
-func (s *Session) newJob(cat *catalog.Catalog, o *catalog.Object, job *planner.JobPlan) (*change, error) {
+func (s *Session) newJob(cat *catalog.Catalog, o *catalog.Object, job *planner.JobPlan, options []*ast.Option) (*change, error) {
 	o.Rates = s.rates(o)
+	if err := s.backfillOptions(cat, o, job.Plan, options); err != nil {
+		return nil, err
+	}
+	job.Plan.Parallelism = s.wantedParallelism()
 	if o.Creating {
 		o.Background, o.CreatingSince = s.settings.on("background_ddl"), time.Now()
 	}

@@ -84,6 +84,9 @@ func (db *DB) recover(ctx context.Context) error {
 		Log:                db.log,
 		BarrierInterval:    db.opts.BarrierInterval,
 		CheckpointInterval: db.opts.CheckpointInterval,
+		OnEpoch: func(e checkpoint.EpochStats) {
+			db.env.Pacer.Observe(e.Align+e.Queue+e.Sort+e.Write, e.Requests > 0)
+		},
 	})
 	db.env = &op.Env{
 		Inboxes:    &op.Inboxes{},

@@ -37,6 +37,7 @@ func (db *DB) apply(ctx context.Context, c *change) error {
 	req := checkpoint.Request{
 		Sync: true,
 		Meta: func(stream.Epoch) []storage.KV {
+			db.forgetFigures(c.restarted())
 			if len(c.edit) > 0 && kvs != nil {
 				cat := db.catalog()
 				written = c.edited(cat)
@@ -47,6 +48,9 @@ func (db *DB) apply(ctx context.Context, c *change) error {
 			return kvs
 		},
 		After: publish,
+	}
+	if len(c.halt) > 0 {
+		req.Failed = func(err error) { db.lostInRestart(c, err) }
 	}
 	if _, err := db.graph.Alter(ctx, executor.Alteration{Stop: c.halt, Start: c.start}, req); err != nil {
 		return err

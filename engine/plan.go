@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strconv"
 
 	"streamdb/catalog"
 	"streamdb/executor"
@@ -55,6 +56,15 @@ func (s *Session) parallelism() int {
 			return s.db.opts.Parallelism
 		}
 		n = n*10 + int(r-'0')
+	}
+	return n
+}
+
+// wantedParallelism is the parallelism that the session asks for by a number; 0: none.
+func (s *Session) wantedParallelism() int {
+	n, err := strconv.Atoi(s.settings.must("streaming_parallelism"))
+	if err != nil {
+		return 0
 	}
 	return n
 }

@@ -134,17 +134,16 @@ func (s *Session) alterRate(ctx context.Context, st *ast.Alter, a *ast.SetRateLi
 		if !slices.Contains(ratesOf(o.Kind, o.Connector != nil), a.What) {
 			return nil, sqlerr.New(sqlerr.WrongObjectType, "%s does not apply to %s \"%s\"", a.What, o.Kind, o.Name)
 		}
-		n := *o
-		n.Rates = maps.Clone(o.Rates)
-		if n.Rates == nil {
-			n.Rates = map[string]int64{}
-		}
-		if value == "default" {
-			delete(n.Rates, a.What)
-		} else {
-			n.Rates[a.What], _ = strconv.ParseInt(value, 10, 64)
-		}
-		return &change{put: []*catalog.Object{&n}}, nil
+		c := &change{}
+		c.alter(o.ID, func(n *catalog.Object) {
+			if n.Rates = maps.Clone(n.Rates); n.Rates == nil {
+				n.Rates = map[string]int64{}
+			}
+			if delete(n.Rates, a.What); value != "default" {
+				n.Rates[a.What], _ = strconv.ParseInt(value, 10, 64)
+			}
+		})
+		return c, nil
 	})
 }
 

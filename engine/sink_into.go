@@ -51,7 +51,7 @@ func createSinkInto(text Statement, st *ast.CreateSink) action {
 				}
 			}
 			o.Cols, o.DependsOn, o.Refs, o.Into = catalogColumns(job.Cols), job.DependsOn, job.Refs, table.ID
-			c, err := s.newJob(cat, o, job)
+			c, err := s.newJob(cat, o, job, st.Options)
 			if err != nil {
 				return nil, err
 			}

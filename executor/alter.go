@@ -166,6 +166,11 @@ func (alt *alteration) change(n stream.Epoch, ch *stream.Change) *stream.Change 
 	g.mu.Lock()
 	for _, id := range alt.a.Stop {
 		if j := g.jobs[id]; j != nil {
+			for _, next := range alt.started {
+				if next.plan.Job == id {
+					next.replaces = j
+				}
+			}
 			ch.Stop[id] = true
 			delete(g.jobs, id)
 			g.leaving[j] = true

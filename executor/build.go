@@ -14,6 +14,7 @@ type runningJob struct {
 	plan      *Plan
 	fragments [][]*Task // by position of the fragment, then instance
 	upstreams []stream.JobID
+	replaces  *runningJob // whose tasks must have ended before these begin; nil: none
 	cancel    func(error)
 }
 
@@ -106,15 +107,21 @@ func (g *Graph) Instances(p *Plan, f *Fragment) int {
 // wire makes the edges of one Input: from every producer instance to every
 // consumer instance, or from each to its own for Forward.
 func wire(in *Input, producers, consumers []*Task) ([]attachment, error) {
-	if in.Dist.Kind == Forward && len(producers) != len(consumers) {
-		return nil, fmt.Errorf("executor: forward from %d instances to %d", len(producers), len(consumers))
+	dist := in.Dist
+	if dist.Kind == Forward && len(producers) != len(consumers) {
+		if in.Upstream == 0 {
+			return nil, fmt.Errorf("executor: forward from %d instances to %d", len(producers), len(consumers))
+		}
+		// The jobs have got different parallelisms. What reads a job by Forward (a
+		// source's rows) knows which rows are its own: it gets all.
+		dist.Kind = Broadcast
 	}
 	if in.Dist.Kind == Single && len(consumers) != 1 {
 		return nil, fmt.Errorf("executor: single distribution to %d instances", len(consumers))
 	}
 	edges := make([][]*Edge, len(producers)) // by producer
 	for i, c := range consumers {
-		if in.Dist.Kind == Forward {
+		if dist.Kind == Forward {
 			edges[i] = c.addInput(1)
 			continue
 		}
@@ -124,7 +131,7 @@ func wire(in *Input, producers, consumers []*Task) ([]attachment, error) {
 	}
 	outs := make([]attachment, len(producers))
 	for p, t := range producers {
-		outs[p] = attachment{t, newOutput(in.Dist, in.Cols, edges[p])}
+		outs[p] = attachment{t, newOutput(dist, in.Cols, edges[p])}
 	}
 	return outs, nil
 }

@@ -177,6 +177,10 @@ func (g *Graph) register(j *runningJob) {
 // startTasks starts the goroutines of a job; now is the time of the epoch before its first.
 func (g *Graph) startTasks(j *runningJob, now time.Time) {
 	durable := g.o.Store.Durable()
+	var before []*Task // a sink must not deliver while the one before it does
+	if j.replaces != nil {
+		before, j.replaces = j.replaces.tasks(), nil
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -189,6 +193,9 @@ func (g *Graph) startTasks(j *runningJob, now time.Time) {
 		g.wg.Add(1)
 		go func() {
 			defer g.wg.Done()
+			for _, b := range before {
+				<-b.done
+			}
 			t.run()
 		}()
 	}

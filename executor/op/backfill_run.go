@@ -268,7 +268,7 @@ func (f *backfill) mayFinish() bool { return f.cur >= f.vnodes.To }
 
 // budget is the number of rows that may be read now; 0: after a pause, which it begins.
 func (f *backfill) budget() int {
-	if !f.turn() {
+	if !f.env.Stats.turn(f.ctx.Job, f.spec.After) {
 		f.stat.State.Store(int32(BackfillOrdered))
 		f.pace.rest(longRest)
 		return 0
@@ -289,16 +289,6 @@ func (f *backfill) budget() int {
 	}
 	f.pace.rest(ratePause)
 	return 0
-}
-
-// turn reports whether the backfills that come first are done.
-func (f *backfill) turn() bool {
-	for _, t := range f.spec.After {
-		if !f.env.Stats.backfilled(f.ctx.Job, t) {
-			return false
-		}
-	}
-	return true
 }
 
 // advance reads at most budget rows and what waited for them.

@@ -1,7 +1,6 @@
 package op
 
 import (
-	"sync"
 	"time"
 
 	"streamdb/storage"
@@ -37,6 +36,16 @@ func (s *Stats) backfilled(job stream.JobID, table storage.TableID) bool {
 		}
 	})
 	return done >= of
+}
+
+// turn reports whether the backfills that come first are done.
+func (s *Stats) turn(job stream.JobID, after []storage.TableID) bool {
+	for _, t := range after {
+		if !s.backfilled(job, t) {
+			return false
+		}
+	}
+	return true
 }
 
 // backfillSlice is the most rows read between two looks at the inputs.
@@ -82,29 +91,3 @@ func (p *backfillPace) took(n int, t time.Duration) {
 		p.slice = min(2*p.slice, backfillSlice)
 	}
 }
-
-// Pacer slows the backfills of a database down while they hold up others: see
-// Observe. The zero value is ready; a nil *Pacer lets all go at full speed.
-type Pacer struct {
-	mu     sync.Mutex
-	rate   float64 // rows a second that all backfills together may read
-	tokens float64
-	filled time.Time
-	used   time.Time // the last time that a backfill read
-	spent  float64   // rows read since rate was last changed
-	base   latencies // while nothing is backfilled
-	now    func() time.Time
-}
-
-// latencies remembers the last times from injection to visibility.
-type latencies struct {
-	ring [64]time.Duration
-	n    int
-}
-
-func (l *latencies) add(d time.Duration) {
-	l.ring[l.n%len(l.ring)] = d
-	l.n++
-}
-func (p *Pacer) allow(n int) int { return n }
-func (p *Pacer) spend(n int)     {}

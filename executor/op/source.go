@@ -43,6 +43,7 @@ type SourceBackfill struct {
 	Cols   []int // of Conf.Schema; _row_id always follows
 	Out    types.Schema
 	State_ TableRef
+	After  []storage.TableID `json:",omitempty"` // as of Backfill
 }
 
 // Kind is "Source".

@@ -62,6 +62,8 @@ func openSourceBackfill(s *SourceBackfill, ctx *executor.OpenCtx) (executor.Oper
 		cols:  append(append([]int{}, s.Cols...), len(s.Conf.Schema)),
 		limit: env.Limits.of(ctx.Job, BackfillRate, s.State_.ID),
 	}
+	b.stat.Of.Store(int32(ctx.Parallelism))
+	b.stat.Done.Store(false)
 	err = b.state.ScanAll(func(_ storage.VNode, key, value []byte) (bool, error) {
 		st, err := DecodeSplit(key, value)
 		if err != nil {
@@ -192,16 +194,26 @@ func (b *sourceBackfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, er
 			behind++
 		}
 	}
+	if behind > 0 && !b.env.Stats.turn(b.octx.Job, b.spec.After) {
+		b.stat.State.Store(int32(BackfillOrdered))
+		b.timer.Reset(longRest)
+		return false, nil
+	}
 	b.ask(behind > 0)
 	if behind == 0 {
 		done := b.caughtUp() && b.passed()
 		b.stat.Done.Store(done)
+		if done {
+			b.stat.State.Store(int32(BackfillDone))
+			b.stat.End.Store(0)
+		}
 		if !done {
 			b.timer.Reset(firstIdle)
 		}
 		return false, nil
 	}
 	b.env.active(b.octx.Job)
+	b.show()
 	n := b.limit.allow(b.env.rate(b.octx.Job, BackfillRate), stream.BatchRows)
 	if n == 0 {
 		b.timer.Reset(ratePause)
@@ -229,6 +241,22 @@ func (b *sourceBackfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, er
 	// The live source may publish at any time that both have met.
 	b.rest(b.splits, longestIdle)
 	return false, nil
+}
+
+// show tells how much is still to be read, as far as that is known.
+func (b *sourceBackfill) show() {
+	left := int64(0)
+	for _, s := range b.splits {
+		if pos, ok := b.hub.position(s.ID); ok && !s.Done {
+			left += max(0, pos-s.Next)
+		}
+	}
+	b.stat.End.Store(left)
+	state := BackfillReading
+	if b.env.rate(b.octx.Job, BackfillRate) == 0 {
+		state = BackfillPaused
+	}
+	b.stat.State.Store(int32(state))
 }
 
 // rows is the chunk read last, as the columns asked for.
