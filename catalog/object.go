@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"streamdb/storage"
@@ -36,7 +37,8 @@ type Object struct {
 	Owner  string `json:"owner"`
 
 	// Cols are all columns, hidden ones included. For Table and MaterializedView they
-	// are the stored row; for Source the visible columns and a last hidden _row_id.
+	// are the stored row; for Source the visible columns and a hidden _row_id. A column
+	// keeps its position for ever: new ones come last, dropped ones stay.
 	Cols []Column `json:"cols"`
 
 	Rows *Rows `json:"rows,omitempty"` // Table, MaterializedView: where the rows are
@@ -73,10 +75,12 @@ type Object struct {
 // Column is a column of an object.
 type Column struct {
 	types.Column
-	Default   string `json:"default,omitempty"`   // SQL text; "" none
-	Generated string `json:"generated,omitempty"` // SQL text of GENERATED ALWAYS AS; "" none
-	Field     string `json:"field,omitempty"`     // its name in the connector's rows, if another: it was renamed
-	PK        int    `json:"pk,omitempty"`        // 1-based position in the primary key; 0: not part
+	Default   string  `json:"default,omitempty"`   // SQL text; "" none
+	Generated string  `json:"generated,omitempty"` // SQL text of GENERATED ALWAYS AS; "" none
+	Field     string  `json:"field,omitempty"`     // its name in the connector's rows, if another: it was renamed
+	Missing   *string `json:"missing,omitempty"`   // its value, as text, in rows written before it was added; nil: NULL
+	Dropped   bool    `json:"dropped,omitempty"`   // it keeps its place in the row, hidden under a name of no use
+	PK        int     `json:"pk,omitempty"`        // 1-based position in the primary key; 0: not part
 }
 
 // Rows says how an object's rows are stored; see op.RowTable.
@@ -122,6 +126,26 @@ func (o *Object) Types() types.Schema {
 		s[i] = o.Cols[i].Column
 	}
 	return s
+}
+
+// Missing are the values of columns in rows that were written before the columns
+// were added, as text, by position; see op.RowTable.
+func (o *Object) Missing() map[int]string {
+	var out map[int]string
+	for i := range o.Cols {
+		if m := o.Cols[i].Missing; m != nil {
+			if out == nil {
+				out = map[int]string{}
+			}
+			out[i] = *m
+		}
+	}
+	return out
+}
+
+// RowID is the position of the hidden _row_id; -1 if the object has none.
+func (o *Object) RowID() int {
+	return slices.IndexFunc(o.Cols, func(c Column) bool { return c.Hidden && c.Name == "_row_id" })
 }
 
 // PrimaryKey returns the columns of the declared primary key, in key order.

@@ -41,6 +41,12 @@ func (s *Session) alterAction(ctx context.Context, st *ast.Alter, a ast.AlterAct
 		return s.alterOwner(ctx, st, a)
 	case *ast.SetSchema:
 		return s.alterSchema(ctx, st, a)
+	case *ast.AddColumn:
+		return s.alterAddColumn(ctx, st, a)
+	case *ast.DropColumn:
+		return s.alterDropColumn(ctx, st, a)
+	case *ast.AlterColumn:
+		return s.alterColumn(ctx, st, a)
 	case *ast.SwapWith:
 		return s.alterSwap(ctx, st, a)
 	}

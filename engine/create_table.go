@@ -121,38 +121,13 @@ func checkColumnName(name string) error {
 // relationColumns reads the columns, keys, watermark and connector of CREATE
 // TABLE and CREATE SOURCE into the object.
 func relationColumns(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef) error {
-	b := bind.New(bctx)
 	for _, c := range def.Columns {
-		if err := checkColumnName(c.Name); err != nil {
-			return err
-		}
-		col := catalog.Column{Column: types.Column{Name: c.Name, NotNull: c.NotNull}}
 		if slices.ContainsFunc(o.Cols, func(x catalog.Column) bool { return x.Name == c.Name }) {
 			return sqlerr.New(sqlerr.DuplicateColumn, "column \"%s\" specified more than once", c.Name)
 		}
-		switch {
-		case c.Unique:
-			return sqlerr.Unsupported("a UNIQUE constraint").WithHint("PRIMARY KEY is enforced.")
-		case c.Check != nil:
-			return sqlerr.Unsupported("a CHECK constraint")
-		case c.References != nil:
-			return sqlerr.Unsupported("a foreign key")
-		case c.Type == nil:
-			return sqlerr.New(sqlerr.SyntaxError, "column \"%s\" has no type", c.Name)
-		}
-		t, err := b.TypeOf(c.Type)
+		col, err := newColumn(bctx, c)
 		if err != nil {
 			return err
-		}
-		col.Type = t
-		if c.Default != nil {
-			if err := checkDefault(bctx, c.Default, t); err != nil {
-				return err
-			}
-			col.Default = ast.String(c.Default)
-		}
-		if c.Generated != nil {
-			col.Generated = ast.String(c.Generated)
 		}
 		if c.PrimaryKey {
 			if len(o.PrimaryKey()) > 0 {
@@ -172,6 +147,38 @@ func relationColumns(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef
 		return err
 	}
 	return readWatermark(o, bctx, def)
+}
+
+// newColumn reads a column definition, but for its place in a key.
+func newColumn(bctx *bind.Context, c *ast.ColumnDef) (col catalog.Column, err error) {
+	if err := checkColumnName(c.Name); err != nil {
+		return col, err
+	}
+	switch {
+	case c.Unique:
+		return col, sqlerr.Unsupported("a UNIQUE constraint").WithHint("PRIMARY KEY is enforced.")
+	case c.Check != nil:
+		return col, sqlerr.Unsupported("a CHECK constraint")
+	case c.References != nil:
+		return col, sqlerr.Unsupported("a foreign key")
+	case c.Type == nil:
+		return col, sqlerr.New(sqlerr.SyntaxError, "column \"%s\" has no type", c.Name)
+	}
+	t, err := bind.New(bctx).TypeOf(c.Type)
+	if err != nil {
+		return col, err
+	}
+	col.Column = types.Column{Name: c.Name, Type: t, NotNull: c.NotNull}
+	if c.Default != nil {
+		if err := checkDefault(bctx, c.Default, t); err != nil {
+			return col, err
+		}
+		col.Default = ast.String(c.Default)
+	}
+	if c.Generated != nil {
+		col.Generated = ast.String(c.Generated)
+	}
+	return col, nil
 }
 
 // checkDefault binds a default once, so that its errors show at CREATE.

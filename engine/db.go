@@ -32,6 +32,7 @@ type DB struct {
 	current   atomic.Pointer[catalog.Catalog]
 	ddlMu     sync.Mutex // one DDL statement at a time
 	writers   *writers
+	shapes    shapes
 	rowIDs    rowIDs
 	ids       counters
 	sessions  sessionSet

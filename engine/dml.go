@@ -58,6 +58,18 @@ func (s *Session) analyseDML(p *Prepared, st ast.Stmt) error {
 		p.cols = resultColumns(d.Returning.Cols)
 	}
 	p.action = func(ctx context.Context, s *Session, args []types.Datum) (wire.Rows, error) {
+		t, err := s.begun()
+		if err != nil {
+			return nil, err
+		}
+		d := d
+		if o := t.cat.ByID(d.Table.ID); o != d.Table { // altered since, perhaps while a conflict was resolved
+			bctx := s.planCtx(t.cat, p.stmt.Text())
+			bctx.ParamTypes = p.params
+			if d, _, err = s.bindDML(bctx, st); err != nil {
+				return nil, err
+			}
+		}
 		return s.runDML(ctx, p, d, verb, args)
 	}
 	return nil
@@ -197,17 +209,26 @@ func (w *write) wrote(b *stream.Batch, kept []int32) {
 	}
 }
 
-// withRowIDs completes inserted rows with the hidden key, where the table has one.
+// withRowIDs completes inserted rows with the hidden columns: the key, where the
+// table has none of its own, and those that were dropped.
 func (w *write) withRowIDs(b *stream.Batch) *stream.Batch {
 	if len(b.Cols()) == len(w.table.Cols) {
 		return b
 	}
-	ids := make([]int64, b.Rows())
-	first := w.session.db.rowIDs.take(len(ids))
-	for i := range ids {
-		ids[i] = first + int64(i)
+	given := b.Cols()
+	cols := make([]vec.Vec, len(w.table.Cols))
+	for i, c := range w.dml.Table.Cols {
+		switch {
+		case c.Dropped:
+			none := vec.ConstOf(c.Type.Layout(), types.NullDatum, b.Rows())
+			cols[i] = none.Dense()
+		case c.Hidden:
+			cols[i] = vec.Ints(w.session.db.rowIDs.list(b.Rows()))
+		default:
+			cols[i], given = given[0], given[1:]
+		}
 	}
-	return stream.NewBatch(b.Rows(), append(append([]vec.Vec{}, b.Cols()...), vec.Ints(ids)), nil)
+	return stream.NewBatch(b.Rows(), cols, nil)
 }
 
 // insert stages rows; a row whose key is taken is 23505, or a matter for ON CONFLICT.

@@ -62,5 +62,15 @@ type rowIDs struct{ next atomic.Int64 }
 
 func (r *rowIDs) start(run uint64) { r.next.Store(1<<62 | int64(run&(1<<20-1))<<42) }
 
+// list gives out n ids.
+func (r *rowIDs) list(n int) []int64 {
+	ids := make([]int64, n)
+	first := r.take(n)
+	for i := range ids {
+		ids[i] = first + int64(i)
+	}
+	return ids
+}
+
 // take gives out n consecutive ids and returns the first.
 func (r *rowIDs) take(n int) int64 { return r.next.Add(int64(n)) - int64(n) }

@@ -174,6 +174,9 @@ func describeRelation(name ast.Name) action {
 		}
 		var rows [][]*string
 		for _, c := range o.Cols {
+			if c.Dropped {
+				continue
+			}
 			name, typ, hidden := c.Name, c.Type.String(), "false"
 			if c.Hidden {
 				hidden = "true"

@@ -65,8 +65,13 @@ func (s *Session) begun() (*txn, error) {
 	}
 	// Names first: a newer snapshot may hold more than the names know, and what a
 	// DROP takes from the names stays in the store for a while (see garbage.go).
+	// When they changed meanwhile the snapshot may hold rows of another shape.
 	cat := s.db.catalog()
 	snap := s.db.snapshot(s.settings.on("synchronous_visibility"))
+	for now := s.db.catalog(); now != cat; now = s.db.catalog() {
+		snap.Close()
+		cat, snap = now, s.db.snapshot(s.settings.on("synchronous_visibility"))
+	}
 	t := &txn{db: s.db, start: s.db.clock.Now(), cat: cat, snap: snap, readOnly: s.settings.on("default_transaction_read_only"), replayable: true}
 	t.overlay = &overlay{base: snap, writes: map[storage.TableID]*tableWrites{}}
 	s.db.writers.enter(t, snap.Epoch())
@@ -168,70 +173,136 @@ func (t *txn) stage(table storage.TableID, v storage.VNode, key, row []byte) err
 var errConflict = sqlerr.New(sqlerr.SerializationFailure, "could not serialize access due to concurrent update").
 	WithHint("Another transaction has changed the same row. Run this transaction again.")
 
+// tableChange is what a transaction does to one table.
+type tableChange struct {
+	obj     *catalog.Object
+	batches []*stream.Batch
+	keys    []string
+}
+
 // commit hands the net changes to the tables' jobs and waits until they are
-// durable and visible in every view.
+// durable and visible in every view. Meanwhile the tables keep their shape.
 func (t *txn) commit(ctx context.Context) error {
-	type tableChange struct {
-		obj     *catalog.Object
-		batches []*stream.Batch
-		keys    []string
-	}
-	var changes []tableChange
-	for _, obj := range t.cat.Objects() {
-		if obj.Rows == nil || t.overlay.writes[obj.Rows.Table.ID] == nil {
-			continue
-		}
-		w := t.overlay.writes[obj.Rows.Table.ID]
-		batches, keys, err := netChange(rowTable(obj), w)
-		if err != nil {
-			return err
-		}
-		if len(batches) > 0 {
-			changes = append(changes, tableChange{obj, batches, keys})
-		}
-	}
-	if len(changes) == 0 {
+	ids := t.written()
+	if len(ids) == 0 {
 		return nil
+	}
+	unlock := t.db.shapes.share(ids)
+	changes, err := t.changes()
+	if err != nil || len(changes) == 0 {
+		unlock()
+		return err
 	}
 	var jobs []stream.JobID
 	for _, c := range changes {
 		jobs = append(jobs, stream.JobID(c.obj.ID))
 	}
 	ticket := t.db.coord.Submit(checkpoint.Request{
-		Sync: true,
-		Jobs: jobs,
-		Before: func(epoch stream.Epoch) error {
-			now := t.db.catalog()
-			for _, c := range changes {
-				obj := now.ByID(c.obj.ID)
-				if obj == nil {
-					return sqlerr.New(sqlerr.UndefinedTable, "relation \"%s\" does not exist", c.obj.Name).
-						WithDetail("It was dropped while the transaction ran.")
-				}
-				if obj.Failed != nil {
-					return failedError(obj)
-				}
-				if t.db.writers.conflict(c.obj.Rows.Table.ID, c.keys, t.snap.Epoch()) {
-					return errConflict
-				}
-			}
-			for _, c := range changes {
-				t.db.writers.record(c.obj.Rows.Table.ID, c.keys, epoch)
-				inbox := t.db.env.Inboxes.Of(stream.JobID(c.obj.ID))
-				for _, b := range c.batches {
-					inbox.Push(epoch, b)
-				}
-			}
-			return nil
-		},
+		Sync:   true,
+		Jobs:   jobs,
+		Before: func(epoch stream.Epoch) error { return t.enter(epoch, changes) },
 	})
-	_, err := ticket.Wait(ctx)
+	_, err = ticket.Wait(ctx)
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		t.db.work.Go(func() { // the rows are on their way in the shape they have
+			defer unlock()
+			ticket.Wait(t.db.life)
+		})
 		// The changes are on their way: whether they commit is no longer ours to say.
 		return sqlerr.Wrap(sqlerr.QueryCanceled, err, "canceling wait for the commit").
 			WithDetail("The transaction may have committed.")
 	}
+	unlock()
 	return err
+}
+
+// written lists the tables that the transaction wrote.
+func (t *txn) written() []catalog.ID {
+	var ids []catalog.ID
+	for _, obj := range t.cat.Objects() {
+		if obj.Rows != nil && t.overlay.writes[obj.Rows.Table.ID] != nil {
+			ids = append(ids, obj.ID)
+		}
+	}
+	return ids
+}
+
+// changes are the net changes, in the shape that the tables have now: the
+// transaction may have begun before an ALTER.
+func (t *txn) changes() ([]tableChange, error) {
+	var out []tableChange
+	cat := t.db.catalog()
+	for _, id := range t.written() {
+		was, obj := t.cat.ByID(id), cat.ByID(id)
+		if obj == nil {
+			return nil, droppedMeanwhile(was)
+		}
+		batches, keys, err := netChange(rowTable(obj), t.overlay.writes[was.Rows.Table.ID])
+		if err != nil {
+			return nil, err
+		}
+		if len(batches) == 0 {
+			continue
+		}
+		if obj != was {
+			if err := stillNotNull(was, obj, batches); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, tableChange{obj, batches, keys})
+	}
+	return out, nil
+}
+
+func droppedMeanwhile(o *catalog.Object) error {
+	return sqlerr.New(sqlerr.UndefinedTable, "relation \"%s\" does not exist", o.Name).
+		WithDetail("It was dropped while the transaction ran.")
+}
+
+// stillNotNull checks rows against the NOT NULL columns that their table has got
+// since they were written.
+func stillNotNull(was, now *catalog.Object, batches []*stream.Batch) error {
+	for c, col := range now.Cols {
+		if !col.NotNull || c < len(was.Cols) && was.Cols[c].NotNull {
+			continue
+		}
+		for _, b := range batches {
+			v := b.Cols()[c]
+			for i := range b.Rows() {
+				if b.Op(i) == stream.Insert && v.Null(i) {
+					return sqlerr.New(sqlerr.NotNullViolation, "null value in column \"%s\" of relation \"%s\" violates not-null constraint", col.Name, now.Name).
+						On(sqlerr.Names{Schema: now.Schema, Table: now.Name, Column: col.Name})
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// enter checks for conflicts and hands the changes to the jobs, at the barrier
+// of their epoch.
+func (t *txn) enter(epoch stream.Epoch, changes []tableChange) error {
+	now := t.db.catalog()
+	for _, c := range changes {
+		obj := now.ByID(c.obj.ID)
+		if obj == nil {
+			return droppedMeanwhile(c.obj)
+		}
+		if obj.Failed != nil {
+			return failedError(obj)
+		}
+		if t.db.writers.conflict(c.obj.Rows.Table.ID, c.keys, t.snap.Epoch()) {
+			return errConflict
+		}
+	}
+	for _, c := range changes {
+		t.db.writers.record(c.obj.Rows.Table.ID, c.keys, epoch)
+		inbox := t.db.env.Inboxes.Of(stream.JobID(c.obj.ID))
+		for _, b := range c.batches {
+			inbox.Push(epoch, b)
+		}
+	}
+	return nil
 }
 
 // netChange turns staged rows into batches of the table's columns, in the order
@@ -367,7 +438,7 @@ func (w *writers) written(table storage.TableID, key string) stream.Epoch {
 
 // rowTable is an object's stored rows as operators know them.
 func rowTable(o *catalog.Object) *op.RowTable {
-	rt := &op.RowTable{Def: o.Rows.Table, Cols: o.Types(), Dist: o.Rows.Dist}
+	rt := &op.RowTable{Def: o.Rows.Table, Cols: o.Types(), Dist: o.Rows.Dist, Missing: o.Missing()}
 	for _, k := range o.Rows.Key {
 		rt.Key = append(rt.Key, op.SortKey{Col: k.Col, Desc: k.Desc, NullsFirst: k.NullsFirst})
 	}

@@ -92,10 +92,10 @@ func (alt *alteration) submit(req checkpoint.Request) *checkpoint.Ticket {
 		return alt.change(n, more)
 	}
 	req.After = func(n stream.Epoch) {
-		alt.begin()
-		if after != nil {
+		if after != nil { // first: what the jobs are to do is known before they do it
 			after(n)
 		}
+		alt.begin()
 	}
 	req.Failed = func(err error) {
 		alt.undo(err)

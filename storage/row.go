@@ -21,11 +21,15 @@ import (
 //	  LBytes   uvarint length, bytes
 //
 // A row with fewer columns than the reader asks for was written before columns
-// were added: the others read as NULL. Layouts are not stored: they are those
-// of the table's columns.
+// were added: the others read as the reader's missing values, NULL unless it has
+// others. A row with more columns was written after the reader learned of the
+// table: it reads those that it knows. Layouts are not stored: they are those of
+// the table's columns, which never change their position.
 const (
 	rowVersion = 1
 	rowNulls   = 0x80
+	// maxRowColumns bounds what a corrupt row can claim.
+	maxRowColumns = 1 << 16
 )
 
 // AppendRow appends the encoding of row i of the columns.
@@ -98,7 +102,15 @@ type RowDecoder struct {
 	layouts []types.Layout
 	slot    []int // by column: the builder it goes to, -1: none
 	copies  [][2]int
-	last    int // the last column anybody needs
+	last    int                 // the last column anybody needs
+	missing map[int]types.Datum // by column: its value in rows that end before it; NULL if not here
+}
+
+// WithMissing sets what columns read as in rows that were written before the
+// columns were added. It returns d, which nobody else may use yet.
+func (d *RowDecoder) WithMissing(values map[int]types.Datum) *RowDecoder {
+	d.missing = values
+	return d
 }
 
 // NewRowDecoder makes a decoder for rows of columns with these layouts. need
@@ -156,7 +168,7 @@ func (d *RowDecoder) Append(out []*vec.Builder, row []byte) error {
 		return corruptRow("of unknown version")
 	}
 	n, p := uvarint(row, 1)
-	if p < 0 || n > uint64(len(d.layouts)) {
+	if p < 0 || n > maxRowColumns {
 		return corruptRow("with too many columns")
 	}
 	cols := int(n)
@@ -220,7 +232,13 @@ func (d *RowDecoder) Append(out []*vec.Builder, row []byte) error {
 		return corruptRow("with bytes left over")
 	}
 	for c := cols; c <= d.last; c++ { // columns added after the row was written
-		if k := d.slot[c]; k >= 0 {
+		k := d.slot[c]
+		if k < 0 {
+			continue
+		}
+		if v, ok := d.missing[c]; ok {
+			out[k].AppendDatum(v)
+		} else {
 			out[k].AppendNull()
 		}
 	}

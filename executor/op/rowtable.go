@@ -1,11 +1,49 @@
 package op
 
 import (
+	"fmt"
+
 	"streamdb/executor"
 	"streamdb/storage"
+	"streamdb/stream"
 	"streamdb/types"
 	"streamdb/vec"
 )
+
+// Reshape puts the columns that a table has now into the plan of a job that
+// reads it: the input from the table's job, and what reads its rows. Columns
+// keep their positions, so that nothing else in the plan changes.
+func Reshape(p *executor.Plan, upstream stream.JobID, table RowTable) {
+	for i := range p.Fragments {
+		executor.Walk(p.Fragments[i].Root, func(s executor.Spec) {
+			switch s := s.(type) {
+			case *executor.Input:
+				if s.Upstream == upstream {
+					s.Cols = table.Cols
+				}
+			case *Backfill:
+				if s.Table.Def.ID == table.Def.ID {
+					s.Table = table
+				}
+			}
+		})
+	}
+}
+
+// ReshapeSource is the same for the columns of a source.
+func ReshapeSource(p *executor.Plan, upstream stream.JobID, conf SourceConf, cols types.Schema) {
+	for i := range p.Fragments {
+		executor.Walk(p.Fragments[i].Root, func(s executor.Spec) {
+			b, ok := s.(*SourceBackfill)
+			if !ok {
+				return
+			}
+			if in, ok := b.In.(*executor.Input); ok && in.Upstream == upstream {
+				in.Cols, b.Conf = cols, conf
+			}
+		})
+	}
+}
 
 // EncodeKey appends the order-preserving key of row i: its Key columns, each
 // under its direction. cols are all of Cols.
@@ -86,7 +124,24 @@ func (t *RowTable) Decoder(cols []int) *storage.RowDecoder {
 	if cols == nil {
 		cols = allCols(len(t.Cols))
 	}
-	return storage.NewRowDecoder(t.Layouts(), cols)
+	return storage.NewRowDecoder(t.Layouts(), cols).WithMissing(t.missing())
+}
+
+// missing reads the values of Missing. That they can be read was checked when
+// they were written.
+func (t *RowTable) missing() map[int]types.Datum {
+	if len(t.Missing) == 0 {
+		return nil
+	}
+	out := make(map[int]types.Datum, len(t.Missing))
+	for c, text := range t.Missing {
+		d, err := types.ParseText(t.Cols[c].Type, text, nil)
+		if err != nil {
+			panic(fmt.Sprintf("op: the value that column %s is missing: %v", t.Cols[c].Name, err))
+		}
+		out[c] = d
+	}
+	return out
 }
 
 func allCols(n int) []int {

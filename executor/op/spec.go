@@ -24,4 +24,7 @@ type RowTable struct {
 	Cols types.Schema     `json:"cols"` // all columns, hidden ones included
 	Key  []SortKey        `json:"key"`  // the stream key: unique
 	Dist []int            `json:"dist"` // subset of Key; empty: a singleton, vnode 0
+	// Missing are the values, as text, of columns that were added when there were
+	// rows: what rows that end before them hold. Absent: NULL.
+	Missing map[int]string `json:"missing,omitempty"`
 }

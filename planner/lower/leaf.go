@@ -15,7 +15,7 @@ import (
 
 // RowTable is the operator's view of an object's stored rows.
 func RowTable(o *catalog.Object) op.RowTable {
-	t := op.RowTable{Def: o.Rows.Table, Cols: o.Types(), Dist: o.Rows.Dist}
+	t := op.RowTable{Def: o.Rows.Table, Cols: o.Types(), Dist: o.Rows.Dist, Missing: o.Missing()}
 	for _, k := range o.Rows.Key {
 		t.Key = append(t.Key, op.SortKey{Col: k.Col, Desc: k.Desc, NullsFirst: k.NullsFirst})
 	}
@@ -101,7 +101,7 @@ func (l *lowerer) source(n *logical.SourceScan, need logical.Set) (*rel, error) 
 			WithHint("Create a materialized view over it, or a table with the same connector.")
 	}
 	conf := SourceConf(n.Obj)
-	rowID := n.Cols[len(n.Cols)-1]
+	rowID := n.Cols[slices.Index(n.Idx, n.Obj.RowID())]
 	need = union(need)
 	need.Remove(rowID)
 	// Positions in the connector's schema leave out generated columns.

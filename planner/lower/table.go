@@ -56,7 +56,7 @@ func Table(o *catalog.Object, gen Generated, watermark expr.Expr, opt Options) (
 	v := &View{Cols: cols, AppendOnly: o.AppendOnly, Rows: &catalog.Rows{Table: l.table("rows")}}
 	key := o.PrimaryKey()
 	if len(key) == 0 {
-		key = []int{len(cols) - 1} // _row_id
+		key = []int{o.RowID()}
 	}
 	var keyIDs []logical.ColID
 	for _, k := range key {
@@ -86,6 +86,7 @@ func Table(o *catalog.Object, gen Generated, watermark expr.Expr, opt Options) (
 		r.spec = &op.WatermarkFilter{In: r.spec, Col: o.Watermark.Col, Expr: watermark, Table: l.table("watermark")}
 	}
 	mat.In, mat.Table = r.spec, rowTable(cols, v.Rows)
+	mat.Table.Missing = o.Missing()
 	r.spec = mat
 	l.finish(r)
 	v.Plan = executor.Plan{Job: stream.JobID(o.ID), Fragments: l.frags}
@@ -100,6 +101,7 @@ func (l *lowerer) connectorRows(o *catalog.Object, ids []logical.ColID, gen Gene
 	k := 0
 	for i, c := range o.Cols {
 		switch {
+		case c.Dropped: // NULL from now on
 		case c.Hidden:
 			by[ids[i]] = l.meta.Ref(src.cols[len(src.cols)-1])
 		case c.Generated == "":
