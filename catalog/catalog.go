@@ -97,6 +97,18 @@ func (c *Catalog) Readers(id ID) []*Object {
 	return out
 }
 
+// Indexes lists the indexes of a relation, in order of ID.
+func (c *Catalog) Indexes(id ID) []*Object {
+	var out []*Object
+	for _, o := range c.byID {
+		if o.Index != nil && o.Index.On == id {
+			out = append(out, o)
+		}
+	}
+	slices.SortFunc(out, func(a, b *Object) int { return int(a.ID) - int(b.ID) })
+	return out
+}
+
 func (c *Catalog) clone() *Catalog {
 	return &Catalog{Version: c.Version + 1, byID: maps.Clone(c.byID), byName: maps.Clone(c.byName), schemas: maps.Clone(c.schemas)}
 }

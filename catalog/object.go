@@ -41,7 +41,7 @@ type Object struct {
 	// keeps its position for ever: new ones come last, dropped ones stay.
 	Cols []Column `json:"cols"`
 
-	Rows *Rows `json:"rows,omitempty"` // Table, MaterializedView: where the rows are
+	Rows *Rows `json:"rows,omitempty"` // Table, MaterializedView, Index: where the rows are
 
 	Definition string   `json:"definition,omitempty"` // the statement that made the object, for SHOW CREATE
 	Query      string   `json:"query,omitempty"`      // View, MaterializedView, Sink: the text of its SELECT
@@ -52,6 +52,8 @@ type Object struct {
 
 	Marks      []int `json:"marks,omitempty"`      // MaterializedView: positions in Cols on which its changes carry watermarks
 	AppendOnly bool  `json:"appendOnly,omitempty"` // Source, Table: no UPDATE or DELETE; MaterializedView: the plan never retracts
+
+	Index *IndexInfo `json:"index,omitempty"` // Index: what it is of
 
 	Into ID `json:"into,omitempty"` // Sink: the table that it writes, 0: it has a Connector
 
@@ -110,6 +112,19 @@ type Connector struct {
 type Watermark struct {
 	Col  int    `json:"col"`
 	Expr string `json:"expr"`
+}
+
+// IndexInfo says what an index holds: a copy of a relation's rows under another
+// key. Its Rows.Key is the index's own keys, then the rest of the relation's.
+type IndexInfo struct {
+	On    ID  `json:"on"`
+	Keys  int `json:"keys"`  // so many leading columns of Cols, and of Rows.Key, are the index's keys
+	Given int `json:"given"` // so many leading columns are its keys or INCLUDE
+	// From is per column of Cols the column of the relation, -1: an expression, which
+	// Exprs has as the planner pins it, over the relation's columns, and Texts as SQL.
+	From  []int             `json:"from"`
+	Exprs []json.RawMessage `json:"exprs,omitempty"`
+	Texts []string          `json:"texts,omitempty"`
 }
 
 // Failure is why a job no longer runs.

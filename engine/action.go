@@ -82,6 +82,8 @@ func (s *Session) analyse(p *Prepared) error {
 		return p.will(createView(p.stmt, st))
 	case *ast.CreateSink:
 		return p.will(createSink(p.stmt, st))
+	case *ast.CreateIndex:
+		return p.will(createIndex(p.stmt, st))
 	case *ast.CreateSchema:
 		return p.will(createSchema(st))
 	case *ast.Alter:

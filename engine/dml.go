@@ -159,7 +159,7 @@ func (s *Session) runDML(ctx context.Context, p *Prepared, d *planner.BoundDML, 
 func (s *Session) collect(ctx context.Context, t *txn, q *planner.BoundQuery, args []types.Datum) ([]*stream.Batch, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	spec, err := planner.Bounded(q, s.exprCtx(ctx, t, args))
+	spec, err := planner.Bounded(q, s.exprCtx(ctx, t, args), s.access(t))
 	if err != nil {
 		return nil, err
 	}

@@ -74,6 +74,13 @@ func (d *dropping) missing(code, kind, name string) error {
 // object takes an object, and with CASCADE all that depends on it.
 func (d *dropping) object(o *catalog.Object) error {
 	deps := d.cat.DependentsTree(o.ID)
+	deps = slices.DeleteFunc(deps, func(dep *catalog.Object) bool { // indexes go with what they are of
+		own := dep.Index != nil && (dep.Index.On == o.ID || slices.ContainsFunc(deps, func(x *catalog.Object) bool { return x.ID == dep.Index.On }))
+		if own {
+			d.gone[dep.ID] = true
+		}
+		return own
+	})
 	if len(deps) > 0 && !d.st.Cascade {
 		lines := make([]string, 0, len(deps))
 		for _, dep := range deps {

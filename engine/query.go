@@ -38,7 +38,7 @@ func (s *Session) analyseQuery(p *Prepared, st *ast.Query) error {
 			return nil, err
 		}
 		t.replayable = false
-		spec, err := planner.Bounded(q, s.exprCtx(ctx, t, args))
+		spec, err := planner.Bounded(q, s.exprCtx(ctx, t, args), s.access(t))
 		if err != nil {
 			return nil, err
 		}
@@ -157,6 +157,12 @@ func (s *Session) explain(p *Prepared, st ast.Stmt, verbose bool) ([]string, err
 			return nil, err
 		}
 		return lines(planner.ExplainJob(job.Plan, verbose)), nil
+	case *ast.CreateIndex:
+		_, job, err := s.indexJob(cat, st, "", p.stmt.Text())
+		if err != nil {
+			return nil, err
+		}
+		return lines(planner.ExplainJob(job.Plan, verbose)), nil
 	case *ast.CreateTable, *ast.CreateSource, *ast.CreateSink, *ast.CreateView:
 		return nil, sqlerr.Unsupported("EXPLAIN of this statement").WithHint("EXPLAIN a query or CREATE MATERIALIZED VIEW.")
 	}
@@ -164,7 +170,11 @@ func (s *Session) explain(p *Prepared, st ast.Stmt, verbose bool) ([]string, err
 }
 
 func (s *Session) explainQuery(q *planner.BoundQuery, verbose bool) ([]string, error) {
-	spec, err := planner.Bounded(q, &expr.Ctx{Env: s.Env()})
+	t, err := s.begun()
+	if err != nil {
+		return nil, err
+	}
+	spec, err := planner.Bounded(q, &expr.Ctx{Env: s.Env()}, s.access(t))
 	if err != nil {
 		return nil, err
 	}

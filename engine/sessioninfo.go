@@ -154,8 +154,19 @@ func (s *Session) ViewDef(oid uint32) string {
 	return " " + strings.TrimRight(queryText(s.catalog(), o), "; \n\t") + ";"
 }
 
-// IndexDef is pg_get_indexdef of a primary key's index.
+// IndexDef is pg_get_indexdef: of a primary key's index, or of one that was made.
 func (s *Session) IndexDef(oid uint32, column int32) string {
+	if ix := s.catalog().ByID(catalog.ID(oid)); ix != nil && ix.Index != nil {
+		switch {
+		case column <= 0:
+			return syscat.SecondaryIndexDef(s.catalog(), ix)
+		case int(column) <= ix.Index.Keys:
+			return syscat.IndexKeyDef(ix, int(column)-1)
+		case int(column) <= ix.Index.Given:
+			return ix.Cols[column-1].Name
+		}
+		return ""
+	}
 	o := syscat.PKeyTable(s.catalog(), catalog.ID(oid))
 	if o == nil {
 		return ""

@@ -61,6 +61,7 @@ var settingList = []setting{
 	{name: "block_size", def: "8192", readOnly: true, doc: "for tools"},
 	{name: "row_security", def: "on", check: checkBool, doc: "accepted"},
 	{name: "synchronize_seqscans", def: "on", check: checkBool, doc: "accepted"},
+	{name: "enable_indexscan", def: "on", check: checkBool, doc: "queries read indexes and ranges of primary keys"},
 	{name: "default_table_access_method", def: "heap", doc: "accepted"},
 	{name: "default_tablespace", def: "", doc: "accepted"},
 	{name: "check_function_bodies", def: "on", check: checkBool, doc: "accepted"},

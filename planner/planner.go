@@ -17,6 +17,9 @@ import (
 // Context is what planning depends on besides the statement.
 type Context = bind.Context
 
+// Access is what a query may read besides whole relations.
+type Access = lower.Access
+
 // BoundQuery is a query with names and types resolved and its plan optimised.
 // It is immutable: a prepared statement makes one tree of Specs per execution.
 type BoundQuery struct {
@@ -74,8 +77,9 @@ func params(ctx *Context) []types.T {
 }
 
 // Bounded lowers a query to a tree for executor.RunBounded. eval holds the
-// parameters' values, which LIMIT and OFFSET need now.
-func Bounded(q *BoundQuery, eval *expr.Ctx) (executor.Spec, error) {
+// parameters' values, which LIMIT and OFFSET need now; access says which indexes
+// may be read.
+func Bounded(q *BoundQuery, eval *expr.Ctx, access Access) (executor.Spec, error) {
 	meta := &logical.Meta{Cols: slices.Clone(q.meta.Cols)}
-	return lower.Bounded(meta, q.root, q.ids, q.Cols, lower.Options{Eval: eval})
+	return lower.Bounded(meta, q.root, q.ids, q.Cols, lower.Options{Eval: eval, Access: access})
 }

@@ -208,7 +208,7 @@ func (w *world) plan(sql string, verbose bool) (string, error) {
 		for range q.Params {
 			eval.Params = append(eval.Params, types.IntDatum(7))
 		}
-		root, err := Bounded(q, eval)
+		root, err := Bounded(q, eval, Access{})
 		if err != nil {
 			return "", err
 		}

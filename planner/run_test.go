@@ -25,7 +25,7 @@ func (w *world) runQuery(sql string, sorted bool) (string, error) {
 		return "", err
 	}
 	eval := &expr.Ctx{}
-	root, err := Bounded(b, eval)
+	root, err := Bounded(b, eval, Access{})
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,7 @@
 package syscat
 
 import (
+	"slices"
 	"strings"
 
 	"streamdb/catalog"
@@ -24,6 +25,30 @@ func pgIndex(in *Input, out *Rows) {
 			"indkey": ints(types.Of(types.Int2Vector), nums), "indcollation": ints(types.Of(types.OIDVector), collations(o)),
 			"indclass": ints(types.Of(types.OIDVector), zero), "indoption": ints(types.Of(types.Int2Vector), zero)})
 	})
+	for _, o := range in.Catalog.Objects() {
+		if o.Index == nil {
+			continue
+		}
+		on := in.Catalog.ByID(o.Index.On)
+		keys, zero, options := make([]int, o.Index.Given), make([]int, o.Index.Keys), make([]int, o.Index.Keys)
+		for i := range keys {
+			if from := o.Index.From[i]; from >= 0 {
+				keys[i] = attnums(on, []int{from})[0]
+			}
+		}
+		for i := range options {
+			if k := o.Rows.Key[i]; k.Desc {
+				options[i] |= 1
+			}
+			if o.Rows.Key[i].NullsFirst {
+				options[i] |= 2
+			}
+		}
+		out.Put(Row{"indexrelid": o.ID, "indrelid": on.ID, "indnatts": o.Index.Given, "indnkeyatts": o.Index.Keys,
+			"indisunique": false, "indisprimary": false, "indimmediate": true, "indisvalid": !o.Creating && o.Failed == nil, "indisready": true, "indislive": true,
+			"indkey": ints(types.Of(types.Int2Vector), keys), "indcollation": ints(types.Of(types.OIDVector), zero),
+			"indclass": ints(types.Of(types.OIDVector), zero), "indoption": ints(types.Of(types.Int2Vector), options)})
+	}
 }
 
 // collations are the collations of the primary key's columns.
@@ -49,6 +74,58 @@ func pgIndexes(in *Input, out *Rows) {
 	primaryKeys(in, func(o *catalog.Object, _ []int) {
 		out.Put(Row{"schemaname": o.Schema, "tablename": o.Name, "indexname": o.Name + "_pkey", "indexdef": IndexDef(o)})
 	})
+	for _, o := range in.Catalog.Objects() {
+		if o.Index != nil {
+			out.Put(Row{"schemaname": o.Schema, "tablename": in.Catalog.ByID(o.Index.On).Name, "indexname": o.Name, "indexdef": SecondaryIndexDef(in.Catalog, o)})
+		}
+	}
+}
+
+// SecondaryIndexDef is the definition of an index that CREATE INDEX made (pg_get_indexdef).
+func SecondaryIndexDef(cat *catalog.Catalog, o *catalog.Object) string {
+	on := cat.ByID(o.Index.On)
+	keys := make([]string, o.Index.Keys)
+	for i := range keys {
+		keys[i] = IndexKeyDef(o, i)
+		k := o.Rows.Key[i]
+		if k.Desc {
+			keys[i] += " DESC"
+		}
+		switch {
+		case k.NullsFirst && !k.Desc:
+			keys[i] += " NULLS FIRST"
+		case !k.NullsFirst && k.Desc:
+			keys[i] += " NULLS LAST"
+		}
+	}
+	text := "CREATE INDEX " + quoteIdent(o.Name) + " ON " + quoteIdent(on.Schema) + "." + quoteIdent(on.Name) + " USING btree (" + strings.Join(keys, ", ") + ")"
+	if names := IncludedNames(cat, o); len(names) > 0 {
+		text += " INCLUDE (" + strings.Join(names, ", ") + ")"
+	}
+	return text
+}
+
+// IndexKeyDef is a key of an index as SQL: a column or an expression.
+func IndexKeyDef(o *catalog.Object, i int) string {
+	if text := o.Index.Texts[i]; text != "" {
+		return text
+	}
+	return quoteIdent(o.Cols[i].Name)
+}
+
+// IncludedNames are the columns that an index has besides its keys, none if it
+// has all columns of its relation.
+func IncludedNames(cat *catalog.Catalog, o *catalog.Object) []string {
+	for i, c := range cat.ByID(o.Index.On).Cols {
+		if !c.Hidden && !slices.Contains(o.Index.From[:o.Index.Given], i) {
+			var names []string
+			for _, c := range o.Cols[o.Index.Keys:o.Index.Given] {
+				names = append(names, quoteIdent(c.Name))
+			}
+			return names
+		}
+	}
+	return nil
 }
 
 // KeyNames are the names of the primary key's columns.

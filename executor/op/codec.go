@@ -32,6 +32,7 @@ var kinds = []specKind{
 	{"HashAgg", 1, func() executor.Spec { return &HashAgg{WindowKey: -1} }},
 	{"HashJoin", 1, func() executor.Spec { return &HashJoin{} }},
 	{"Hop", 1, func() executor.Spec { return &Hop{} }},
+	{"IndexScan", 1, func() executor.Spec { return &IndexScan{} }},
 	{"Limit", 1, func() executor.Spec { return &Limit{} }},
 	{"Materialize", 1, func() executor.Spec { return &Materialize{} }},
 	{"OverWindow", 1, func() executor.Spec { return &OverWindow{} }},

@@ -19,6 +19,7 @@ type Options struct {
 	EmitOnClose bool                   // jobs: rows come out once, when a watermark has passed them
 	Eval        *expr.Ctx              // for constants; Params hold the values of $1 .. in a SELECT
 	NoSharing   bool                   // equal subplans are computed once each
+	Access      Access                 // SELECTs only
 }
 
 type lowerer struct {
@@ -28,6 +29,7 @@ type lowerer struct {
 	waits map[*op.Backfill][]*op.Backfill // those that begin after others
 	frags []executor.Fragment
 	share *sharing // nil: nothing is shared
+	wish  *orderWish // SELECT: the order that the LIMIT above asks for
 }
 
 // dist is where the rows of a stream are.
@@ -148,6 +150,9 @@ func (l *lowerer) lower(n logical.Node, need logical.Set) (*rel, error) {
 func (l *lowerer) node(n logical.Node, need logical.Set) (*rel, error) {
 	switch n := n.(type) {
 	case *logical.Scan:
+		if !l.job {
+			return l.read(n, nil, need)
+		}
 		return l.scan(n, need, nil)
 	case *logical.SourceScan:
 		return l.source(n, need)

@@ -20,7 +20,7 @@ func (l *lowerer) filter(n *logical.Filter, need logical.Set) (*rel, error) {
 	var r *rel
 	var err error
 	if s, ok := n.In.(*logical.Scan); ok && !l.job {
-		r, err = l.scan(s, need, l.point(s, n.Conds))
+		r, err = l.read(s, n.Conds, need)
 	} else {
 		r, err = l.lower(n.In, need)
 	}
@@ -190,8 +190,12 @@ func (l *lowerer) limit(n *logical.Limit, need logical.Set) (*rel, error) {
 		need = union(need, k.Col)
 	}
 	need = union(need, n.Group...)
+	wish := l.wish
+	if !l.job && len(n.Group) == 0 && !n.WithTies && len(n.Keys) > 0 && limit >= 0 && limit+offset <= topRows {
+		l.wished(n, limit+offset)
+	}
 	r, err := l.lower(n.In, need)
-	if err != nil {
+	if l.wish = wish; err != nil {
 		return nil, err
 	}
 	out := *r
