@@ -39,7 +39,7 @@ func createIndex(text Statement, st *ast.CreateIndex) action {
 				return nil, err
 			}
 			id = o.ID
-			return s.newJob(cat, o, job)
+			return s.newJob(cat, o, job, st.Options)
 		})
 		if err != nil || id == 0 {
 			return done("CREATE INDEX"), err

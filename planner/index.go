@@ -34,7 +34,7 @@ func IndexJob(ctx *Context, o, on *catalog.Object, s *ast.CreateIndex) (*JobPlan
 		return nil, err
 	}
 	o.Index = info
-	return jobPlan(&v.Plan, v, []catalog.ID{on.ID}), nil
+	return jobPlan(&v.Plan, v, &BoundQuery{Reads: []catalog.ID{on.ID}}), nil
 }
 
 func indexKeys(ctx *Context, on *catalog.Object, items []*ast.OrderItem) ([]lower.IndexKey, error) {

@@ -120,7 +120,7 @@ func (l *lowerer) lowerShared(class *logical.Class, n logical.Node, need logical
 		once = &sharedRel{rel: l.fragment(l.narrow(r, ids)), cols: cols}
 		s.shared[class] = once
 	}
-	return l.read(once, cols), nil
+	return l.readShared(once, cols), nil
 }
 
 // fragment ends a fragment with r; what is returned reads it where its rows are.
@@ -137,10 +137,10 @@ func (l *lowerer) fragment(r *rel) *rel {
 	return &out
 }
 
-// read is a shared subplan under the columns of one of its readers. Columns that
+// readShared is a shared subplan under the columns of one of its readers. Columns that
 // lowering made (hidden keys) get a fresh identity for each reader: the sides of
 // a self join must be told apart.
-func (l *lowerer) read(once *sharedRel, cols []logical.ColID) *rel {
+func (l *lowerer) readShared(once *sharedRel, cols []logical.ColID) *rel {
 	ids := map[logical.ColID]logical.ColID{}
 	for i, id := range once.cols {
 		ids[id] = cols[i]
