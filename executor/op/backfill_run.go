@@ -243,6 +243,14 @@ func (f *backfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) {
 		return false, f.tell(out)
 	}
 	f.begin(ctx)
+	// What waits must stay bounded, also while nothing may be read. An instance
+	// that owns no rows needs no permission to say that it is done.
+	budget := 0
+	if f.cur < f.vnodes.To {
+		if budget = f.budget(); budget == 0 && len(f.wait) == 0 {
+			return false, nil
+		}
+	}
 	snap := f.ctx.Snapshot()
 	defer snap.Close()
 	epoch := snap.Epoch()
@@ -250,21 +258,13 @@ func (f *backfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) {
 		f.pace.rest(shortRest)
 		return false, nil
 	}
-	f.forget(epoch) // also while paused: what waits stays bounded
-	if f.mayFinish() {
-		return f.advance(ctx, snap, 0, out)
-	}
-	budget := f.budget()
-	if budget == 0 {
+	f.forget(epoch)
+	if budget == 0 && f.cur < f.vnodes.To {
 		return false, nil
 	}
 	f.env.active(f.ctx.Job)
 	return f.advance(ctx, snap, budget, out)
 }
-
-// mayFinish reports whether the instance owns no rows at all: then no limit
-// keeps it from saying so.
-func (f *backfill) mayFinish() bool { return f.cur >= f.vnodes.To }
 
 // budget is the number of rows that may be read now; 0: after a pause, which it begins.
 func (f *backfill) budget() int {
@@ -281,11 +281,11 @@ func (f *backfill) budget() int {
 	}
 	f.stat.State.Store(int32(BackfillReading))
 	if budget := f.limit.allow(rate, f.pace.slice); budget > 0 {
-		if budget = f.env.Pacer.allow(budget); budget > 0 {
-			return budget
+		budget, again := f.env.Pacer.allow(budget)
+		if budget == 0 {
+			f.pace.rest(again)
 		}
-		f.pace.rest(shortRest)
-		return 0
+		return budget
 	}
 	f.pace.rest(ratePause)
 	return 0

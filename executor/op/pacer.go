@@ -37,7 +37,7 @@ type Pacer struct {
 
 const (
 	firstRate  = 50_000 // rows a second
-	leastRate  = 10_000
+	leastRate  = 20_000
 	mostRate   = 20_000_000
 	burst      = 4 * time.Millisecond // of rows at once
 	leastBurst = 128                  // rows
@@ -55,10 +55,10 @@ const (
 	freeTarget  = 60 * time.Millisecond // when nobody waits for them
 )
 
-// allow is how many of n rows may be read now.
-func (p *Pacer) allow(n int) int {
+// allow is how many of n rows may be read now; if none, after which time to ask again.
+func (p *Pacer) allow(n int) (rows int, again time.Duration) {
 	if p == nil {
-		return n
+		return n, 0
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -71,15 +71,16 @@ func (p *Pacer) allow(n int) int {
 	p.used = now
 	if p.resting(now) && p.base.n > 0 { // nobody ever waited: nothing to learn
 		p.filled = now
-		return 0
+		return 0, max(time.Millisecond, paceCycle-now.Sub(p.began)%paceCycle)
 	}
 	most := max(p.rate*burst.Seconds(), leastBurst)
 	p.tokens = min(most, p.tokens+now.Sub(p.filled).Seconds()*p.rate)
 	p.filled = now
 	if p.tokens < leastBurst/2 {
-		return 0
+		missing := (leastBurst - p.tokens) / p.rate
+		return 0, max(time.Millisecond, time.Duration(missing*float64(time.Second)))
 	}
-	return min(n, int(p.tokens))
+	return min(n, int(p.tokens)), 0
 }
 
 // spend counts rows that were read.
@@ -141,7 +142,7 @@ func (p *Pacer) look(now time.Time, passed time.Duration) {
 		p.rate *= max(0.5, target.Seconds()/took.Seconds())
 	case p.during.n == 0 && p.free > freeTarget:
 		p.rate *= max(0.5, freeTarget.Seconds()/p.free.Seconds())
-	case p.spent >= 0.6*passed.Seconds()*p.rate: // only a rate that is used up is too low
+	case p.spent >= 0.4*passed.Seconds()*p.rate: // only a rate that is used up is too low
 		p.rate *= 1.2
 	}
 	p.rate = max(leastRate, min(mostRate, p.rate))
