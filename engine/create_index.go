@@ -59,7 +59,8 @@ func (s *Session) indexJob(cat *catalog.Catalog, st *ast.CreateIndex, name, text
 	if err != nil {
 		return nil, nil, err
 	}
-	o.Cols, o.Rows, o.DependsOn, o.AppendOnly = catalogColumns(job.Cols), job.Rows, job.DependsOn, job.AppendOnly
+	o.Cols, o.Rows, o.AppendOnly = catalogColumns(job.Cols), job.Rows, job.AppendOnly
+	o.DependsOn, o.Refs = job.DependsOn, job.Refs
 	for i := range o.Cols {
 		o.Cols[i].Hidden = i >= o.Index.Given
 	}

@@ -161,7 +161,7 @@ func (s *Session) IndexDef(oid uint32, column int32) string {
 		case column <= 0:
 			return syscat.SecondaryIndexDef(s.catalog(), ix)
 		case int(column) <= ix.Index.Keys:
-			return syscat.IndexKeyDef(ix, int(column)-1)
+			return syscat.IndexKeyDef(s.catalog(), ix, int(column)-1)
 		case int(column) <= ix.Index.Given:
 			return ix.Cols[column-1].Name
 		}

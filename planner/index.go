@@ -34,7 +34,17 @@ func IndexJob(ctx *Context, o, on *catalog.Object, s *ast.CreateIndex) (*JobPlan
 		return nil, err
 	}
 	o.Index = info
-	return jobPlan(&v.Plan, v, &BoundQuery{Reads: []catalog.ID{on.ID}}), nil
+	job := jobPlan(&v.Plan, v, nil)
+	job.DependsOn = []catalog.ID{on.ID}
+	ref := catalog.Ref{Name: on.Name, ID: on.ID}
+	for i, c := range on.Cols {
+		ref.Cols = append(ref.Cols, c.Name)
+		if slices.Contains(info.From[:info.Given], i) {
+			ref.Used = append(ref.Used, i)
+		}
+	}
+	job.Refs = []catalog.Ref{ref}
+	return job, nil
 }
 
 func indexKeys(ctx *Context, on *catalog.Object, items []*ast.OrderItem) ([]lower.IndexKey, error) {

@@ -86,7 +86,7 @@ func SecondaryIndexDef(cat *catalog.Catalog, o *catalog.Object) string {
 	on := cat.ByID(o.Index.On)
 	keys := make([]string, o.Index.Keys)
 	for i := range keys {
-		keys[i] = IndexKeyDef(o, i)
+		keys[i] = IndexKeyDef(cat, o, i)
 		k := o.Rows.Key[i]
 		if k.Desc {
 			keys[i] += " DESC"
@@ -106,11 +106,11 @@ func SecondaryIndexDef(cat *catalog.Catalog, o *catalog.Object) string {
 }
 
 // IndexKeyDef is a key of an index as SQL: a column or an expression.
-func IndexKeyDef(o *catalog.Object, i int) string {
+func IndexKeyDef(cat *catalog.Catalog, o *catalog.Object, i int) string {
 	if text := o.Index.Texts[i]; text != "" {
 		return text
 	}
-	return quoteIdent(o.Cols[i].Name)
+	return quoteIdent(cat.ByID(o.Index.On).Cols[o.Index.From[i]].Name)
 }
 
 // IncludedNames are the columns that an index has besides its keys, none if it
@@ -119,8 +119,8 @@ func IncludedNames(cat *catalog.Catalog, o *catalog.Object) []string {
 	for i, c := range cat.ByID(o.Index.On).Cols {
 		if !c.Hidden && !slices.Contains(o.Index.From[:o.Index.Given], i) {
 			var names []string
-			for _, c := range o.Cols[o.Index.Keys:o.Index.Given] {
-				names = append(names, quoteIdent(c.Name))
+			for _, from := range o.Index.From[o.Index.Keys:o.Index.Given] {
+				names = append(names, quoteIdent(cat.ByID(o.Index.On).Cols[from].Name))
 			}
 			return names
 		}

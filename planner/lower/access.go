@@ -55,9 +55,9 @@ func (p *path) score() int {
 	return n
 }
 
-// read lowers the scan of a relation in a SELECT under conditions, which the
+// readBy lowers the scan of a relation in a SELECT under conditions, which the
 // caller checks again.
-func (l *lowerer) read(n *logical.Scan, conds []expr.Expr, need logical.Set) (*rel, error) {
+func (l *lowerer) readBy(n *logical.Scan, conds []expr.Expr, need logical.Set) (*rel, error) {
 	point := l.point(n, conds)
 	if len(point) > 0 && len(point) == len(n.Obj.Rows.Key) || l.opt.Access.Off {
 		return l.scan(n, need, point)

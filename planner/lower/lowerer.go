@@ -151,7 +151,7 @@ func (l *lowerer) node(n logical.Node, need logical.Set) (*rel, error) {
 	switch n := n.(type) {
 	case *logical.Scan:
 		if !l.job {
-			return l.read(n, nil, need)
+			return l.readBy(n, nil, need)
 		}
 		return l.scan(n, need, nil)
 	case *logical.SourceScan:

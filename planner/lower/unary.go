@@ -20,7 +20,7 @@ func (l *lowerer) filter(n *logical.Filter, need logical.Set) (*rel, error) {
 	var r *rel
 	var err error
 	if s, ok := n.In.(*logical.Scan); ok && !l.job {
-		r, err = l.read(s, n.Conds, need)
+		r, err = l.readBy(s, n.Conds, need)
 	} else {
 		r, err = l.lower(n.In, need)
 	}
