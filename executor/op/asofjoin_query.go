@@ -14,7 +14,7 @@ type asOfQuery struct {
 	executor.Base
 	asOfRows
 	memory
-	right  asOfChanges
+	right  rowChanges
 	sorted bool
 	buf    []byte
 }
@@ -47,7 +47,7 @@ func (q *asOfQuery) Process(_ *executor.Ctx, in int, b *stream.Batch, out execut
 			continue
 		}
 		q.buf, _ = q.appendKey(q.buf[:0], 1, cols, i)
-		q.right.list = append(q.right.list, asOfChange{key: q.right.arena.add(q.buf), klen: int32(len(q.buf)), row: q.right.arena.add(row), rlen: int32(len(row))})
+		q.right.add(0, 1, q.buf, row, 0)
 	}
 	if in == 1 {
 		return q.growTo(q.right.bytes())

@@ -5,7 +5,6 @@ import (
 	"sort"
 
 	"streamdb/executor"
-	"streamdb/internal/sqlerr"
 	"streamdb/storage"
 	"streamdb/stream"
 )
@@ -32,23 +31,9 @@ type asOfJoin struct {
 	asOfRows
 	memory
 	tables  [2]storage.StateTable
-	changes [2]asOfChanges
+	changes [2]rowChanges
 	segs    []asOfSegment
 	buf     []byte
-}
-
-// asOfChanges is the changes of one side in an epoch.
-type asOfChanges struct {
-	arena arena
-	list  []asOfChange
-}
-
-type asOfChange struct {
-	v          storage.VNode
-	op         int8 // summed: +1 came, -1 went
-	key, row   span
-	klen, rlen int32
-	head       int32 // length of the join key
 }
 
 // asOfSegment is a range of positions, and the match of the left rows in it.
@@ -95,53 +80,10 @@ func (j *asOfJoin) Process(_ *executor.Ctx, in int, b *stream.Batch, out executo
 		var head int
 		j.buf, head = j.appendKey(j.buf[:0], in, cols, i)
 		row = d.appendRow(row[:0], i)
-		c.list = append(c.list, asOfChange{v: places[i], op: int8(b.Op(i)), head: int32(head),
-			key: c.arena.add(j.buf), klen: int32(len(j.buf)), row: c.arena.add(row), rlen: int32(len(row))})
+		c.add(places[i], int8(b.Op(i)), j.buf, row, head)
 	}
 	j.report(j.changes[0].bytes() + j.changes[1].bytes())
 	return j.flush()
-}
-
-func (c *asOfChanges) bytes() int64             { return c.arena.size + int64(32*cap(c.list)) }
-func (c *asOfChanges) key(x *asOfChange) []byte { return c.arena.get(x.key, int(x.klen)) }
-func (c *asOfChanges) row(x *asOfChange) []byte { return c.arena.get(x.row, int(x.rlen)) }
-
-// sum sorts the changes and adds up those of equal rows.
-func (c *asOfChanges) sum() error {
-	sort.Slice(c.list, func(a, b int) bool {
-		x, y := &c.list[a], &c.list[b]
-		if x.v != y.v {
-			return x.v < y.v
-		}
-		if o := bytes.Compare(c.key(x), c.key(y)); o != 0 {
-			return o < 0
-		}
-		return bytes.Compare(c.row(x), c.row(y)) < 0
-	})
-	n := 0
-	for i := 0; i < len(c.list); {
-		x, sum := &c.list[i], 0
-		for ; i < len(c.list); i++ {
-			y := &c.list[i]
-			if y.v != x.v || !bytes.Equal(c.key(x), c.key(y)) || !bytes.Equal(c.row(x), c.row(y)) {
-				break
-			}
-			sum += int(y.op)
-		}
-		switch sum {
-		case 0:
-			continue
-		case 1, -1:
-		default:
-			return sqlerr.New(sqlerr.InternalError, "a row of an AS-OF join changed by %d in an epoch", sum)
-		}
-		z := *x
-		z.op = int8(sum)
-		c.list[n] = z
-		n++
-	}
-	c.list = c.list[:n]
-	return nil
 }
 
 // Barrier applies the epoch's changes.
@@ -162,12 +104,12 @@ func (j *asOfJoin) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitt
 		return err
 	}
 	for k := range j.changes {
-		j.write(k)
+		j.changes[k].write(j.tables[k])
 	}
 	if err := j.output(stream.Insert); err != nil {
 		return err
 	}
-	j.changes, j.segs = [2]asOfChanges{}, nil
+	j.changes, j.segs = [2]rowChanges{}, nil
 	j.report(0)
 	return j.flush()
 }
@@ -182,7 +124,7 @@ func (j *asOfJoin) segments() error {
 		if n := len(j.segs); n > 0 && j.segs[n-1].v == x.v && bytes.Equal(j.segs[n-1].from, key) {
 			continue // the old and the new row at one place
 		}
-		s := asOfSegment{v: x.v, head: int(x.head), from: key, to: afterAll(key[:x.head])}
+		s := asOfSegment{v: x.v, head: int(x.head), from: key, to: prefixEnd(key[:x.head])}
 		err := j.tables[1].ScanFrom(x.v, key[:x.head], append(bytes.Clone(key), 0), func(k, _ []byte) (bool, error) {
 			s.to = bytes.Clone(k)
 			return false, nil
@@ -194,18 +136,6 @@ func (j *asOfJoin) segments() error {
 			j.segs[n-1].to = key
 		}
 		j.segs = append(j.segs, s)
-	}
-	return nil
-}
-
-// afterAll is the least key above those with the prefix; nil: there is none.
-func afterAll(prefix []byte) []byte {
-	for n := len(prefix); n > 0; n-- {
-		if prefix[n-1] != 0xff {
-			end := bytes.Clone(prefix[:n])
-			end[n-1]++
-			return end
-		}
 	}
 	return nil
 }
@@ -267,19 +197,4 @@ func (j *asOfJoin) inSegment(v storage.VNode, key []byte) bool {
 	}
 	s := &j.segs[n-1]
 	return s.v == v && (s.to == nil || bytes.Compare(key, s.to) < 0)
-}
-
-// write applies the changes of a side to its table.
-func (j *asOfJoin) write(side int) {
-	c := &j.changes[side]
-	for i := range c.list {
-		if x := &c.list[i]; x.op < 0 {
-			j.tables[side].Delete(x.v, c.key(x))
-		}
-	}
-	for i := range c.list {
-		if x := &c.list[i]; x.op > 0 {
-			j.tables[side].Put(x.v, c.key(x), c.row(x))
-		}
-	}
 }

@@ -39,6 +39,7 @@ var kinds = []specKind{
 	{"PartialAgg", 1, func() executor.Spec { return &PartialAgg{} }},
 	{"ProjectSet", 1, func() executor.Spec { return &ProjectSet{} }},
 	{"SingleRow", 1, func() executor.Spec { return &SingleRow{} }},
+	{"SingletonJoin", 1, func() executor.Spec { return &SingletonJoin{} }},
 	{"Sink", 1, func() executor.Spec { return &Sink{} }},
 	{"SinkInto", 1, func() executor.Spec { return &SinkInto{} }},
 	{"Sort", 1, func() executor.Spec { return &Sort{} }},

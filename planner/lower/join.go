@@ -100,6 +100,11 @@ func (l *lowerer) join(n *logical.Join, need logical.Set) (*rel, error) {
 	}
 	lset, rset := logical.OutSet(n.L), logical.OutSet(n.R)
 	keys, rest := joinParts(n.On, lset, rset)
+	if l.job && n.Kind == logical.Inner && len(keys) == 0 {
+		if out, err := l.singleton(n, need, rest); out != nil || err != nil {
+			return out, err
+		}
+	}
 	used := need.Union(logical.Cols(n.On...))
 	lr, lkeys, err := l.side(n.L, used.Intersect(lset), keys, func(k equi) expr.Expr { return k.l }, rest)
 	if err != nil {

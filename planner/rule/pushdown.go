@@ -149,6 +149,14 @@ func (p *pusher) join(n *logical.Join, conds []expr.Expr) logical.Node {
 	j := &logical.Join{Kind: kind, L: p.node(n.L, toL), R: p.node(n.R, toR), On: factorOr(on)}
 	if kind == logical.Anti {
 		j.On = decided(j)
+		if n := notIn(p.m, j); n != nil {
+			return filter(n, above)
+		}
+	}
+	if kind == logical.Semi || kind == logical.Anti {
+		if n := semiRange(p.m, j); n != nil {
+			return filter(n, above)
+		}
 	}
 	return filter(j, above)
 }
