@@ -34,7 +34,7 @@ func (c asOfCase) build(ls, rs types.Schema) optest.Build {
 }
 
 // nearer reports whether time a is nearer than b, among those that match.
-func (c asOfCase) nearer(a, b int64) bool { return (c.op[0] == '>') == (a > b) }
+func (c asOfCase) nearer(a, b int64) bool { return a != b && (c.op[0] == '>') == (a > b) }
 
 func (c asOfCase) match(l, r optest.Row) bool {
 	switch {
