@@ -46,7 +46,7 @@ func (s *Session) setClock(ctx context.Context, text string) error {
 	db.coord.ClockSet()
 	// The epoch under way may have its time already; the one after it does not.
 	for range 2 {
-		if err := db.settle(ctx); err != nil {
+		if err := db.flush(ctx); err != nil {
 			return err
 		}
 	}

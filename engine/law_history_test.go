@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // lawStmt is a statement of a history; rows are the rows of its VALUES.
@@ -19,13 +20,14 @@ func (s lawStmt) sql() string { return s.head + strings.Join(s.rows, ", ") + s.t
 // lawStep is what happens between two checks of all views.
 type lawStep struct {
 	stmts []lawStmt
-	end   string   // with it, the statements are a transaction: "commit" or "rollback"
-	view  string   // the step creates this materialized view ..
-	query string   // .. of this query ..
-	while *lawStmt // .. while this statement runs in another session
-	drop  string   // the step drops this materialized view
-	halt  string   // "restart" or "kill"
-	local string   // a statement for streamdb alone
+	end   string        // with it, the statements are a transaction: "commit" or "rollback"
+	view  string        // the step creates this materialized view ..
+	query string        // .. of this query ..
+	while *lawStmt      // .. while this statement runs in another session
+	drop  string        // the step drops this materialized view
+	halt  string        // "restart" or "kill"
+	local string        // a statement for streamdb alone
+	pass  time.Duration // so much time passes; with halt, while the server is down
 }
 
 // lawHistory is a test case: what it starts from, and its steps.
@@ -41,7 +43,7 @@ func (h lawHistory) String() string {
 	fmt.Fprintf(&b, "-- seed %d, parallelism %d\n", h.seed, h.parallelism)
 	for _, s := range h.steps {
 		if s.halt != "" {
-			fmt.Fprintf(&b, "-- %s of the server\n", s.halt)
+			fmt.Fprintf(&b, "-- %s of the server, for %v\n", s.halt, s.pass)
 			continue
 		}
 		if s.while != nil {
@@ -55,6 +57,8 @@ func (h lawHistory) String() string {
 // sql is the step's statements for streamdb.
 func (s lawStep) sql() string {
 	switch {
+	case s.pass != 0:
+		return lawPass(s.pass)
 	case s.local != "":
 		return s.local
 	case s.view != "":
@@ -82,7 +86,7 @@ var lawHop = regexp.MustCompile(`hop\((\w+), (\w+), interval '10 minutes', inter
 
 // lawPostgres writes the window functions of FROM as Postgres can do them.
 func lawPostgres(sql string) string {
-	sql = lawLateral(sql)
+	sql = lawTimed(lawLateral(sql))
 	sql = lawTumble.ReplaceAllString(sql, `(select x.*, date_bin('10 minutes', $2, '2000-01-01') as window_start,
 		date_bin('10 minutes', $2, '2000-01-01') + interval '10 minutes' as window_end from $1 x where $2 is not null)`)
 	return lawHop.ReplaceAllString(sql, `(select x.*, w as window_start, w + interval '20 minutes' as window_end from $1 x,
@@ -116,10 +120,13 @@ func newLawHistory(seed uint64, n int, kills bool) lawHistory {
 			h.steps = append(h.steps, g.view(tables)...)
 			continue
 		case g.one(20):
-			h.steps = append(h.steps, lawStep{halt: "restart"})
+			h.steps = append(h.steps, lawStep{halt: "restart", pass: g.down()})
 			continue
 		case kills && g.one(15):
-			h.steps = append(h.steps, lawStep{halt: "kill"})
+			h.steps = append(h.steps, lawStep{halt: "kill", pass: g.down()})
+			continue
+		case g.one(5):
+			h.steps = append(h.steps, g.pass())
 			continue
 		}
 		step := lawStep{stmts: []lawStmt{g.change(tables)}}

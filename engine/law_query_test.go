@@ -84,7 +84,9 @@ func (g *lawGen) where(cols []lawCol, depth int) string {
 		return ""
 	}
 	p := g.pred(cols, lawPick(g, 0, 1, 2))
-	if depth > 0 && g.one(3) {
+	if timed, ok := g.timed(cols); ok {
+		p = timed
+	} else if depth > 0 && g.one(3) {
 		p = g.subqueryPred(cols, depth)
 		switch g.IntN(6) {
 		case 0:

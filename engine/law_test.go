@@ -116,7 +116,11 @@ func TestLawServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := serve(t, lawOptions(dir, parallelism))
+	now, err := time.Parse(time.RFC3339Nano, os.Getenv("LAW_CLOCK"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, lawOptions(dir, parallelism, now))
 	fmt.Printf("listening %s\n", s.addr)
 	io.Copy(io.Discard, os.Stdin)
 }
