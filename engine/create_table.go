@@ -40,10 +40,17 @@ func createTable(text Statement, st *ast.CreateTable) action {
 			o := &catalog.Object{ID: s.db.newID(), Kind: catalog.Table, Schema: schema, Name: st.Name.Base(), Owner: s.info.User,
 				Definition: text.Text(), AppendOnly: st.AppendOnly}
 			bctx := s.jobCtx(cat, text.Text())
+			def := st.RelationDef
+			if def.Options, err = s.takeRetention(o, def.Options); err != nil {
+				return nil, err
+			}
 			if st.Query != nil {
 				err = s.queryColumns(o, cat, st, text.Text())
 			} else {
-				err = relationColumns(o, bctx, &st.RelationDef)
+				err = relationColumns(o, bctx, &def)
+			}
+			if err == nil {
+				err = retain(o)
 			}
 			if err != nil {
 				return nil, err

@@ -183,7 +183,7 @@ func (w *write) apply(verb string, batches []*stream.Batch) error {
 	switch verb {
 	case verbInsert:
 		for _, b := range batches {
-			if err := w.insert(w.withRowIDs(b)); err != nil {
+			if err := w.insert(w.withHidden(b)); err != nil {
 				return err
 			}
 		}
@@ -209,9 +209,9 @@ func (w *write) wrote(b *stream.Batch, kept []int32) {
 	}
 }
 
-// withRowIDs completes inserted rows with the hidden columns: the key, where the
-// table has none of its own, and those that were dropped.
-func (w *write) withRowIDs(b *stream.Batch) *stream.Batch {
+// withHidden completes inserted rows with the hidden columns: the key, where the
+// table has none of its own, when they came in, and those that were dropped.
+func (w *write) withHidden(b *stream.Batch) *stream.Batch {
 	if len(b.Cols()) == len(w.table.Cols) {
 		return b
 	}
@@ -222,6 +222,9 @@ func (w *write) withRowIDs(b *stream.Batch) *stream.Batch {
 		case c.Dropped:
 			none := vec.ConstOf(c.Type.Layout(), types.NullDatum, b.Rows())
 			cols[i] = none.Dense()
+		case c.Hidden && c.Name == catalog.Ingested.Name:
+			now := vec.ConstOf(types.LInt64, types.IntDatum(w.txn.start.UnixMicro()), b.Rows())
+			cols[i] = now.Dense()
 		case c.Hidden:
 			cols[i] = vec.Ints(w.session.db.rowIDs.list(b.Rows()))
 		default:

@@ -105,7 +105,7 @@ var settingList = []setting{
 	{name: "rw_streaming_allow_jsonb_in_stream_key", def: "on", noted: "jsonb may be part of a key", doc: "accepted"},
 	{name: "streaming_allow_jsonb_in_stream_key", def: "on", noted: "jsonb may be part of a key", doc: "accepted"},
 	{name: "streaming_over_window_cache_policy", def: "full", noted: "the operator decides", doc: "accepted"},
-	{name: "unsafe_enable_storage_retention_for_non_append_only_tables", def: "off", noted: "no retention is applied", doc: "accepted"},
+	{name: "unsafe_enable_storage_retention_for_non_append_only_tables", def: "off", check: checkBool, doc: "retention_seconds may be given to tables that are not APPEND ONLY"},
 	{name: "disable_purify_definition", def: "off", noted: "definitions are shown as written", doc: "accepted"},
 	{name: "batch_enable_distributed_dml", def: "off", noted: "there is one process", doc: "accepted"},
 	{name: "create_compaction_group_for_mv", def: "off", noted: "there are no compaction groups", doc: "accepted"},

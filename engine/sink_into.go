@@ -118,6 +118,9 @@ func (o intoOptions) check(cat *catalog.Catalog, table *catalog.Object, job *pla
 	if table.Failed != nil {
 		return failedError(table)
 	}
+	if table.Retention > 0 {
+		return sqlerr.Unsupported("a sink into table \"%s\", which has %s,", table.Name, retentionOption)
+	}
 	if o.appendOnly && !o.force && !job.AppendOnly {
 		return sqlerr.New(sqlerr.InvalidParameterValue, "the query of the sink is not append-only").
 			WithHint("With force_append_only = 'true' updates become inserts and deletes are dropped.")

@@ -70,9 +70,11 @@ func dateFuncs() []*expr.Def {
 		out = append(out, fn("isfinite", ids{t}, tBool, kernel.U1(func(x int64) bool { return !infinite(x) }), "Whether the value is not infinite"))
 	}
 	out = append(out, makeIntervals()...)
-	for _, name := range []string{"now", "current_timestamp", "transaction_timestamp", "statement_timestamp", "proctime"} {
+	for _, name := range []string{"now", "current_timestamp", "transaction_timestamp", "statement_timestamp"} {
 		out = append(out, stable(fn(name, ids{}, tTZ, instant, "Start of the transaction; in a job the time of the epoch")))
 	}
+	// Volatile, so that it is taken once, when the row comes in, and not again where it is read.
+	out = append(out, volatile(fn("proctime", ids{}, tTZ, instant, "When the row came in: for generated columns")))
 	return append(append(out, ageFuncs()...), zoneFuncs()...)
 }
 

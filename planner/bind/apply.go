@@ -38,9 +38,13 @@ func (b *Binder) applyFunc(n ast.Node, name string, args ...expr.Expr) (expr.Exp
 
 func (b *Binder) applyDef(n ast.Node, def *expr.Def, wanted []types.T, args []expr.Expr) (expr.Expr, error) {
 	if b.ctx.Job {
-		if err := varying(def); err != nil {
+		if err := varying(def); err != nil && !(b.generating && def.Name == "proctime") {
 			return nil, b.place(n, err)
 		}
+	}
+	if b.generating && readsClock(def) {
+		return nil, b.errAt(n, sqlerr.InvalidObjectDefinition, "generation expression is not immutable").
+			WithHint("proctime() is the time at which the row came in.")
 	}
 	out := make([]expr.Expr, len(args))
 	for i, a := range args {
@@ -54,6 +58,10 @@ func (b *Binder) applyDef(n ast.Node, def *expr.Def, wanted []types.T, args []ex
 
 // varying refuses functions that a view cannot keep up to date.
 func varying(def *expr.Def) error {
+	if def.Name == "proctime" {
+		return sqlerr.Unsupported("proctime() in a materialized view").
+			WithHint("Give the source or table a column for it: t timestamptz AS proctime().")
+	}
 	if def.Volatile == expr.VolatileFn {
 		return sqlerr.Unsupported("the volatile function %s() in a materialized view", def.Name)
 	}
@@ -63,6 +71,15 @@ func varying(def *expr.Def) error {
 			WithHint("Compare with now() or date_trunc(.., now()).")
 	}
 	return nil
+}
+
+// readsClock reports whether a function's value is the time of the statement.
+func readsClock(def *expr.Def) bool {
+	switch def.Name {
+	case "now", "current_timestamp", "transaction_timestamp", "statement_timestamp", "localtimestamp", "current_date", "localtime", "clock_timestamp":
+		return true
+	}
+	return false
 }
 
 // not negates a condition.

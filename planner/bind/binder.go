@@ -45,6 +45,8 @@ type Binder struct {
 	where map[*expr.Col]int   // byte offsets of column references
 	lits  map[*expr.Const]int // byte offsets of untyped literals
 	views int                 // depth of view expansion
+	// generating: the expression makes a column, once for each row.
+	generating bool
 
 	within *catalog.Object                  // the view whose text is being bound; nil: the statement's own
 	refs   []*catalog.Ref                   // the relations that the statement names

@@ -272,6 +272,8 @@ func (b *Binder) source(o *catalog.Object, ids []logical.ColID, idx []int) (logi
 		}
 		c := b.exprCtx(sc, "a source")
 		c.noSubs = true
+		b.generating = true
+		defer func() { b.generating = false }()
 		x, err := c.bind(e)
 		if err != nil {
 			return nil, err

@@ -75,7 +75,8 @@ func (b *Binder) OverObject(o *catalog.Object, text string, to types.T) (expr.Ex
 		return nil, err
 	}
 	b.views++
-	defer func() { b.views-- }()
+	b.generating = true
+	defer func() { b.views, b.generating = b.views-1, false }()
 	return b.Over(e, o.Types(), o.Name, "column generation", to, casts.Assignment)
 }
 

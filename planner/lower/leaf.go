@@ -48,7 +48,7 @@ func (l *lowerer) scan(n *logical.Scan, need logical.Set, point []expr.Expr) (*r
 		ids, at := chosen(n.Cols, n.Idx, need)
 		return &rel{cols: ids, spec: &op.TableScan{Name: displayName(n.Obj), Table: tab, Cols: at, Point: point, Out: l.schema(ids)}}, nil
 	}
-	r := &rel{appendOnly: n.Obj.AppendOnly, dist: dist{kind: single}}
+	r := &rel{appendOnly: n.Obj.AppendOnly && n.Obj.Retention == 0, dist: dist{kind: single}}
 	byIdx := func(i int) logical.ColID { return n.Cols[slices.Index(n.Idx, i)] }
 	for _, k := range tab.Key {
 		id := byIdx(k.Col)

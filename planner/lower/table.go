@@ -85,6 +85,12 @@ func Table(o *catalog.Object, gen Generated, watermark expr.Expr, opt Options) (
 	if watermark != nil {
 		r.spec = &op.WatermarkFilter{In: r.spec, Col: o.Watermark.Col, Expr: watermark, Table: l.table("watermark")}
 	}
+	if o.Retention > 0 {
+		mat.AppendOnly, v.AppendOnly = false, false
+		if err := l.retain(r, o); err != nil {
+			return nil, err
+		}
+	}
 	mat.In, mat.Table = r.spec, rowTable(cols, v.Rows)
 	mat.Table.Missing = o.Missing()
 	r.spec = mat
