@@ -18,7 +18,7 @@ import (
 func createIndex(text Statement, st *ast.CreateIndex) action {
 	return func(ctx context.Context, s *Session, _ []types.Datum) (wire.Rows, error) {
 		var id catalog.ID
-		err := s.ddl(ctx, "CREATE INDEX", func(cat *catalog.Catalog) (*change, error) {
+		err := s.creation(ctx, "CREATE INDEX", func(cat *catalog.Catalog) (*change, error) {
 			on, err := s.indexable(cat, st)
 			if err != nil {
 				return nil, err
