@@ -122,6 +122,9 @@ func newLawHistory(seed uint64, n int, kills bool) lawHistory {
 		case g.one(20):
 			h.steps = append(h.steps, lawStep{halt: "restart", pass: g.down()})
 			continue
+		case g.one(20):
+			h.steps = append(h.steps, g.rescale(tables))
+			continue
 		case kills && g.one(15):
 			h.steps = append(h.steps, lawStep{halt: "kill", pass: g.down()})
 			continue
