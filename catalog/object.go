@@ -82,9 +82,10 @@ type Column struct {
 	Default   string  `json:"default,omitempty"`   // SQL text; "" none
 	Generated string  `json:"generated,omitempty"` // SQL text of GENERATED ALWAYS AS; "" none
 	Field     string  `json:"field,omitempty"`     // its name in the connector's rows, if another: it was renamed
-	Missing   *string `json:"missing,omitempty"`   // its value, as text, in rows written before it was added; nil: NULL
-	Dropped   bool    `json:"dropped,omitempty"`   // it keeps its place in the row, hidden under a name of no use
-	PK        int     `json:"pk,omitempty"`        // 1-based position in the primary key; 0: not part
+	Comment   string  `json:"comment,omitempty"`
+	Missing   *string `json:"missing,omitempty"` // its value, as text, in rows written before it was added; nil: NULL
+	Dropped   bool    `json:"dropped,omitempty"` // it keeps its place in the row, hidden under a name of no use
+	PK        int     `json:"pk,omitempty"`      // 1-based position in the primary key; 0: not part
 }
 
 // Rows says how an object's rows are stored; see op.RowTable.

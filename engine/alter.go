@@ -47,6 +47,8 @@ func (s *Session) alterAction(ctx context.Context, st *ast.Alter, a ast.AlterAct
 		return s.alterDropColumn(ctx, st, a)
 	case *ast.AlterColumn:
 		return s.alterColumn(ctx, st, a)
+	case *ast.AlterWatermark:
+		return s.alterWatermark(ctx, st, a)
 	case *ast.SwapWith:
 		return s.alterSwap(ctx, st, a)
 	}

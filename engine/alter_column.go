@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"streamdb/catalog"
 	"streamdb/connector"
+	"streamdb/executor/op"
 	"streamdb/expr"
 	"streamdb/internal/sqlerr"
 	"streamdb/planner"
@@ -120,7 +120,7 @@ func (s *Session) fillMissing(ctx context.Context, cat *catalog.Catalog, o *cata
 			return sqlerr.Unsupported("adding a column whose default gives every row another value").
 				WithHint("Add the column without the default, UPDATE the rows, then ALTER COLUMN .. SET DEFAULT.")
 		}
-		v, err := x.Eval(s.exprCtx(ctx, &txn{start: time.Now()}, nil), nil, nil, 1)
+		v, err := x.Eval(s.exprCtx(ctx, &txn{start: s.db.clock.Now()}, nil), nil, nil, 1)
 		if err != nil {
 			return err
 		}
@@ -262,6 +262,13 @@ func columnUsers(cat *catalog.Catalog, o *catalog.Object, i int) []*catalog.Obje
 		unknown := len(dep.Refs) == 0 && !dep.Runs()
 		if dep.Uses(o.ID, i) || unknown || planUses(dep, o.Rows.Table.ID, i) {
 			out = append(out, dep)
+		}
+	}
+	for _, w := range cat.Objects() {
+		if w.Kind == catalog.Sink && w.Into == o.ID && w.Runs() {
+			if p, err := op.UnmarshalPlan(w.Plan); err != nil || op.SinkGives(p, i) {
+				out = append(out, w)
+			}
 		}
 	}
 	return out

@@ -24,25 +24,16 @@ func (s *Session) reshape(c *change, cat *catalog.Catalog, n *catalog.Object) er
 	if err != nil {
 		return err
 	}
-	pinned, err := op.MarshalPlan(plan)
-	if err != nil {
+	if err := s.learnWriters(c, cat, n, plan); err != nil {
 		return err
 	}
-	c.alter(n.ID, func(o *catalog.Object) { o.Plan = pinned })
-	runs := n.Failed == nil
-	if runs {
-		c.halt, c.start = append(c.halt, stream.JobID(n.ID)), append(c.start, plan)
+	if err := c.replant(n, plan); err != nil {
+		return err
 	}
-	going := map[catalog.ID]bool{}
-	for _, o := range c.remove {
-		going[o.ID] = true
-	}
-	below := map[catalog.ID]bool{n.ID: true}
-	for _, o := range cat.Objects() { // upstreams have smaller ids
-		if going[o.ID] || !o.Runs() || !slices.ContainsFunc(o.Upstreams, func(u catalog.ID) bool { return below[u] }) {
+	for _, o := range readersTree(cat, n.ID)[1:] {
+		if c.removes(o) || !o.Runs() {
 			continue
 		}
-		below[o.ID] = true
 		p, err := op.UnmarshalPlan(o.Plan)
 		if err != nil {
 			return err
@@ -51,14 +42,65 @@ func (s *Session) reshape(c *change, cat *catalog.Catalog, n *catalog.Object) er
 			if err := learn(p, n, plan); err != nil {
 				return err
 			}
-			pinned, err := op.MarshalPlan(p)
-			if err != nil {
+			err = c.replant(o, p)
+		} else if n.Failed == nil {
+			c.again(o, p)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removes reports whether the change drops an object.
+func (c *change) removes(o *catalog.Object) bool { return slices.Contains(c.remove, o) }
+
+// replant gives an object's job another plan, over the same state.
+func (c *change) replant(o *catalog.Object, p *executor.Plan) error {
+	pinned, err := op.MarshalPlan(p)
+	if err != nil {
+		return err
+	}
+	c.alter(o.ID, func(o *catalog.Object) { o.Plan = pinned })
+	c.again(o, p)
+	return nil
+}
+
+// again stops a job at the change's barrier and starts it with a plan, unless it
+// has failed: then it stays down.
+func (c *change) again(o *catalog.Object, p *executor.Plan) {
+	if o.Failed != nil {
+		return
+	}
+	if i := slices.IndexFunc(c.start, func(q *executor.Plan) bool { return q.Job == p.Job }); i >= 0 {
+		c.start[i] = p
+		return
+	}
+	c.halt, c.start = append(c.halt, p.Job), append(c.start, p)
+}
+
+// learnWriters connects the sinks that write a table with its new plan, and
+// teaches them the new columns.
+func (s *Session) learnWriters(c *change, cat *catalog.Catalog, n *catalog.Object, plan *executor.Plan) error {
+	for _, o := range cat.Objects() {
+		if o.Kind != catalog.Sink || o.Into != n.ID || c.removes(o) || !o.Runs() {
+			continue
+		}
+		p, err := op.UnmarshalPlan(o.Plan)
+		if err != nil {
+			return err
+		}
+		if err := op.WidenSink(p, *rowTable(n)); err != nil {
+			return err
+		}
+		if err := c.replant(o, p); err != nil {
+			return err
+		}
+		if slices.Contains(n.Upstreams, o.ID) {
+			if err := op.AttachWriter(plan, stream.JobID(o.ID), len(n.PrimaryKey()) > 0); err != nil {
 				return err
 			}
-			c.alter(o.ID, func(o *catalog.Object) { o.Plan = pinned })
-		}
-		if runs && o.Failed == nil {
-			c.halt, c.start = append(c.halt, stream.JobID(o.ID)), append(c.start, p)
 		}
 	}
 	return nil

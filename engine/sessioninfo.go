@@ -192,10 +192,21 @@ func (s *Session) ConstraintDef(oid uint32) string {
 // Comment is obj_description and col_description.
 func (s *Session) Comment(oid uint32, class string, column int32) string {
 	o := s.catalog().ByID(catalog.ID(oid))
-	if o == nil || class != "pg_class" || column > 0 {
+	if o == nil || class != "pg_class" {
 		return ""
 	}
-	return o.Comment
+	if column == 0 {
+		return o.Comment
+	}
+	for _, c := range o.Cols {
+		if c.Hidden {
+			continue
+		}
+		if column--; column == 0 {
+			return c.Comment
+		}
+	}
+	return ""
 }
 
 // RelBytes is pg_relation_size and the like.

@@ -181,7 +181,11 @@ func describeRelation(name ast.Name) action {
 			if c.Hidden {
 				hidden = "true"
 			}
-			rows = append(rows, []*string{&name, &typ, &hidden, nil})
+			var about *string
+			if c.Comment != "" {
+				about = &c.Comment
+			}
+			rows = append(rows, []*string{&name, &typ, &hidden, about})
 		}
 		return textRows(describeColumns, rows, "DESCRIBE"), nil
 	}

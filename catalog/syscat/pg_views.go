@@ -35,5 +35,10 @@ func pgDescription(in *Input, out *Rows) {
 		if o.Comment != "" {
 			out.Put(Row{"objoid": o.ID, "classoid": classOID, "objsubid": 0, "description": o.Comment})
 		}
+		for i, c := range visible(o) {
+			if c.Comment != "" {
+				out.Put(Row{"objoid": o.ID, "classoid": classOID, "objsubid": i + 1, "description": c.Comment})
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package op
 
 import (
 	"errors"
+	"fmt"
 
 	"streamdb/executor"
 	"streamdb/storage"
@@ -15,9 +16,44 @@ import (
 type SinkInto struct {
 	In      executor.Spec
 	Name    string // of the table
-	Cols    []int  // per column of the table: the input's column; -1: the hidden row id, given out here
+	Cols    []int  // per column of the table: the input's column, or one of the below
 	Inserts bool   // of each epoch's net change only the inserted rows go on: deletes are dropped, an update is an insert
 	Out     types.Schema
+	// Fill are the values, as text, of the FillCols; absent: NULL.
+	Fill map[int]string `json:"fill,omitempty"`
+}
+
+// What is in SinkInto.Cols for columns that the query does not give.
+const (
+	RowIDCol = -1 // the hidden row id, given out here
+	FillCol  = -2 // the same value for all rows: the column came later than the sink, or was dropped
+)
+
+// WidenSink puts the columns that a table has now into the plan of a sink that
+// writes it: the sink's rows get the values that the table's own rows got.
+func WidenSink(p *executor.Plan, table RowTable) error {
+	into, ok := p.Fragments[len(p.Fragments)-1].Root.(*SinkInto)
+	if !ok {
+		return fmt.Errorf("op: job %d does not end in a table", p.Job)
+	}
+	for c := len(into.Cols); c < len(table.Cols); c++ {
+		into.Cols = append(into.Cols, FillCol)
+		if v, ok := table.Missing[c]; ok {
+			if into.Fill == nil {
+				into.Fill = map[int]string{}
+			}
+			into.Fill[c] = v
+		}
+	}
+	into.Out = table.Cols
+	return nil
+}
+
+// SinkGives reports whether the query of a sink into a table gives a column of
+// the table its value.
+func SinkGives(p *executor.Plan, col int) bool {
+	into, ok := p.Fragments[len(p.Fragments)-1].Root.(*SinkInto)
+	return !ok || col < len(into.Cols) && into.Cols[col] >= 0
 }
 
 // Kind is "SinkInto".
@@ -42,11 +78,21 @@ func (s *SinkInto) Explain() string {
 
 // Open makes the operator.
 func (s *SinkInto) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
-	x := &sinkInto{spec: s, ids: envOf(ctx).RowIDs}
-	for _, c := range s.Cols {
-		if c < 0 && x.ids == nil {
+	x := &sinkInto{spec: s, ids: envOf(ctx).RowIDs, fill: make([]types.Datum, len(s.Cols))}
+	for k, c := range s.Cols {
+		x.fill[k] = types.NullDatum
+		if c == RowIDCol && x.ids == nil {
 			return nil, errors.New("op: SinkInto needs Env.RowIDs")
 		}
+		text, ok := s.Fill[k]
+		if c != FillCol || !ok {
+			continue
+		}
+		v, err := types.ParseText(s.Out[k].Type, text, nil)
+		if err != nil {
+			return nil, err
+		}
+		x.fill[k] = v
 	}
 	return x, nil
 }
@@ -55,6 +101,7 @@ type sinkInto struct {
 	executor.Base
 	spec    *SinkInto
 	ids     func(n int) int64
+	fill    []types.Datum   // per column of the table
 	batches []*stream.Batch // Inserts: of the epoch
 	images  byteMap         // row -> id
 	weights []int32         // per id
@@ -116,6 +163,11 @@ func (s *sinkInto) emit(b *stream.Batch, out executor.Emitter) error {
 	for k, c := range s.spec.Cols {
 		if c >= 0 {
 			cols[k] = in[c]
+			continue
+		}
+		if c == FillCol {
+			v := vec.ConstOf(s.spec.Out[k].Type.Layout(), s.fill[k], b.Rows())
+			cols[k] = v.Dense()
 			continue
 		}
 		ids := make([]int64, b.Rows())

@@ -22,8 +22,12 @@ func Into(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Sch
 	into := &op.SinkInto{In: r.spec, Name: displayName(table), Inserts: inserts && !r.appendOnly, Out: table.Types()}
 	visible := 0
 	for _, c := range table.Cols {
+		if c.Dropped {
+			into.Cols = append(into.Cols, op.FillCol)
+			continue
+		}
 		if c.Hidden {
-			into.Cols = append(into.Cols, -1)
+			into.Cols = append(into.Cols, op.RowIDCol)
 			continue
 		}
 		into.Cols = append(into.Cols, visible)
