@@ -144,6 +144,9 @@ func relationColumns(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef
 		}
 		o.Cols = append(o.Cols, col)
 	}
+	if err := checkGenerated(o); err != nil {
+		return err
+	}
 	if err := tableConstraints(o, def.Constraints); err != nil {
 		return err
 	}
@@ -186,6 +189,19 @@ func newColumn(bctx *bind.Context, c *ast.ColumnDef) (col catalog.Column, err er
 		col.Generated = ast.String(c.Generated)
 	}
 	return col, nil
+}
+
+// checkGenerated refuses generated columns that use each other, or themselves.
+func checkGenerated(o *catalog.Object) error {
+	for _, c := range o.Cols {
+		for _, g := range o.Cols {
+			if c.Generated != "" && g.Generated != "" && mentions(c.Generated, g.Name) {
+				return sqlerr.New(sqlerr.InvalidObjectDefinition, "cannot use generated column \"%s\" in column generation expression", g.Name).
+					WithDetail("A generated column cannot reference another generated column.")
+			}
+		}
+	}
+	return nil
 }
 
 // checkDefault binds a default once, so that its errors show at CREATE.

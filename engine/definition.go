@@ -38,7 +38,7 @@ func redefine(o *catalog.Object, edit func(st ast.Stmt)) {
 		return
 	}
 	edit(st)
-	o.Definition = ast.String(st)
+	o.Definition = ast.Definition(st)
 }
 
 // relationDef is the part of CREATE TABLE or CREATE SOURCE with the columns, all

@@ -33,7 +33,7 @@ func Definition(cat *catalog.Catalog, o *catalog.Object, parse func(string) (ast
 	case *ast.CreateSubscription:
 		st.From = r.current(st.From)
 	}
-	return ast.String(st)
+	return ast.Definition(st)
 }
 
 // QueryText is the query of a view, materialized view or sink with the names of

@@ -1,6 +1,7 @@
 package ast
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,6 +12,14 @@ import (
 // text of a statement or an expression parses back to an equal tree.
 func String(n Node) string {
 	var p printer
+	p.node(n)
+	return p.String()
+}
+
+// Definition is String in the style of definitions that people read: names of
+// types in upper case as well, and short where SQL has a short one.
+func Definition(n Node) string {
+	p := printer{loudTypes: true}
 	p.node(n)
 	return p.String()
 }
@@ -33,8 +42,13 @@ func (t *TypeName) String() string {
 
 type printer struct {
 	strings.Builder
-	explicit bool
+	explicit  bool
+	loudTypes bool
 }
+
+// loudNames are the names of types in definitions, where upper case is not all.
+var loudNames = map[string]string{"integer": "INT", "varchar": "CHARACTER VARYING", "text": "TEXT", "jsonb": "JSONB", "date": "DATE",
+	"bytea": "BYTEA", "timestamptz": "TIMESTAMP WITH TIME ZONE"}
 
 // w writes its arguments as they are.
 func (p *printer) w(s ...string) {
@@ -149,7 +163,9 @@ func (p *printer) typeName(t *TypeName) {
 		p.ident(t.Schema)
 		p.w(".")
 	}
-	if nakedTypes[t.Name] && t.Schema == "" {
+	if loud := loudNames[t.Name]; p.loudTypes && t.Schema == "" && (loud != "" || nakedTypes[t.Name] && t.Name != `"char"`) {
+		p.w(cmp.Or(loud, strings.ToUpper(t.Name)))
+	} else if nakedTypes[t.Name] && t.Schema == "" {
 		p.w(t.Name)
 	} else {
 		p.ident(t.Name)
