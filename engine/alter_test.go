@@ -201,3 +201,69 @@ func write(r *rand.Rand, w int) string {
 	}
 	return fmt.Sprintf("begin; delete from t where id = %d; select count(*) from t; insert into t (id, v) values (%d, 5); commit", id, id)
 }
+
+// TestAlterSurvivesKill kills the server right after each ALTER has returned, and
+// in the middle of one: what was acknowledged is there, and the views are right.
+func TestAlterSurvivesKill(t *testing.T) {
+	dir, ctx := t.TempDir(), t.Context()
+	statements := []string{
+		"create table t (id int primary key, v int); create view pv as select * from t; create materialized view total as select count(*) as n, coalesce(sum(v), 0) as s from pv",
+		"insert into t select g, g from generate_series(1, 100) g",
+		"alter table t add column c int default 3",
+		"insert into t (id, v) values (101, 101)",
+		"alter table t rename to u; alter table u rename to t",
+		"create materialized view cs as select c, count(*) as n from t group by c",
+		"alter table t add column d text not null default 'x'; update t set v = v where id < 10",
+		"alter table t drop column c cascade",
+		"insert into t (id, v) values (102, 1)",
+		"alter table t alter column v set not null",
+	}
+	if testing.Short() {
+		statements = statements[:4]
+	}
+	var srv lawServer
+	var err error
+	for i, sql := range statements {
+		if srv, err = startLawChild(ctx, dir, 2, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		conn, err := pgconn.Connect(ctx, srv.url())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows, code := tell(ctx, conn, sql); code != "" {
+			t.Fatalf("%s: %s %v", sql, code, rows)
+		}
+		// One more is under way when the end comes.
+		go tell(context.WithoutCancel(ctx), conn, fmt.Sprintf("alter table t add column extra%d int default %d", i, i))
+		time.Sleep(time.Duration(i) * 3 * time.Millisecond)
+		if err := srv.kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if srv, err = startLawChild(ctx, dir, 2, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	defer srv.kill()
+	conn, err := pgconn.Connect(ctx, srv.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, code := tell(ctx, conn, "select count(*) - n, sum(v) - s, (select count(*) from pv) - n from t, total group by n, s")
+	if code != "" || len(rows) != 1 || rows[0] != "0 0 0" {
+		t.Errorf("the view is not what it is of: %s %v", code, rows)
+	}
+	if !testing.Short() {
+		rows, code = tell(ctx, conn, "select count(*), count(d) from t where d = 'x'")
+		if code != "" || rows[0] != "102 102" {
+			t.Errorf("column d: %s %v", code, rows)
+		}
+	}
+	for i := range statements {
+		col := fmt.Sprintf("extra%d", i)
+		rows, code := tell(ctx, conn, fmt.Sprintf("select count(*) from t where %s is distinct from %d", col, i))
+		if code != "42703" && (code != "" || rows[0] != "0") {
+			t.Errorf("column %s: %s %v", col, code, rows)
+		}
+	}
+}

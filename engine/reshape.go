@@ -166,6 +166,7 @@ func (s *Session) replan(cat *catalog.Catalog, n *catalog.Object) (*executor.Pla
 	if len(job.Plan.Fragments) != len(old.Fragments) {
 		return nil, sqlerr.New(sqlerr.InternalError, "the plan of %s %s has changed its form", n.Kind, n.Name)
 	}
+	job.Plan.Parallelism = old.Parallelism
 	for i := range old.Fragments {
 		job.Plan.Fragments[i].Parallelism = old.Fragments[i].Parallelism
 	}
