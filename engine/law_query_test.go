@@ -157,6 +157,12 @@ func (g *lawGen) query(depth int) (string, []lawCol) {
 	if g.one(12) {
 		return g.asOf(depth)
 	}
+	if g.one(6) {
+		return g.window(depth)
+	}
+	if g.one(20) {
+		return g.numbered(depth)
+	}
 	switch g.IntN(19) {
 	case 18:
 		return g.shared(depth)
