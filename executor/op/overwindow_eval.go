@@ -208,8 +208,12 @@ func (w *windowEval) listRows(p *winPart, counts func(i int) bool) *rowList {
 	return l
 }
 
-// place is how many rows of the list are before row i of the partition.
+// place is how many rows of the list are before row i of the partition: none
+// before the section.
 func (l *rowList) place(i int) int {
+	if i < l.base {
+		return 0
+	}
 	if l.before == nil {
 		return i - l.base
 	}
@@ -298,6 +302,9 @@ func (w *windowEval) lag(p *winPart, c *windowCall, from, to int, out *vec.Build
 }
 
 func (w *windowEval) value(p *winPart, c *windowCall, from, to int, out *vec.Builder) error {
+	if c.reach.back.kind == reachFirst {
+		return w.first(p, c, to-from, out)
+	}
 	fr := w.frames().compute(p, &c.Frame, from, to)
 	v := &p.cols[c.Args[0]]
 	list := w.values(p, c)
@@ -318,6 +325,22 @@ func (w *windowEval) value(p *winPart, c *windowCall, from, to int, out *vec.Bui
 		} else {
 			out.AppendNull()
 		}
+	}
+	return nil
+}
+
+// first is the value of the first row of the partition, n times. The section
+// need not have that row.
+func (w *windowEval) first(p *winPart, c *windowCall, n int, out *vec.Builder) error {
+	if p.base > 0 {
+		one := &winPart{rows: p.rows, data: p.data}
+		if err := w.reader.read(one, 0, 1, len(w.in)); err != nil {
+			return err
+		}
+		p = one
+	}
+	for range n {
+		out.AppendFrom(&p.cols[c.Args[0]], 0)
 	}
 	return nil
 }

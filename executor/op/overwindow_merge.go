@@ -76,16 +76,19 @@ func (g *winGroup) trimChecks(at int) {
 // merge puts rows in and takes rows out; those that go are emitted. cs are in
 // order of key, at most one delete and one insert for each.
 func (w *overWindow) merge(g *winGroup, prefix []byte, cs []topChange, out executor.Emitter) ([]winPoint, error) {
-	old := g.rows
-	next := slices.Grow(w.spare[:0], len(old)+len(cs))
+	firstKey, _ := w.change(&cs[0])
+	first := sort.Search(len(g.rows), func(i int) bool { return bytes.Compare(g.key(i), firstKey) >= 0 })
+	// What is before the first change stays where it is; the rest is merged.
+	next, rest := g.rows[:first], winPart{rows: append(w.spare[:0], g.rows[first:]...), data: w.data}
+	old := rest.rows
 	var points []winPoint
 	from := 0
 	for k := 0; k < len(cs); {
 		key, _ := w.change(&cs[k])
-		at := from + sort.Search(len(old)-from, func(i int) bool { return bytes.Compare(g.key(from+i), key) >= 0 })
+		at := from + sort.Search(len(old)-from, func(i int) bool { return bytes.Compare(rest.key(from+i), key) >= 0 })
 		next = append(next, old[from:at]...)
 		from = at
-		had := at < len(old) && bytes.Equal(g.key(at), key)
+		had := at < len(old) && bytes.Equal(rest.key(at), key)
 		var gone, come *topChange
 		for ; k < len(cs); k++ {
 			if other, _ := w.change(&cs[k]); !bytes.Equal(other, key) {
@@ -110,7 +113,7 @@ func (w *overWindow) merge(g *winGroup, prefix []byte, cs []topChange, out execu
 		}
 		p := winPoint{at: len(next), put: come != nil}
 		if had {
-			if err := w.emit(g.input(at), g.output(at), stream.Delete, out); err != nil {
+			if err := w.emit(rest.input(at), rest.output(at), stream.Delete, out); err != nil {
 				return nil, err
 			}
 			r := &old[at]
@@ -135,9 +138,11 @@ func (w *overWindow) merge(g *winGroup, prefix []byte, cs []topChange, out execu
 	}
 	next = append(next, old[from:]...)
 	g.rows, w.spare = next, old[:0]
-	if cap(next) > 2*len(next)+64 {
+	if cap(next) > 4*len(next)+64 {
 		g.rows = slices.Clone(next)
-		w.spare = next[:0]
+	}
+	if cap(old) > 1<<16 && len(old) < cap(old)/4 {
+		w.spare = nil
 	}
 	return points, nil
 }

@@ -15,6 +15,7 @@ const (
 	reachGroups                  // n groups
 	reachRange                   // to where the bound in col is
 	reachAll                     // to the end of the partition
+	reachFirst                   // at the first row of the partition alone, and its own
 )
 
 type reachSide struct {
@@ -52,6 +53,13 @@ func (c *WindowCall) reach() winReach {
 		return winReach{ahead: reachSide{kind: reachRows, n: shift}}
 	}
 	f := &c.Frame
+	whole := f.Exclude == ExcludeNoOthers && !c.IgnoreNulls
+	switch { // one end of the frame says all
+	case whole && c.Func == "first_value" && f.Start.Kind == UnboundedPreceding && f.End.Kind != Preceding:
+		return winReach{back: reachSide{kind: reachFirst}}
+	case whole && c.Func == "last_value" && f.Start.Kind == UnboundedPreceding && f.End.Kind != Preceding:
+		return winReach{ahead: f.side(&f.End, Following, UnboundedFollowing)}
+	}
 	return winReach{f.side(&f.Start, Preceding, UnboundedPreceding), f.side(&f.End, Following, UnboundedFollowing)}
 }
 
@@ -108,6 +116,10 @@ func (w *windowEval) seenTo(p *winPart, side reachSide, at int, key []byte) (int
 	switch side.kind {
 	case reachAll:
 		return n, nil
+	case reachFirst:
+		if at == 0 {
+			return n, nil
+		}
 	case reachRows:
 		return min(n, at+1+int(min(side.n, noLimit))), nil
 	case reachPeers:

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"streamdb/executor/optest"
 	"streamdb/expr"
 	"streamdb/expr/aggs"
+	"streamdb/stream"
 	"streamdb/types"
 	"streamdb/vec"
 )
@@ -383,5 +385,55 @@ func TestOverWindow(t *testing.T) {
 				NoBounded: spec.Keys[len(spec.Keys)-1].Col != 0, // ties are broken by arrival there
 			})
 		})
+	}
+}
+
+// BenchmarkOverWindow is an epoch of 100 rows at the end, or anywhere, of one
+// partition of 100,000 rows.
+func BenchmarkOverWindow(b *testing.B) {
+	schema := optest.Schema(b, "id int8, x int8, v int8")
+	rows := func(mode FrameMode, start, end FrameBound) WindowFrame {
+		return WindowFrame{Mode: mode, Start: start, End: end}
+	}
+	running := rows(RangeFrame, FrameBound{}, FrameBound{Kind: CurrentRow})
+	for name, c := range map[string]WindowCall{
+		"running-sum": {Agg: "sum(bigint)->numeric", Args: []int{2}, T: types.Of(types.Numeric), Frame: running},
+		"sliding-max": {Agg: "max(bigint)->bigint", Args: []int{2}, Frame: rows(RowsFrame, FrameBound{Kind: Preceding, N: 10}, FrameBound{Kind: CurrentRow})},
+		"lag":         {Func: "lag", Args: []int{2}, Shift: 1},
+		"row_number":  {Func: "row_number"},
+	} {
+		for _, anywhere := range []bool{false, true} {
+			if anywhere && (name == "running-sum" || name == "row_number") {
+				continue // half of the partition changes: that is its output
+			}
+			b.Run(fmt.Sprintf("%s/anywhere=%v", name, anywhere), func(b *testing.B) {
+				c := windowCallOf(c)
+				h := optest.New(b, []types.Schema{schema}, func(in []executor.Spec) executor.Spec {
+					return &OverWindow{In: in[0], Keys: []SortKey{{Col: 1}}, RowKey: []int{0}, Rows: TableRef{ID: 100}, Calls: []WindowCall{c},
+						Out: append(slices.Clone(schema), types.Column{Name: "c", Type: c.T})}
+				}, optest.Options{Discard: true})
+				rnd := rand.New(rand.NewPCG(1, 2))
+				id := int64(0)
+				push := func(n int, x func() int64) {
+					cs := make([]optest.Change, n)
+					for i := range cs {
+						id++
+						cs[i] = optest.Change{Op: stream.Insert, Row: optest.Row{types.IntDatum(id), types.IntDatum(x()), types.IntDatum(id % 97)}}
+					}
+					h.Push(0, cs)
+					h.Barrier()
+				}
+				push(100_000, func() int64 { return rnd.Int64N(1 << 40) })
+				b.ResetTimer()
+				for range b.N {
+					push(100, func() int64 {
+						if anywhere {
+							return rnd.Int64N(1 << 40)
+						}
+						return 1<<40 + id
+					})
+				}
+			})
+		}
 	}
 }
