@@ -41,23 +41,24 @@ func (g *lawGen) windowCall(cols []lawCol) (string, lawType) {
 		order = append(order, rest[k].name+lawPick(g, "", " desc", " nulls first", " desc nulls last"))
 	}
 	over := fmt.Sprintf(" over (%sorder by %s", partition, strings.Join(order, ", "))
-	call, t := g.orderedFunc(cols)
+	call, around, t := g.orderedFunc(cols)
 	if g.one(2) {
 		over += " " + g.frame(lawPick(g, "rows", "rows", "groups"))
 	}
-	return call + over + ")", t
+	return fmt.Sprintf(around, call+over+")"), t
 }
 
-// orderedFunc is a function that may look at single rows.
-func (g *lawGen) orderedFunc(cols []lawCol) (string, lawType) {
+// orderedFunc is a function that may look at single rows, and what to write
+// around the call.
+func (g *lawGen) orderedFunc(cols []lawCol) (call, around string, t lawType) {
 	col := lawPick(g, cols...)
 	switch g.IntN(12) {
 	case 0:
-		return lawPick(g, "row_number()", "rank()", "dense_rank()"), lawBigint
+		return lawPick(g, "row_number()", "rank()", "dense_rank()"), "%s", lawBigint
 	case 1:
-		return fmt.Sprintf("round(%s()::numeric, 2)", lawPick(g, "percent_rank", "cume_dist")), lawNum
+		return lawPick(g, "percent_rank()", "cume_dist()"), "round((%s)::numeric, 2)", lawNum
 	case 2:
-		return fmt.Sprintf("ntile(%d)", 1+g.IntN(4)), lawInt
+		return fmt.Sprintf("ntile(%d)", 1+g.IntN(4)), "%s", lawInt
 	case 3, 4, 5:
 		f := lawPick(g, "lag", "lead") + "(" + col.name
 		if g.one(2) {
@@ -66,16 +67,16 @@ func (g *lawGen) orderedFunc(cols []lawCol) (string, lawType) {
 				f += ", " + lawPick(g, lawOf(cols, col.t)...).name
 			}
 		}
-		return f + ")", col.t
+		return f + ")", "%s", col.t
 	case 6, 7:
-		return lawPick(g, "first_value", "last_value") + "(" + col.name + ")", col.t
+		return lawPick(g, "first_value", "last_value") + "(" + col.name + ")", "%s", col.t
 	case 8:
-		return fmt.Sprintf("nth_value(%s, %d)", col.name, 1+g.IntN(3)), col.t
+		return fmt.Sprintf("nth_value(%s, %d)", col.name, 1+g.IntN(3)), "%s", col.t
 	case 9:
-		c := lawOf(cols, lawInt)
-		return "coalesce(array_to_string(array_agg(" + lawPick(g, c...).name + "), ','), '')", lawText
+		return "array_agg(" + lawPick(g, lawOf(cols, lawInt)...).name + ")", "coalesce(array_to_string(%s, ','), '')", lawText
 	}
-	return g.windowAgg(cols)
+	call, t = g.windowAgg(cols)
+	return call, "%s", t
 }
 
 // windowAgg is an aggregate that does not see the order of rows.
