@@ -126,15 +126,35 @@ func (l *lowerer) lowerShared(class *logical.Class, n logical.Node, need logical
 // fragment ends a fragment with r; what is returned reads it where its rows are.
 func (l *lowerer) fragment(r *rel) *rel {
 	out := *r
-	in := l.cut(r, r.dist).(*executor.Input)
+	var in *executor.Input
+	if out.spec, in = reader(l.cut(r, r.dist)); in == nil {
+		return r
+	}
 	switch {
 	case r.dist.kind == single || !l.parallel():
 		in.Dist = executor.Distribution{Kind: executor.Single}
 	default:
 		in.Dist = executor.Distribution{Kind: executor.Forward}
 	}
-	out.spec = in
 	return &out
+}
+
+// reader copies what reads a shared fragment: an exchange, with picked columns
+// above it where the fragment itself only picks from another one (see
+// overShared). in is the copied exchange; nil: it is neither.
+func reader(s executor.Spec) (out executor.Spec, in *executor.Input) {
+	switch s := s.(type) {
+	case *executor.Input:
+		c := *s
+		return &c, &c
+	case *op.Calc:
+		if below, ok := s.In.(*executor.Input); ok {
+			pick, c := *s, *below
+			pick.In = &c
+			return &pick, &c
+		}
+	}
+	return s, nil
 }
 
 // readShared is a shared subplan under the columns of one of its readers. Columns that
@@ -163,8 +183,7 @@ func (l *lowerer) readShared(once *sharedRel, cols []logical.ColID) *rel {
 		return out
 	}
 	out := *once.rel
-	in := *out.spec.(*executor.Input)
-	out.spec = &in
+	out.spec, _ = reader(out.spec)
 	out.cols, out.key, out.dist.cols = list(out.cols), list(out.key), list(out.dist.cols)
 	out.marks = logical.SetOf(list(out.marks.IDs())...)
 	once.used = true
