@@ -7,11 +7,14 @@ import (
 )
 
 // window is a query of window functions over a subquery. What their results are
-// must not depend on the order of rows that SQL leaves open: either rows are
-// ordered by all their columns, so that only equal rows tie, or the functions see
-// peers alike, whatever their order.
+// must not depend on the order of rows that SQL leaves open: either rows, which
+// are all different, are ordered by all their columns, or the functions see peers
+// alike, whatever their order.
 func (g *lawGen) window(depth int) (string, []lawCol) {
 	sql, cols := g.project(append(g.wanted(), lawPick(g, lawInt, lawNum, lawTime), lawInt), depth-1)
+	if !strings.HasPrefix(sql, "select distinct ") {
+		sql = "select distinct" + strings.TrimPrefix(sql, "select")
+	}
 	var all []string
 	for _, c := range cols {
 		all = append(all, c.name)

@@ -126,6 +126,22 @@ func (s *OverWindow) Explain() string {
 	return strings.Join(append(parts, "calls: ["+strings.Join(calls, ", ")+"]"), ", ")
 }
 
+// PassesOrder reports whether a watermark on the first sort key passes: rows
+// come in its order, and the result of none depends on later ones, but for peers.
+func (s *OverWindow) PassesOrder() bool {
+	if len(s.Keys) == 0 || s.Keys[0].Desc || s.Keys[0].NullsFirst {
+		return false
+	}
+	for i := range s.Calls {
+		switch s.Calls[i].reach().ahead.kind {
+		case reachNone, reachPeers:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 // explain shows a call as SQL would, its frame where that is not the default.
 func (c *WindowCall) explain(in types.Schema) string {
 	name := c.Func

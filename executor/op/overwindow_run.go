@@ -141,10 +141,12 @@ func (w *overWindow) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor
 	return nil
 }
 
-// Watermark keeps a watermark on a partition column for the barrier, after which
-// no partition at or below it changes.
+// Watermark keeps for the barrier a watermark on a partition column, after which
+// no partition at or below it changes, or on the first sort key: no row at or
+// below it comes, and where calls look back only, results stay too (see
+// PassesOrder).
 func (w *overWindow) Watermark(_ *executor.Ctx, _ int, m stream.Watermark, _ executor.Emitter) error {
-	if slices.Contains(w.spec.Partition, m.Column) {
+	if slices.Contains(w.spec.Partition, m.Column) || w.spec.PassesOrder() && w.spec.Keys[0].Col == m.Column {
 		if w.marks == nil {
 			w.marks = map[int]int64{}
 		}

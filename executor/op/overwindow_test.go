@@ -437,3 +437,42 @@ func BenchmarkOverWindow(b *testing.B) {
 		}
 	}
 }
+
+// TestOverWindowWatermark: a watermark on the order passes where results cannot
+// change behind it.
+func TestOverWindowWatermark(t *testing.T) {
+	schema := optest.Schema(t, "id int8, g int8, at timestamp, v int8")
+	for name, c := range map[string]struct {
+		call   WindowCall
+		passes bool
+	}{
+		"lag":  {WindowCall{Func: "lag", Args: []int{3}, Shift: 1}, true},
+		"rank": {WindowCall{Func: "rank"}, true},
+		"lead": {WindowCall{Func: "lead", Args: []int{3}, Shift: 1}, false},
+		"sum": {WindowCall{Agg: "sum(bigint)->numeric", Args: []int{3}, T: types.Of(types.Numeric),
+			Frame: WindowFrame{Mode: RangeFrame, End: FrameBound{Kind: CurrentRow}}}, true},
+		"total": {WindowCall{Agg: "sum(bigint)->numeric", Args: []int{3}, T: types.Of(types.Numeric),
+			Frame: WindowFrame{Mode: RangeFrame, End: FrameBound{Kind: UnboundedFollowing}}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			call := windowCallOf(c.call)
+			h := optest.New(t, []types.Schema{schema}, func(in []executor.Spec) executor.Spec {
+				return &OverWindow{In: in[0], Partition: []int{1}, Keys: []SortKey{{Col: 2}}, RowKey: []int{0}, Rows: TableRef{ID: 100},
+					Calls: []WindowCall{call}, Out: append(slices.Clone(schema), types.Column{Name: "c", Type: call.T})}
+			}, optest.Options{})
+			h.Watermark(0, 2, 7)
+			if len(h.Watermarks) != 0 {
+				t.Fatal("a watermark passed before the barrier")
+			}
+			h.Watermark(0, 1, 3)
+			h.Barrier()
+			want := []stream.Watermark{{Column: 1, Time: 3}}
+			if c.passes {
+				want = append(want, stream.Watermark{Column: 2, Time: 7})
+			}
+			if !slices.Equal(h.Watermarks, want) {
+				t.Fatalf("watermarks %v, want %v", h.Watermarks, want)
+			}
+		})
+	}
+}

@@ -59,6 +59,9 @@ func (l *lowerer) window(n *logical.Window, need logical.Set) (*rel, error) {
 	}
 	w.Out = l.schema(out.cols)
 	out.spec, out.appendOnly, out.marks = w, false, r.marks.Intersect(logical.SetOf(n.Partition...))
+	if w.PassesOrder() && r.marks.Has(n.Keys[0].Col) {
+		out.marks = union(out.marks, n.Keys[0].Col)
+	}
 	return &out, nil
 }
 
