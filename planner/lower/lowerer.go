@@ -28,7 +28,7 @@ type lowerer struct {
 	opt   Options
 	waits map[*op.Backfill][]*op.Backfill // those that begin after others
 	frags []executor.Fragment
-	share *sharing // nil: nothing is shared
+	share *sharing   // nil: nothing is shared
 	wish  *orderWish // SELECT: the order that the LIMIT above asks for
 }
 
