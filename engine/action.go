@@ -68,6 +68,10 @@ func (s *Session) analyse(p *Prepared) error {
 		return p.will(deallocate(st))
 	case *ast.DeclareCursor:
 		return s.analyseDeclare(p, st)
+	case *ast.Subscribe:
+		return s.analyseSubscribe(p, st)
+	case *ast.Copy:
+		return s.analyseCopy(p, st)
 	case *ast.Fetch:
 		return s.analyseFetch(p, st)
 	case *ast.CloseCursor:

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"strconv"
+	"time"
 
 	"streamdb/internal/sqlerr"
 	"streamdb/sql/ast"
@@ -21,15 +23,19 @@ type cursor struct {
 // analyseDeclare is DECLARE name CURSOR FOR query.
 func (s *Session) analyseDeclare(p *Prepared, st *ast.DeclareCursor) error {
 	switch {
-	case st.Query == nil:
-		return sqlerr.Unsupported("a cursor over a subscription")
+	case st.Query == nil && st.Subscribe == nil:
+		return sqlerr.Unsupported("a subscription cursor").WithHint("DECLARE name CURSOR FOR SUBSCRIBE view.")
 	case st.Scroll:
 		return sqlerr.Unsupported("a SCROLL cursor")
 	case st.Hold:
 		return sqlerr.Unsupported("a cursor WITH HOLD")
 	}
 	q := &Prepared{stmt: p.stmt, params: p.params}
-	if err := s.analyseQuery(q, st.Query); err != nil {
+	analyse := func() error { return s.analyseQuery(q, st.Query) }
+	if st.Subscribe != nil {
+		analyse = func() error { return s.analyseSubscribe(q, st.Subscribe) }
+	}
+	if err := analyse(); err != nil {
 		return err
 	}
 	return p.will(func(ctx context.Context, s *Session, args []types.Datum) (wire.Rows, error) {
@@ -72,7 +78,8 @@ func (s *Session) analyseFetch(p *Prepared, st *ast.Fetch) error {
 		if st.All {
 			left = -1
 		}
-		return &fetched{cursor: c, left: left, verb: verb, silent: st.Move}, nil
+		f := &fetched{cursor: c, left: left, verb: verb, silent: st.Move}
+		return f, f.options(st.Options)
 	}
 	return nil
 }
@@ -84,6 +91,52 @@ type fetched struct {
 	count  int64
 	verb   string
 	silent bool // MOVE: rows are passed over
+
+	// Of a subscription: until when rows are waited for; the zero time: until there
+	// are some.
+	deadline time.Time
+	some     bool
+}
+
+// options reads FETCH .. WITH (timeout = '1s').
+func (f *fetched) options(list []*ast.Option) error {
+	for _, o := range list {
+		if o.Name != "timeout" {
+			return sqlerr.New(sqlerr.SyntaxError, "unrecognized FETCH option \"%s\"", o.Name).WithHint("The option is timeout.")
+		}
+		if _, ok := f.cursor.rows.(*subscription); !ok {
+			return sqlerr.New(sqlerr.InvalidParameterValue, "timeout is for cursors over SUBSCRIBE")
+		}
+		text, err := checkDuration(o.Value)
+		if err != nil {
+			return err
+		}
+		ms, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return err
+		}
+		f.deadline = time.Now().Add(time.Duration(ms) * time.Millisecond)
+	}
+	return nil
+}
+
+// read gives the next rows of the cursor's query, nil at its end. A subscription
+// has none: what FETCH waits for is in its options.
+func (f *fetched) read(ctx context.Context) (*stream.Batch, error) {
+	sub, ok := f.cursor.rows.(*subscription)
+	if !ok {
+		return f.cursor.rows.Next(ctx)
+	}
+	wait := time.Duration(-1)
+	switch {
+	case !f.deadline.IsZero():
+		wait = max(0, time.Until(f.deadline))
+	case f.some:
+		wait = 0
+	}
+	b, err := sub.within(ctx, wait)
+	f.some = f.some || b != nil
+	return b, err
 }
 
 func (f *fetched) Columns() []wire.Column {
@@ -97,7 +150,7 @@ func (f *fetched) Next(ctx context.Context) (*stream.Batch, error) {
 	for f.left != 0 {
 		c := f.cursor
 		if c.rest == nil {
-			b, err := c.rows.Next(ctx)
+			b, err := f.read(ctx)
 			if err != nil || b == nil {
 				f.left = 0
 				return nil, err

@@ -36,6 +36,7 @@ type DB struct {
 	rowIDs    rowIDs
 	ids       counters
 	sessions  sessionSet
+	taps      taps
 	started   time.Time
 	system    systemSettings
 	estimates estimates       // rows of tables that are being read by backfills

@@ -25,6 +25,10 @@ func (db *DB) apply(ctx context.Context, c *change) error {
 		return err
 	}
 	publish := func(stream.Epoch) { db.update(c.next) }
+	// Subscriptions to what goes, or is started again, end.
+	if err := db.graph.DropJobs(db.taps.on(append(slices.Clone(c.stop), c.halt...))...); err != nil {
+		return err
+	}
 	if len(c.stop) > 0 {
 		// With the first epoch that the jobs have no part in.
 		db.coord.Attach(kvs)

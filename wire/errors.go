@@ -90,7 +90,7 @@ func response(severity string, e *sqlerr.Error, pos int) *pgproto3.ErrorResponse
 		Severity: severity, SeverityUnlocalized: severity, Code: code, Message: clean(msg),
 		Detail: clean(e.Detail), Hint: clean(e.Hint), Position: int32(min(pos, math.MaxInt32)),
 		SchemaName: clean(e.About.Schema), TableName: clean(e.About.Table), ColumnName: clean(e.About.Column),
-		ConstraintName: clean(e.About.Constraint),
+		ConstraintName: clean(e.About.Constraint), Where: clean(e.Where),
 	}
 }
 

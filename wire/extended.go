@@ -279,6 +279,15 @@ func (c *conn) execute(f fields) {
 				return err
 			}
 		}
+		if copied, err := c.copies(ctx, p.rows); copied {
+			if err != nil {
+				return err
+			}
+			p.done, p.tag = true, p.rows.Tag()
+			p.close(c)
+			c.ended(before, p.tag, p)
+			return nil
+		}
 		n, err := c.pull(ctx, p, limit)
 		if err != nil {
 			return err

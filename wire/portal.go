@@ -88,6 +88,9 @@ func (c *conn) pull(ctx context.Context, p *portal, limit int64) (n int64, err e
 			if err := ctx.Err(); err != nil {
 				return n, err
 			}
+			if _, ok := p.rows.(Live); ok {
+				c.out.flush()
+			}
 			b, err := p.rows.Next(ctx)
 			if err != nil {
 				return n, err

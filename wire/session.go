@@ -97,6 +97,28 @@ type Rows interface {
 	Close() error
 }
 
+// Live is a result whose Next waits for what has not happened yet: rows are sent
+// to the client before each call.
+type Live interface{ Live() }
+
+// CopyOut is a result that is sent by the COPY sub-protocol. Its batches have one
+// column of layout bytes: each value is the data of one CopyData message.
+type CopyOut interface {
+	Rows
+	// CopyFormats are the format codes of the copied columns, 0 text, 1 binary.
+	CopyFormats() []int16
+}
+
+// CopyIn is a statement that takes data by the COPY sub-protocol. It has no rows.
+type CopyIn interface {
+	Rows
+	// CopyFormats are the format codes of the copied columns, 0 text, 1 binary.
+	CopyFormats() []int16
+	// CopyIn reads the data to its end, which is io.EOF. What read returns is valid
+	// until its next call.
+	CopyIn(ctx context.Context, read func() ([]byte, error)) error
+}
+
 // Notice is a NOTICE or WARNING sent beside a result.
 type Notice struct {
 	Severity string // "NOTICE", "WARNING", "INFO"

@@ -69,6 +69,13 @@ func (c *conn) runOne(ctx context.Context, s Statement) error {
 	}
 	p := &portal{rows: rows}
 	defer p.close(c)
+	if copied, err := c.copies(ctx, rows); copied {
+		if err != nil {
+			return err
+		}
+		c.ended(before, rows.Tag(), nil)
+		return nil
+	}
 	if cols := rows.Columns(); cols != nil {
 		c.sendRowDescription(cols, nil)
 	}

@@ -11,9 +11,10 @@ type Error struct {
 	Msg    string // one sentence, lower case, no full stop
 	Detail string
 	Hint   string
-	Pos    int   // 1-based character position in the statement's text; 0: none
-	Err    error // the cause, for logs; never shown to the client
-	About  Names // what the fault is about; clients tell violated constraints apart by it
+	Pos    int    // 1-based character position in the statement's text; 0: none
+	Where  string // the context in which it happened (CONTEXT in psql): the line of a COPY
+	Err    error  // the cause, for logs; never shown to the client
+	About  Names  // what the fault is about; clients tell violated constraints apart by it
 }
 
 // Names are the objects that an error is about; each may be empty.

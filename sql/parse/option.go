@@ -78,6 +78,13 @@ func (r *reader) optionValue(o *ast.Option) {
 		from := r.p
 		r.skipParens(r.p + 1)
 		o.Kind, o.Value = ast.OptionRaw, r.source(from, r.p)
+	case r.isPunct(0, "("):
+		from := r.p
+		r.skipParens(r.p)
+		o.Kind, o.Value = ast.OptionRaw, r.source(from, r.p)
+	case t.isOp("*"):
+		r.skip(1)
+		o.Kind, o.Value = ast.OptionWord, "*"
 	case t.isName():
 		o.Kind = ast.OptionWord
 		o.Value = strings.Join(r.restOfName(ast.Name{}).Parts, ".")
