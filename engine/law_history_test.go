@@ -110,6 +110,10 @@ func newLawHistory(seed uint64, n int, kills bool) lawHistory {
 			h.steps = append(h.steps, lawStep{stmts: []lawStmt{{head: "insert into " + r.name + " values ", rows: g.insertRows(r, 6+g.IntN(10))}}})
 		}
 	}
+	for _, r := range tables {
+		h.steps = append(h.steps, g.indexes(r)...)
+	}
+	h.steps = append(h.steps, g.keyedView(tables)...)
 	views := 4 + g.IntN(5)
 	for range (views + 1) / 2 {
 		h.steps = append(h.steps, g.view(tables)...)
