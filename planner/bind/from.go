@@ -222,7 +222,7 @@ func (b *Binder) object(o *catalog.Object, at ast.Node) (logical.Node, []scopeCo
 	switch o.Kind {
 	case catalog.View:
 		return b.view(o, at)
-	case catalog.Table, catalog.MaterializedView, catalog.Source:
+	case catalog.Table, catalog.MaterializedView, catalog.Source, catalog.Index:
 	default:
 		return nil, nil, relation{}, b.errAt(at, sqlerr.WrongObjectType, "\"%s\" is not a table or view", o.Name).WithDetail("It is a %s.", o.Kind)
 	}
