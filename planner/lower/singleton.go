@@ -94,8 +94,8 @@ func (l *lowerer) spread(many, one *rel) (*rel, *rel, error) {
 		return many, one, err
 	}
 	copy := *one
-	in := l.cut(one, one.dist).(*executor.Input)
-	in.Dist = executor.Distribution{Kind: executor.Broadcast}
+	in := &executor.Input{Cols: one.spec.Schema(), Dist: executor.Distribution{Kind: executor.Broadcast}}
+	in.Fragment = l.end(one)
 	copy.spec = in
 	return many, &copy, nil
 }
