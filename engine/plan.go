@@ -29,14 +29,24 @@ func (s *Session) planCtx(cat *catalog.Catalog, text string) *bind.Context {
 		NextTableID: s.db.newTableID,
 		Parallelism: 1,
 		Switches:    s.switches(),
+		RowsOf:      s.db.rowsOf,
 	}
+}
+
+// rowsOf estimates the rows of a stored relation; 0 if that cannot be told.
+func (db *DB) rowsOf(o *catalog.Object) int64 {
+	if o.Rows == nil {
+		return 0
+	}
+	return db.estimates.rows(db.store, o.Rows.Table.ID)
 }
 
 // switches are the parts of the planner that the session has turned off.
 func (s *Session) switches() bind.Switches {
 	off := func(name string) bool { return s.settings.must(name) == "off" }
 	return bind.Switches{
-		NoSharing: off("enable_share_plan"),
+		NoSharing:  off("enable_share_plan"),
+		NoOrdering: off("enable_join_ordering"),
 	}
 }
 

@@ -47,7 +47,7 @@ func Query(ctx *Context, q *ast.Query) (*BoundQuery, error) {
 
 // optimized is the middle of the story: what Query, DML and jobs share.
 func optimized(ctx *Context, b *bind.Binder, rel *bind.Rel) (*BoundQuery, error) {
-	root, err := rule.Optimize(b.Meta, rel.Root)
+	root, err := rule.Optimize(b.Meta, rel.Root, rule.Stats{Rows: ctx.RowsOf, KeepOrder: ctx.Switches.NoOrdering, NoRewrites: ctx.Switches.NoRewrites})
 	if err != nil {
 		return nil, err
 	}

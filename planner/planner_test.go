@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -24,6 +25,7 @@ type world struct {
 	parallelism int
 	system      func(schema, name string) (types.Schema, bool)
 	env         *types.Env
+	rows        map[string]int64
 }
 
 func newWorld() *world {
@@ -34,6 +36,7 @@ func (w *world) context(sql string) *Context {
 	return &Context{
 		Catalog: w.cat, SearchPath: []string{"public"}, Text: sql, Parallelism: w.parallelism,
 		SystemTable: w.system, Env: w.env,
+		RowsOf:      func(o *catalog.Object) int64 { return w.rows[o.Name] },
 		NextTableID: func() storage.TableID { w.nextTable++; return w.nextTable - 1 },
 		ParseQuery:  parseQuery, ParseExpr: parse.ParseExpr,
 	}
@@ -251,6 +254,7 @@ func errorText(err error) string {
 //	create                CREATE statements
 //	plan [verbose]        a SELECT or DML statement, explained
 //	job [p=n] [verbose]   a query as a materialized view with parallelism n
+//	rows                  how many rows tables have, for what is planned from here on
 //	cols                  names and types of a query's result
 func TestPlans(t *testing.T) {
 	datadriven.Walk(t, "testdata/plan", func(t *testing.T, path string) {
@@ -269,6 +273,12 @@ func TestPlans(t *testing.T) {
 				out, err = w.plan(d.Input, verbose)
 			case "job":
 				out, err = w.job(d.Input, verbose)
+			case "rows":
+				w.rows = map[string]int64{}
+				for _, l := range strings.Split(d.Input, "\n") {
+					name, n, _ := strings.Cut(l, " ")
+					w.rows[name], err = strconv.ParseInt(n, 10, 64)
+				}
 			case "cols":
 				out, err = w.cols(d.Input)
 			default:

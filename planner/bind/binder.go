@@ -35,6 +35,7 @@ type Context struct {
 	EmitOnClose bool                   // the job emits rows once, when a watermark has passed them
 	Job         bool                   // the statement becomes a job: no parameters, no functions that vary
 	Switches    Switches
+	RowsOf      func(o *catalog.Object) int64 // estimates the rows of a stored relation; may be nil
 }
 
 // Binder binds one statement.

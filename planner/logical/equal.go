@@ -230,6 +230,8 @@ func (s *signature) node(n Node) (known bool) {
 		s.col(n.Time)
 		s.text(fmt.Sprint(n.Slide, n.Size, n.Offset))
 		s.add(n.Start, n.End)
+	case *Window:
+		s.window(n)
 	case *ProjectSet:
 		for _, c := range n.Calls {
 			s.text(c.Func, "(")
@@ -294,4 +296,22 @@ func (s *signature) agg(n *Agg) {
 		aggs = append(aggs, made{a.Col, one.b.String()})
 	}
 	s.unordered(aggs)
+}
+
+// window writes window functions, the order of which does not matter.
+func (s *signature) window(n *Window) {
+	s.colList(n.Partition)
+	s.sortKeys(n.Keys)
+	var calls []made
+	for _, c := range n.Calls {
+		one := &signature{at: s.at}
+		f := c.Frame
+		one.text(c.Func, c.Agg, "(")
+		one.colList(c.Args)
+		one.colList([]ColID{c.Filter, c.ShiftCol, c.Default, f.Start.Col, f.End.Col})
+		one.exprs(c.Shift, f.Start.Offset, f.End.Offset)
+		one.text(fmt.Sprint(c.IgnoreNulls, f.Mode, f.Start.Kind, f.End.Kind, f.Exclude))
+		calls = append(calls, made{c.Col, one.b.String()})
+	}
+	s.unordered(calls)
 }

@@ -222,9 +222,38 @@ func uniqueKey(n logical.Node) []logical.ColID {
 			return uniqueKey(n.L)
 		}
 		l, r := uniqueKey(n.L), uniqueKey(n.R)
+		// A row that meets one row of the other side at most keeps its own key.
+		if (n.Kind == logical.Inner || n.Kind == logical.Left) && meetsOne(n.On, r, logical.OutSet(n.L)) {
+			return l
+		}
+		if (n.Kind == logical.Inner || n.Kind == logical.Right) && meetsOne(n.On, l, logical.OutSet(n.R)) {
+			return r
+		}
 		if l != nil && r != nil {
 			return slices.Concat(l, r)
 		}
 	}
 	return nil
+}
+
+// meetsOne reports whether the equalities of a join condition with columns of
+// other fix a unique key: a row of other then meets one row at most.
+func meetsOne(on []expr.Expr, key []logical.ColID, other logical.Set) bool {
+	if len(key) == 0 {
+		return false
+	}
+	var fixed logical.Set
+	for _, c := range on {
+		call, ok := c.(*expr.Call)
+		if !ok || call.Def.Name != "=" || len(call.Args) != 2 {
+			continue
+		}
+		for i, a := range call.Args {
+			b, isCol := call.Args[1-i].(*expr.Col)
+			if cols := logical.Cols(a); isCol && !cols.Empty() && cols.Subset(other) && !other.Has(b.Index) {
+				fixed.Add(b.Index)
+			}
+		}
+	}
+	return logical.SetOf(key...).Subset(fixed)
 }

@@ -10,12 +10,15 @@ import (
 // pushDown moves every condition as far down as it is still right, turns outer
 // joins into inner ones where a condition drops the padded rows, and orders
 // inner joins so that each has a condition.
-func pushDown(m *logical.Meta, n logical.Node) logical.Node {
-	p := &pusher{m: m}
+func pushDown(m *logical.Meta, n logical.Node, stats Stats) logical.Node {
+	p := &pusher{m: m, stats: stats}
 	return p.node(n, nil)
 }
 
-type pusher struct{ m *logical.Meta }
+type pusher struct {
+	m     *logical.Meta
+	stats Stats
+}
 
 // node pushes conds, which read columns of n's output (or of outer queries), into n.
 func (p *pusher) node(n logical.Node, conds []expr.Expr) logical.Node {
@@ -146,6 +149,18 @@ func (p *pusher) join(n *logical.Join, conds []expr.Expr) logical.Node {
 			on = append(on, c)
 		}
 	}
+	if kind == logical.Left || kind == logical.Semi || kind == logical.Anti {
+		// What holds for the left rows that count holds for those that they meet.
+		given := slices.Concat(toL, on)
+		if f, ok := n.L.(*logical.Filter); ok {
+			given = append(given, f.Conds...)
+		}
+		for _, c := range transitive(p.m, given)[len(given):] {
+			if logical.Cols(c).Subset(rset) {
+				toR = append(toR, c)
+			}
+		}
+	}
 	j := &logical.Join{Kind: kind, L: p.node(n.L, toL), R: p.node(n.R, toR), On: factorOr(on)}
 	if kind == logical.Anti {
 		j.On = decided(j)
@@ -247,7 +262,7 @@ func (p *pusher) inner(n *logical.Join, conds []expr.Expr) logical.Node {
 		leaves = append(leaves, n)
 	}
 	flatten(&logical.Join{Kind: logical.Inner, L: n.L, R: n.R, On: n.On})
-	all = factorOr(all)
+	all = transitive(p.m, factorOr(all))
 	sets := make([]logical.Set, len(leaves))
 	for i, l := range leaves {
 		sets[i] = logical.OutSet(l)
@@ -268,19 +283,20 @@ next:
 		}
 		rest = append(rest, c)
 	}
-	used := make([]bool, len(leaves))
-	take := func(i int) logical.Node {
-		used[i] = true
-		return p.node(leaves[i], own[i])
+	for i := range leaves {
+		leaves[i] = p.node(leaves[i], own[i])
 	}
-	have := sets[0].Clone()
-	tree := take(0)
-	for range len(leaves) - 1 {
-		i := nextLeaf(used, sets, have, rest)
+	order, est := p.order(leaves, sets, rest)
+	have, tree := sets[order[0]].Clone(), leaves[order[0]]
+	for _, i := range order[1:] {
 		have.AddSet(sets[i])
 		var on []expr.Expr
 		on, rest = split(rest, have)
-		tree = &logical.Join{Kind: logical.Inner, L: tree, R: take(i), On: on}
+		j := &logical.Join{Kind: logical.Inner, L: tree, R: leaves[i], On: on}
+		if est != nil && est.rows(leaves[i]) > est.rows(tree) { // a SELECT keeps the right side in memory
+			j.L, j.R = j.R, j.L
+		}
+		tree = j
 	}
 	return filter(tree, rest)
 }

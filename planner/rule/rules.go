@@ -5,15 +5,15 @@ import (
 	"streamdb/planner/logical"
 )
 
-// Optimize applies the rules. ctx is the environment for folding constants; nil:
-// the defaults.
-func Optimize(m *logical.Meta, n logical.Node) (logical.Node, error) {
+// Optimize applies the rules.
+func Optimize(m *logical.Meta, n logical.Node, stats Stats) (logical.Node, error) {
 	n, err := decorrelate(m, n)
 	if err != nil {
 		return nil, err
 	}
 	n = fold(n)
-	n = pushDown(m, n)
+	n = pushDown(m, n, stats)
+	n = prune(m, fold(n))
 	n = mergeProjects(m, n)
 	return n, nil
 }
