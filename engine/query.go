@@ -156,13 +156,13 @@ func (s *Session) explain(p *Prepared, st ast.Stmt, verbose bool) ([]string, err
 		if err != nil {
 			return nil, err
 		}
-		return lines(planner.ExplainJob(job.Plan, verbose)), nil
+		return lines(job.Explain(verbose)), nil
 	case *ast.CreateIndex:
 		_, job, err := s.indexJob(cat, st, "", p.stmt.Text())
 		if err != nil {
 			return nil, err
 		}
-		return lines(planner.ExplainJob(job.Plan, verbose)), nil
+		return lines(job.Explain(verbose)), nil
 	case *ast.CreateTable, *ast.CreateSource, *ast.CreateSink, *ast.CreateView:
 		return nil, sqlerr.Unsupported("EXPLAIN of this statement").WithHint("EXPLAIN a query or CREATE MATERIALIZED VIEW.")
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"streamdb/executor"
+	"streamdb/planner/lower"
 	"streamdb/types"
 )
 
@@ -14,13 +15,15 @@ import (
 // verbose adds output columns.
 func Explain(root executor.Spec, verbose bool) string {
 	var b strings.Builder
-	explainTree(&b, root, 0, verbose)
+	explainTree(&b, root, 0, verbose, nil)
 	return b.String()
 }
 
 // ExplainJob prints a job's fragments, the last (its output) first. verbose adds
-// output columns and state tables.
-func ExplainJob(p *executor.Plan, verbose bool) string {
+// output columns and state tables. Warnings follow.
+func ExplainJob(p *executor.Plan, verbose bool) string { return explainJob(p, verbose, nil) }
+
+func explainJob(p *executor.Plan, verbose bool, props map[executor.Spec]lower.Properties) string {
 	var b strings.Builder
 	reads := readers(p)
 	for i := len(p.Fragments) - 1; i >= 0; i-- {
@@ -34,7 +37,10 @@ func ExplainJob(p *executor.Plan, verbose bool) string {
 			shared = fmt.Sprintf(", read %d times", n)
 		}
 		fmt.Fprintf(&b, "Fragment %d (parallelism %s, rows %s%s)\n", f.ID, par, named(f.Out, f.Root.Schema()), shared)
-		explainTree(&b, f.Root, 1, verbose)
+		explainTree(&b, f.Root, 1, verbose, props)
+	}
+	for _, w := range warnings(p) {
+		b.WriteString(w + "\n")
 	}
 	return b.String()
 }
@@ -52,7 +58,7 @@ func readers(p *executor.Plan) map[int]int {
 	return n
 }
 
-func explainTree(b *strings.Builder, s executor.Spec, depth int, verbose bool) {
+func explainTree(b *strings.Builder, s executor.Spec, depth int, verbose bool, props map[executor.Spec]lower.Properties) {
 	indent := strings.Repeat("  ", depth)
 	fmt.Fprintf(b, "%s%s", indent, s.Kind())
 	if text := line(s); text != "" {
@@ -61,12 +67,15 @@ func explainTree(b *strings.Builder, s executor.Spec, depth int, verbose bool) {
 	b.WriteByte('\n')
 	if verbose {
 		fmt.Fprintf(b, "%s    output: %s\n", indent, columns(s.Schema()))
+		if p, ok := props[s]; ok {
+			fmt.Fprintf(b, "%s    known: %s\n", indent, known(p))
+		}
 		for _, t := range s.State() {
-			fmt.Fprintf(b, "%s    state: %s (table %d)\n", indent, t.Name, t.ID)
+			fmt.Fprintf(b, "%s    state: %s (table %d)%s\n", indent, t.Name, t.ID, stateKey(s, t))
 		}
 	}
 	for _, in := range s.Inputs() {
-		explainTree(b, in, depth+1, verbose)
+		explainTree(b, in, depth+1, verbose, props)
 	}
 }
 

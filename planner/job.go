@@ -25,6 +25,8 @@ type JobPlan struct {
 	DependsOn  []catalog.ID  // objects read, ascending: views too, and what they read
 	Refs       []catalog.Ref // what its text names; nil for tables and sources
 	Tables     []storage.TableID
+
+	props map[executor.Spec]lower.Properties
 }
 
 func jobPlan(p *executor.Plan, v *lower.View, bound *BoundQuery) *JobPlan {
@@ -33,6 +35,7 @@ func jobPlan(p *executor.Plan, v *lower.View, bound *BoundQuery) *JobPlan {
 		j.DependsOn, j.Refs = bound.Reads, bound.Refs
 	}
 	if v != nil {
+		j.props = v.Props
 		j.Cols, j.Rows, j.AppendOnly, j.Marks = v.Cols, v.Rows, v.AppendOnly, v.Marks
 	}
 	for _, t := range p.Tables() {

@@ -231,7 +231,7 @@ func (w *world) job(sql string, verbose bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return ExplainJob(p.Plan, verbose), nil
+	return p.Explain(verbose), nil
 }
 
 func errorText(err error) string {

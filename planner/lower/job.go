@@ -19,6 +19,7 @@ type View struct {
 	Rows       *catalog.Rows
 	AppendOnly bool
 	Marks      []int // positions in Cols with watermarks
+	Props      map[executor.Spec]Properties
 }
 
 // MaterializedView lowers a plan to a job that keeps its result stored. The
@@ -32,7 +33,7 @@ func (l *lowerer) materializedView(root logical.Node, ids []logical.ColID, out t
 	if err != nil {
 		return nil, err
 	}
-	v := &View{Cols: cols, AppendOnly: r.appendOnly, Marks: marked(r, all)}
+	v := &View{Cols: cols, AppendOnly: r.appendOnly, Marks: marked(r, all), Props: l.props}
 	v.Rows = &catalog.Rows{Table: l.table("rows")}
 	for _, id := range r.key {
 		v.Rows.Key = append(v.Rows.Key, catalog.KeyCol{Col: slices.Index(all, id)})

@@ -28,7 +28,8 @@ type lowerer struct {
 	opt   Options
 	waits map[*op.Backfill][]*op.Backfill // those that begin after others
 	frags []executor.Fragment
-	share *sharing   // nil: nothing is shared
+	share *sharing // nil: nothing is shared
+	props map[executor.Spec]Properties
 	wish  *orderWish // SELECT: the order that the LIMIT above asks for
 }
 
@@ -143,7 +144,11 @@ func (l *lowerer) lower(n logical.Node, need logical.Set) (*rel, error) {
 	if class := l.share.worth(n); class != nil {
 		return l.lowerShared(class, n, need)
 	}
-	return l.node(n, need)
+	r, err := l.node(n, need)
+	if err == nil {
+		l.note(r)
+	}
+	return r, err
 }
 
 // node is lower for a node that is computed here alone.

@@ -117,6 +117,7 @@ func (l *lowerer) lowerShared(class *logical.Class, n logical.Node, need logical
 		if err != nil {
 			return nil, err
 		}
+		l.note(r)
 		once = &sharedRel{rel: l.fragment(l.narrow(r, ids)), cols: cols}
 		s.shared[class] = once
 	}
