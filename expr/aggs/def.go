@@ -57,7 +57,7 @@ var load = sync.OnceValue(func() map[string][]*Def {
 
 var allDefs = sync.OnceValue(func() []*Def {
 	var out []*Def
-	for _, list := range [][]*Def{basic(), variances(), collections(), orderedSets(), regressions()} {
+	for _, list := range [][]*Def{basic(), variances(), collections(), orderedSets(), approxPercentiles(), regressions()} {
 		out = append(out, list...)
 	}
 	return out

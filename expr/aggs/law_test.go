@@ -152,7 +152,7 @@ func same(t *rapid.T, what string, got, want []string) {
 func TestLaw(t *testing.T) {
 	for _, d := range All() {
 		args, ok := argTypes(d)
-		if d.New == nil || !ok {
+		if d.New == nil || !ok || d.OrderedSet { // those have constant arguments: see TestApproxPercentile
 			continue
 		}
 		t.Run(d.Key(), func(t *testing.T) {

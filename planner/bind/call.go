@@ -251,6 +251,13 @@ func (c *exprCtx) aggregate(e *ast.FuncCall, name string) (expr.Expr, error) {
 		return nil, b.errAt(e, sqlerr.WrongObjectType, "%s is not an ordered-set aggregate, so it cannot have WITHIN GROUP", name)
 	}
 	item := logical.AggItem{Def: def.Key(), Distinct: e.Distinct, Zero: name == "count"}
+	if name == "approx_count_distinct" { // exact, and kept up to date value by value
+		count, _, err := b.resolveAgg(e, "count", wanted...)
+		if err != nil {
+			return nil, err
+		}
+		item.Def, item.Distinct, item.Zero = count.Key(), true, true
+	}
 	ts := make([]types.T, len(args))
 	for i, a := range args {
 		if a, err = b.coerce(a, wanted[i], casts.Implicit, e); err != nil {
