@@ -9,6 +9,7 @@ import (
 
 	"streamdb/executor"
 	"streamdb/executor/optest"
+	"streamdb/storage"
 	"streamdb/stream"
 	"streamdb/types"
 )
@@ -27,6 +28,8 @@ type closeLaw struct {
 	oracle func(rows []optest.Row, mark int64) []optest.Row
 	// final: what comes out never changes.
 	final bool
+	// left checks what is in the state; nil: nothing is known.
+	left func(h *optest.Harness, rows []optest.Row, mark int64) error
 }
 
 // check runs random histories: rows above the watermark come and go, the
@@ -111,6 +114,11 @@ func (law *closeLaw) compare(rt *rapid.T, h *optest.Harness, rows []optest.Row, 
 	if got := h.Sum(); got.String() != want.String() {
 		rt.Fatalf("after epoch %d, watermark %d\ngot:\n%s\nwant:\n%s", epoch, mark, got, want)
 	}
+	if law.left != nil {
+		if err := law.left(h, rows, mark); err != nil {
+			rt.Fatalf("after epoch %d, watermark %d: %v", epoch, mark, err)
+		}
+	}
 }
 
 // failer lets a harness fail a history, so that rapid shrinks it.
@@ -145,6 +153,22 @@ func closed(rows []optest.Row, time int, mark int64) []optest.Row {
 	return slices.DeleteFunc(slices.Clone(rows), func(r optest.Row) bool { return r[time].Null || r[time].I > mark })
 }
 
+// waiting: the table holds the rows that no watermark has passed.
+func waiting(id storage.TableID) func(h *optest.Harness, rows []optest.Row, mark int64) error {
+	return func(h *optest.Harness, rows []optest.Row, mark int64) error {
+		want := 0
+		for _, r := range rows {
+			if !r[0].Null && r[0].I > mark {
+				want++
+			}
+		}
+		if n := h.StateRows(TableRef{ID: id}); n != want {
+			return fmt.Errorf("%d rows in state, want %d", n, want)
+		}
+		return nil
+	}
+}
+
 func TestEmitOnClose(t *testing.T) {
 	s := optest.Schema(t, "t int8, k text, v int8, id int8")
 	for _, appendOnly := range []bool{false, true} {
@@ -153,7 +177,8 @@ func TestEmitOnClose(t *testing.T) {
 				build: func(in []executor.Spec) executor.Spec {
 					return &EmitOnClose{In: in[0], RowKey: []int{3}, AppendOnly: appendOnly, Rows: TableRef{ID: 100}, Closed: TableRef{ID: 101}, Dist: []int{3}}
 				},
-				oracle: func(rows []optest.Row, mark int64) []optest.Row { return closed(rows, 0, mark) }}
+				oracle: func(rows []optest.Row, mark int64) []optest.Row { return closed(rows, 0, mark) },
+				left:   waiting(100)}
 			law.gen, law.late = timed(true)
 			law.check(t)
 		})
@@ -204,6 +229,22 @@ func TestEmitOnCloseOrder(t *testing.T) {
 	}
 }
 
+// openGroups: the table holds the groups by (t, k) that no watermark has passed.
+func openGroups(id storage.TableID, nulls bool) func(h *optest.Harness, rows []optest.Row, mark int64) error {
+	return func(h *optest.Harness, rows []optest.Row, mark int64) error {
+		want := map[string]bool{}
+		for _, r := range rows {
+			if r[0].Null && nulls || !r[0].Null && r[0].I > mark {
+				want[fmt.Sprint(r[0], r[1].S)] = true
+			}
+		}
+		if n := h.StateRows(TableRef{ID: id}); n != len(want) {
+			return fmt.Errorf("%d groups in state, want %d", n, len(want))
+		}
+		return nil
+	}
+}
+
 func TestHashAggEmitOnClose(t *testing.T) {
 	s := optest.Schema(t, "t int8, k text, v int8, id int8")
 	for _, appendOnly := range []bool{false, true} {
@@ -219,7 +260,8 @@ func TestHashAggEmitOnClose(t *testing.T) {
 					c.In = in[0]
 					return &c
 				},
-				oracle: func(rows []optest.Row, mark int64) []optest.Row { return naive([][]optest.Row{closed(rows, 0, mark)}) }}
+				oracle: func(rows []optest.Row, mark int64) []optest.Row { return naive([][]optest.Row{closed(rows, 0, mark)}) },
+				left:   openGroups(100, false)}
 			law.gen, law.late = timed(true)
 			law.check(t)
 		})
@@ -240,7 +282,8 @@ func TestHashAggClosed(t *testing.T) {
 			c.In = in[0]
 			return &c
 		},
-		oracle: func(rows []optest.Row, _ int64) []optest.Row { return naive([][]optest.Row{rows}) }}
+		oracle: func(rows []optest.Row, _ int64) []optest.Row { return naive([][]optest.Row{rows}) },
+		left:   openGroups(100, true)}
 	law.gen, law.late = timed(true)
 	law.check(t)
 }

@@ -38,6 +38,7 @@ var kinds = []specKind{
 	{"OverWindow", 1, func() executor.Spec { return &OverWindow{} }},
 	{"PartialAgg", 1, func() executor.Spec { return &PartialAgg{} }},
 	{"ProjectSet", 1, func() executor.Spec { return &ProjectSet{} }},
+	{"Session", 1, func() executor.Spec { return &Session{} }},
 	{"SingleRow", 1, func() executor.Spec { return &SingleRow{} }},
 	{"SingletonJoin", 1, func() executor.Spec { return &SingletonJoin{} }},
 	{"Sink", 1, func() executor.Spec { return &Sink{} }},

@@ -10,6 +10,7 @@ import (
 	"streamdb/internal/sqlerr"
 	"streamdb/storage"
 	"streamdb/stream"
+	"streamdb/vec"
 )
 
 // Watermark keeps watermarks of keys for the barrier: groups at or below may
@@ -23,7 +24,7 @@ func (a *hashAgg) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, _ execut
 			t := w.Time
 			a.closing = &t
 		}
-	case !a.spec.EmitOnClose: // else groups that wait may be below it
+	default:
 		a.marks = newestMark(a.marks, stream.Watermark{Column: k, Time: w.Time})
 	}
 	return nil
@@ -32,27 +33,37 @@ func (a *hashAgg) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, _ execut
 // closeWindows drops the groups that can no longer change. Their results are
 // final: they have been emitted, or are now, with EmitOnClose.
 func (a *hashAgg) closeWindows(ctx *executor.Ctx, out executor.Emitter) error {
-	for _, w := range a.marks {
+	if a.closing != nil {
+		a.resend = a.closed.raise(*a.closing) || a.resend
+		a.closing = nil
+	}
+	swept := false
+	if a.resend {
+		a.resend = false
+		if a.closed.at > a.sweepAt {
+			swept = true
+			if err := a.sweep(ctx, out); err != nil {
+				return err
+			}
+		}
+		a.closed.save()
+		if err := out.EmitWatermark(stream.Watermark{Column: a.spec.WindowKey, Time: a.closed.at}); err != nil {
+			return err
+		}
+	}
+	if a.spec.EmitOnClose && !swept {
+		return nil
+	}
+	for _, w := range a.marks { // on other keys
+		if a.spec.EmitOnClose { // groups that wait may be below it
+			w.Time = min(w.Time, a.low[w.Column]-1)
+		}
 		if err := out.EmitWatermark(w); err != nil {
 			return err
 		}
 	}
 	a.marks = a.marks[:0]
-	if a.closing != nil {
-		a.resend = a.closed.raise(*a.closing) || a.resend
-		a.closing = nil
-	}
-	if !a.resend {
-		return nil
-	}
-	a.resend = false
-	if a.closed.at > a.sweepAt {
-		if err := a.sweep(ctx, out); err != nil {
-			return err
-		}
-	}
-	a.closed.save()
-	return out.EmitWatermark(stream.Watermark{Column: a.spec.WindowKey, Time: a.closed.at})
+	return nil
 }
 
 // sweep closes windows: those in memory, then those that are only in the table.
@@ -63,16 +74,21 @@ func (a *hashAgg) sweep(ctx *executor.Ctx, out executor.Emitter) error {
 			live = append(live, int32(id))
 		}
 	}
-	windows := a.keys.Keys(live)[a.spec.WindowKey]
+	keys := a.keys.Keys(live)
+	windows := keys[a.spec.WindowKey]
 	a.sweepAt = math.MaxInt64
+	a.low = slices.Repeat([]int64{math.MaxInt64}, len(a.spec.Keys))
 	for i, id := range live {
 		if windows.Null(i) {
 			continue
 		}
 		if w := windows.I64[i]; w <= a.closed.at {
 			gone = append(gone, id)
-		} else {
-			a.sweepAt = min(a.sweepAt, w-1) // nothing to do until the watermark passes it
+			continue
+		}
+		a.sweepAt = min(a.sweepAt, windows.I64[i]-1) // nothing to do until the watermark passes it
+		for _, m := range a.marks {
+			a.low[m.Column] = min(a.low[m.Column], lowOf(&keys[m.Column], i))
 		}
 	}
 	if err := a.drop(ctx, gone, out); err != nil {
@@ -82,6 +98,14 @@ func (a *hashAgg) sweep(ctx *executor.Ctx, out executor.Emitter) error {
 		return a.sweepStored(ctx, out)
 	}
 	return nil
+}
+
+// lowOf is an integer for a minimum; NULL has none.
+func lowOf(c *vec.Vec, i int) int64 {
+	if c.Null(i) {
+		return math.MaxInt64
+	}
+	return c.I64[i&c.Mask()]
 }
 
 // drop closes groups that are in memory.
@@ -145,7 +169,7 @@ func (a *hashAgg) sweepStored(ctx *executor.Ctx, out executor.Emitter) error {
 		w, _ := binary.Varint(value[k:])
 		if w > a.closed.at {
 			a.sweepAt = min(a.sweepAt, w-1)
-			return true, nil
+			return true, a.noteLow(value)
 		}
 		g := storedGroup{vnode: v, key: bytes.Clone(key)}
 		if a.spec.EmitOnClose {
@@ -184,11 +208,7 @@ func (a *hashAgg) emitStored(ctx *executor.Ctx, gone []storedGroup, out executor
 	if len(gone) == 0 {
 		return nil
 	}
-	layouts := make([]int, len(a.keyTypes))
-	for i := range layouts {
-		layouts[i] = i
-	}
-	dec := storage.NewRowDecoder(typeLayouts(a.keyTypes), layouts)
+	dec := a.keyDecoder()
 	builders := dec.Builders(len(gone))
 	for _, e := range gone {
 		row, err := a.keyRow(e.value)
@@ -215,6 +235,33 @@ func (a *hashAgg) emitStored(ctx *executor.Ctx, gone []storedGroup, out executor
 		}
 	}
 	return a.drop(ctx, ids, out)
+}
+
+// noteLow takes the keys of a stored group that waits into account for the
+// watermarks of its columns.
+func (a *hashAgg) noteLow(value []byte) error {
+	if !a.spec.EmitOnClose || len(a.marks) == 0 {
+		return nil
+	}
+	row, err := a.keyRow(value)
+	if err != nil {
+		return err
+	}
+	dec := a.keyDecoder()
+	bs := dec.Builders(1)
+	if err := dec.Append(bs, row); err != nil {
+		return err
+	}
+	for _, m := range a.marks {
+		c := bs[m.Column].Vec()
+		a.low[m.Column] = min(a.low[m.Column], lowOf(&c, 0))
+	}
+	return nil
+}
+
+// keyDecoder reads the rows of keyRow.
+func (a *hashAgg) keyDecoder() *storage.RowDecoder {
+	return storage.NewRowDecoder(typeLayouts(a.keyTypes), allCols(len(a.keyTypes)))
 }
 
 // keyRow is the key columns in a stored state.

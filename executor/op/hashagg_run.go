@@ -95,6 +95,7 @@ type hashAgg struct {
 	closing *int64             // the watermark of this epoch
 	resend  bool               // the mark was not passed on yet in this run
 	marks   []stream.Watermark // on other keys, to pass on at the barrier
+	low     []int64            // by key: the least value among the groups that waited at the last sweep
 }
 
 type aggGroup struct {

@@ -16,7 +16,9 @@ import (
 // Hop assigns each row to the windows it falls in and appends window_start and
 // window_end (type of the time column, or timestamp for dates). Windows are
 // [start, start+Size), starts are multiples of Slide plus Offset from the epoch
-// 1970-01-01. Tumbling windows have Slide == Size. Rows whose time is NULL are
+// 1970-01-01. Tumbling windows have Slide == Size. Cumulating windows begin at
+// multiples of Size plus Offset and end after each Slide, of which Size is a
+// multiple: a row is in those that have not ended before it. Rows whose time is NULL are
 // dropped; an infinite time has one window that starts and ends at it. A
 // watermark on the time column passes, and becomes one on window_start: the
 // greatest start whose window is entirely at or below it; and one on window_end.
@@ -24,6 +26,7 @@ type Hop struct {
 	In                  executor.Spec
 	Time                int   // input column: timestamp, timestamptz or date
 	Slide, Size, Offset int64 // microseconds
+	Cumulate            bool
 	Out                 types.Schema
 }
 
@@ -44,7 +47,10 @@ func (s *Hop) State() []storage.TableDef { return nil }
 // Explain implements executor.Spec.
 func (s *Hop) Explain() string {
 	text := fmt.Sprintf("time: %s, size: %s", colName(s.In.Schema(), s.Time), time.Duration(s.Size)*time.Microsecond)
-	if s.Slide != s.Size {
+	switch {
+	case s.Cumulate:
+		text += fmt.Sprintf(", cumulating every %s", time.Duration(s.Slide)*time.Microsecond)
+	case s.Slide != s.Size:
 		text += fmt.Sprintf(", slide: %s", time.Duration(s.Slide)*time.Microsecond)
 	}
 	if s.Offset != 0 {
@@ -80,12 +86,20 @@ type hop struct {
 
 // start is the greatest window start at or below t.
 func (h *hop) start(t int64) int64 {
+	if h.spec.Cumulate {
+		return h.below(t, h.spec.Size)
+	}
+	return h.below(t, h.spec.Slide)
+}
+
+// below is the greatest multiple of step, from Offset, at or below t.
+func (h *hop) below(t, step int64) int64 {
 	d := t - h.spec.Offset
-	q := d / h.spec.Slide
-	if d%h.spec.Slide < 0 {
+	q := d / step
+	if d%step < 0 {
 		q--
 	}
-	return q*h.spec.Slide + h.spec.Offset
+	return q*step + h.spec.Offset
 }
 
 func (h *hop) Process(_ *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {
@@ -107,6 +121,13 @@ func (h *hop) Process(_ *executor.Ctx, _ int, b *stream.Batch, out executor.Emit
 			continue
 		}
 		t *= h.scale
+		if h.spec.Cumulate {
+			s := h.start(t)
+			for e := h.below(t, slide) + slide; e <= s+size; e += slide {
+				sel, starts, ends = append(sel, int32(i)), append(starts, s), append(ends, e)
+			}
+			continue
+		}
 		for s := h.start(t); s > t-size; s -= slide {
 			sel, starts, ends = append(sel, int32(i)), append(starts, s), append(ends, s+size)
 		}
@@ -152,10 +173,14 @@ func (h *hop) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, out executor
 	}
 	// Later rows are at t+1 or after: a window stays open while its end is beyond t+1.
 	start := h.start(t + 1 - h.spec.Size)
-	if h.sent && start <= h.marks[0] {
+	end := start + h.spec.Size
+	if h.spec.Cumulate {
+		end = h.below(t+1, h.spec.Slide)
+	}
+	if h.sent && end <= h.marks[1] {
 		return nil
 	}
-	h.sent, h.marks = true, [2]int64{start, start + h.spec.Size}
+	h.sent, h.marks = true, [2]int64{start, end}
 	base := len(h.spec.In.Schema())
 	for k, time := range h.marks {
 		if err := out.EmitWatermark(stream.Watermark{Column: base + k, Time: time}); err != nil {

@@ -53,6 +53,8 @@ func (w *topWindows) admit(t *topN, cols []vec.Vec, rows []int32) {
 // the same of rows: what comes later stands behind them.
 func (t *topN) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, _ executor.Emitter) error {
 	switch {
+	case w.Column == stream.AllRead: // at the barrier, behind the rows
+		t.marks = newestMark(t.marks, w)
 	case w.Column == t.spec.window():
 		t.windows.closing = max(t.windows.closing, w.Time)
 	case slices.Contains(t.spec.Group, w.Column), len(t.spec.Keys) > 0 && w.Column == t.spec.Keys[0].Col && !t.spec.Keys[0].Desc && !t.spec.Keys[0].NullsFirst:

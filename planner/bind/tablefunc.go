@@ -14,10 +14,8 @@ func (b *Binder) funcTable(t *ast.FuncTable, left *scope, env *cteEnv) (logical.
 	call, ok := t.Call.(*ast.FuncCall)
 	if ok {
 		switch call.Name.Base() {
-		case "tumble", "hop":
+		case "tumble", "hop", "cumulate", "session":
 			return b.windowTable(t, call, env)
-		case "session":
-			return nil, nil, b.unsupported(t, "SESSION windows")
 		}
 	}
 	if !ok {
@@ -136,14 +134,19 @@ func (b *Binder) scalarTable(t *ast.FuncTable, left *scope, env *cteEnv) (logica
 	return b.aliased(&logical.Project{In: node, Items: items}, cols, relation{}, columnName(t.Call), "", t.Alias, t)
 }
 
-// windowTable binds TUMBLE(t, time, size [, offset]) and HOP(t, time, slide, size [, offset]).
+// windowTable binds TUMBLE(t, time, size [, offset]), HOP(t, time, slide, size
+// [, offset]), CUMULATE(t, time, step, greatest size [, offset]) and SESSION(t,
+// time [, column to partition by ..], gap).
 func (b *Binder) windowTable(t *ast.FuncTable, call *ast.FuncCall, env *cteEnv) (logical.Node, *scope, error) {
 	name := call.Name.Base()
 	least := 3
-	if name == "hop" {
+	if name == "hop" || name == "cumulate" {
 		least = 4
 	}
-	if len(call.Args) < least || len(call.Args) > least+1 {
+	if name == "session" && len(call.Args) < least {
+		return nil, nil, b.errAt(call, sqlerr.UndefinedFunction, "session takes a relation, a time column, any number of columns to partition by, and an interval")
+	}
+	if len(call.Args) < least || len(call.Args) > least+1 && name != "session" {
 		return nil, nil, b.errAt(call, sqlerr.UndefinedFunction, "%s takes a relation, a time column and %d or %d intervals", name, least-2, least-1)
 	}
 	var node logical.Node
@@ -187,7 +190,16 @@ func (b *Binder) windowTable(t *ast.FuncTable, call *ast.FuncCall, env *cteEnv) 
 	default:
 		return nil, nil, b.errAt(ref, sqlerr.DatatypeMismatch, "the time column of %s must be a timestamp or a date, not %s", name, bare(col.T))
 	}
-	h := &logical.Hop{In: node, Time: col.Index}
+	if name == "session" {
+		n, err := b.sessionWindow(call, sc, node, col.Index)
+		if err != nil {
+			return nil, nil, err
+		}
+		n.Start, n.End = b.Meta.New("window_start", wt), b.Meta.New("window_end", wt)
+		cols = append(cols, scopeCol{name: "window_start", id: n.Start}, scopeCol{name: "window_end", id: n.End})
+		return b.aliased(n, cols, rel, rname, "", t.Alias, t)
+	}
+	h := &logical.Hop{In: node, Time: col.Index, Cumulate: name == "cumulate"}
 	var us []int64
 	for _, a := range call.Args[2:] {
 		v, err := b.intervalMicros(a)
@@ -209,9 +221,37 @@ func (b *Binder) windowTable(t *ast.FuncTable, call *ast.FuncCall, env *cteEnv) 
 	if h.Slide <= 0 || h.Size <= 0 {
 		return nil, nil, b.errAt(call, sqlerr.InvalidParameterValue, "the size and the slide of a window must be positive")
 	}
+	if h.Cumulate && h.Size%h.Slide != 0 {
+		return nil, nil, b.errAt(call, sqlerr.InvalidParameterValue, "the greatest size of a cumulating window must be a multiple of its step")
+	}
 	h.Start, h.End = b.Meta.New("window_start", wt), b.Meta.New("window_end", wt)
 	cols = append(cols, scopeCol{name: "window_start", id: h.Start}, scopeCol{name: "window_end", id: h.End})
 	return b.aliased(h, cols, rel, rname, "", t.Alias, t)
+}
+
+// sessionWindow binds what stands behind the time column of SESSION.
+func (b *Binder) sessionWindow(call *ast.FuncCall, sc *scope, in logical.Node, time logical.ColID) (*logical.Session, error) {
+	n := &logical.Session{In: in, Time: time}
+	last := len(call.Args) - 1
+	for _, a := range call.Args[2:last] {
+		ref, ok := a.(*ast.ColumnRef)
+		if !ok {
+			return nil, b.errAt(a, sqlerr.SyntaxError, "sessions are partitioned by columns")
+		}
+		col, err := b.lookup(sc, ref)
+		if err != nil {
+			return nil, err
+		}
+		n.Partition = append(n.Partition, col.Index)
+	}
+	var err error
+	if n.Gap, err = b.intervalMicros(call.Args[last]); err != nil {
+		return nil, err
+	}
+	if n.Gap <= 0 {
+		return nil, b.errAt(call.Args[last], sqlerr.InvalidParameterValue, "the gap of sessions must be positive")
+	}
+	return n, nil
 }
 
 // intervalMicros evaluates an interval constant without months.

@@ -195,6 +195,7 @@ type Hop struct {
 	In                  Node
 	Time                ColID
 	Slide, Size, Offset int64
+	Cumulate            bool
 	Start, End          ColID
 }
 

@@ -178,6 +178,11 @@ func copyNode(m *Meta, n Node, ids map[ColID]ColID) Node {
 		h := c.(*Hop)
 		h.Time, h.Start, h.End = renameID(n.Time, ids), fresh(n.Start), fresh(n.End)
 		return h
+	case *Session:
+		s := c.(*Session)
+		s.Time, s.Partition = renameID(n.Time, ids), renameIDs(n.Partition, ids)
+		s.Start, s.End = fresh(n.Start), fresh(n.End)
+		return s
 	case *ProjectSet:
 		p := c.(*ProjectSet)
 		p.Calls = make([]SetCall, len(n.Calls))

@@ -62,7 +62,7 @@ func (l *lowerer) agg(n *logical.Agg, need logical.Set) (*rel, error) {
 	}
 	if l.job {
 		agg.Dist = l.vnodeCols(r, n.Keys)
-		l.closeGroups(agg, out, r, need)
+		l.closeGroups(agg, out, r)
 	}
 	out.appendOnly = len(items) == 0 && r.appendOnly || agg.EmitOnClose
 	agg.Out = l.schema(out.cols)

@@ -33,17 +33,16 @@ func marked(r *rel, ids []logical.ColID) []int {
 }
 
 // closeGroups lets an aggregate forget the groups that a watermark has passed,
-// and hold its results back until then where it is asked to. need is what is
-// read of the result: of several keys with watermarks one that is read is best,
-// as the watermark goes on with it.
-func (l *lowerer) closeGroups(agg *op.HashAgg, out *rel, r *rel, need logical.Set) {
+// and hold its results back until then where it is asked to. Of several keys with
+// watermarks the end of a window is best: it is passed first.
+func (l *lowerer) closeGroups(agg *op.HashAgg, out *rel, r *rel) {
 	keys := out.key
 	for i, k := range keys {
 		if !r.marks.Has(k) {
 			continue
 		}
 		out.marks = union(out.marks, k)
-		if agg.WindowKey < 0 || need.Has(k) && !need.Has(keys[agg.WindowKey]) {
+		if agg.WindowKey < 0 || l.ends.Has(k) && !l.ends.Has(keys[agg.WindowKey]) {
 			agg.WindowKey = i
 		}
 	}
@@ -53,7 +52,7 @@ func (l *lowerer) closeGroups(agg *op.HashAgg, out *rel, r *rel, need logical.Se
 	agg.Closed = l.table("closed")
 	if l.opt.EmitOnClose && !(r.final && r.appendOnly && len(agg.Aggs) == 0) {
 		agg.EmitOnClose = true
-		out.final, out.marks = true, logical.SetOf(keys[agg.WindowKey])
+		out.final = true
 	}
 }
 

@@ -31,6 +31,7 @@ type lowerer struct {
 	share *sharing // nil: nothing is shared
 	props map[executor.Spec]Properties
 	wish  *orderWish // SELECT: the order that the LIMIT above asks for
+	ends  logical.Set // the columns that are ends of windows
 }
 
 // dist is where the rows of a stream are.
@@ -185,6 +186,8 @@ func (l *lowerer) node(n logical.Node, need logical.Set) (*rel, error) {
 		return l.limit(n, need)
 	case *logical.Hop:
 		return l.hop(n, need)
+	case *logical.Session:
+		return l.session(n, need)
 	case *logical.ProjectSet:
 		return l.projectSet(n, need)
 	case *logical.SingleRow:
@@ -224,6 +227,9 @@ func (l *lowerer) calc(r *rel, where expr.Expr, items []logical.Item) *rel {
 		out.cols[i] = it.Col
 		if l.job && l.marked(it.E, r.marks) {
 			out.marks = union(out.marks, it.Col)
+		}
+		if c, ok := it.E.(*expr.Col); ok && l.ends.Has(c.Index) {
+			l.ends.Add(it.Col)
 		}
 	}
 	if below, ok := r.spec.(*op.Calc); ok && where == nil && below.Exprs != nil && rearranges(c.Exprs, below.Exprs) {

@@ -245,9 +245,14 @@ func (l *lowerer) hop(n *logical.Hop, need logical.Set) (*rel, error) {
 	}
 	out := *r
 	out.cols = append(slices.Clone(r.cols), n.Start, n.End)
-	out.spec = &op.Hop{In: r.spec, Time: r.pos(n.Time), Slide: n.Slide, Size: n.Size, Offset: n.Offset, Out: l.schema(out.cols)}
+	out.spec = &op.Hop{In: r.spec, Time: r.pos(n.Time), Slide: n.Slide, Size: n.Size, Offset: n.Offset, Cumulate: n.Cumulate, Out: l.schema(out.cols)}
+	l.ends.Add(n.End)
 	if n.Slide != n.Size && l.job {
-		out.key = append(slices.Clone(r.key), n.Start)
+		tells := n.Start // the windows of a row apart
+		if n.Cumulate {
+			tells = n.End
+		}
+		out.key = append(slices.Clone(r.key), tells)
 	}
 	if r.marks.Has(n.Time) {
 		out.marks = union(r.marks, n.Start, n.End)

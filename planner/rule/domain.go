@@ -145,6 +145,10 @@ func (d *decorrelator) push(n logical.Node, dom logical.Node, ids map[logical.Co
 			c.Calls[i].Args = renames(c.Calls[i].Args)
 		}
 		return &c
+	case *logical.Session:
+		c := *n
+		c.In, c.Partition = d.push(n.In, dom, ids), append(slices.Clone(n.Partition), keys...)
+		return &c
 	case *logical.Hop:
 		c := *n
 		c.In = d.push(n.In, dom, ids)

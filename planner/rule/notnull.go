@@ -87,6 +87,8 @@ func notNull(n logical.Node, id logical.ColID) bool {
 		return notNull(n.In, id)
 	case *logical.ProjectSet:
 		return notNull(n.In, id)
+	case *logical.Session:
+		return id == n.Start || id == n.End || id == n.Time || notNull(n.In, id)
 	case *logical.Hop:
 		return id == n.Start || id == n.End || notNull(n.In, id)
 	}

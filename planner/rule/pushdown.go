@@ -66,6 +66,12 @@ func (p *pusher) node(n logical.Node, conds []expr.Expr) logical.Node {
 		return p.window(n, conds)
 	case *logical.Sort:
 		return &logical.Sort{In: p.node(n.In, conds), Keys: n.Keys}
+	case *logical.Session: // conditions on other columns would take rows out of sessions
+		down, stay := split(conds, logical.SetOf(n.Partition...))
+		if len(n.Partition) == 0 {
+			down, stay = nil, conds
+		}
+		return filter(logical.WithInputs(n, []logical.Node{p.node(n.In, down)}), stay)
 	case *logical.Hop, *logical.ProjectSet:
 		in := n.Inputs()[0]
 		down, stay := split(conds, logical.OutSet(in))

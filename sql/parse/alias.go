@@ -66,17 +66,44 @@ func (r *reader) flinkTable(t *ast.FuncTable) {
 	r.emit(t)
 }
 
-// flinkArg reads TABLE t and DESCRIPTOR(ts) as the columns t and ts.
+// flinkPartition reads PARTITION BY columns behind TABLE t, in parentheses or
+// up to the DESCRIPTOR.
+func (r *reader) flinkPartition() (cols []ast.Name) {
+	if !r.take("partition", "by") {
+		return nil
+	}
+	paren := r.takePunct("(")
+	for {
+		cols = append(cols, r.name())
+		if !r.isPunct(0, ",") || r.at(1).val == "descriptor" && r.isPunct(2, "(") {
+			break
+		}
+		r.needPunct(",")
+	}
+	if paren {
+		r.needPunct(")")
+	}
+	return cols
+}
+
+// flinkArg reads TABLE t and DESCRIPTOR(ts) as the columns t and ts, and the
+// columns of TABLE t PARTITION BY .. as arguments behind ts.
 func (r *reader) flinkArg() bool {
 	switch {
 	case r.kw("table") && r.isColumnName(1):
 		r.skip(1)
 		n := r.name()
 		r.emit(&ast.ColumnRef{Pos: n.Pos, Parts: n.Parts})
+		r.partition = r.flinkPartition()
 	case r.kw("descriptor") && r.isPunct(1, "(") && r.isPunct(3, ")") && r.isColumnName(2):
 		r.skip(2)
 		r.emit(&ast.ColumnRef{Pos: r.pos(), Parts: []string{r.anyWord()}})
 		r.skip(1)
+		for _, c := range r.partition {
+			r.w(", ")
+			r.emit(&ast.ColumnRef{Pos: c.Pos, Parts: c.Parts})
+		}
+		r.partition = nil
 	default:
 		return false
 	}

@@ -23,8 +23,9 @@ type reader struct {
 	depth  int
 	params int // highest $n
 
-	aggregate bool // the next call is AGGREGATE:f(..)
-	bareUnits bool // '5' second is an interval without the word
+	partition []ast.Name // of TABLE t PARTITION BY .., until the DESCRIPTOR
+	aggregate bool       // the next call is AGGREGATE:f(..)
+	bareUnits bool       // '5' second is an interval without the word
 
 	border
 }
