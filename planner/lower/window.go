@@ -58,8 +58,8 @@ func (l *lowerer) window(n *logical.Window, need logical.Set) (*rel, error) {
 		w.RowKey, w.Dist = r.posAll(r.key), l.vnodeCols(r, n.Partition)
 	}
 	w.Out = l.schema(out.cols)
-	out.spec, out.appendOnly, out.marks = w, false, r.marks.Intersect(logical.SetOf(n.Partition...))
-	if w.PassesOrder() && r.marks.Has(n.Keys[0].Col) {
+	out.spec, out.appendOnly, out.final, out.marks = w, false, false, r.marks.Intersect(logical.SetOf(n.Partition...))
+	if l.job && w.PassesOrder() && r.marks.Has(n.Keys[0].Col) {
 		out.marks = union(out.marks, n.Keys[0].Col)
 	}
 	return &out, nil
