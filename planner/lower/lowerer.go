@@ -30,7 +30,7 @@ type lowerer struct {
 	frags []executor.Fragment
 	share *sharing // nil: nothing is shared
 	props map[executor.Spec]Properties
-	wish  *orderWish // SELECT: the order that the LIMIT above asks for
+	wish  *orderWish  // SELECT: the order that the LIMIT above asks for
 	ends  logical.Set // the columns that are ends of windows
 }
 
