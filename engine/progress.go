@@ -20,6 +20,7 @@ type backfillInfo struct {
 	table    storage.TableID // of its progress
 	rows     int64           // read
 	total    int64           // estimated; at least rows
+	speed    int64           // rows a second now
 	waiting  int64           // live rows kept until their place is read
 	done     bool
 	state    op.BackfillState
@@ -63,6 +64,7 @@ func (db *DB) backfillInfo(o *catalog.Object, name string, table storage.TableID
 		b.rows += st.Rows.Load()
 		b.total += st.Rows.Load() + st.End.Load()
 		b.waiting += st.Waiting.Load()
+		b.speed += st.Speed.Load()
 		if st.Done.Load() {
 			done++
 		} else {
@@ -163,7 +165,7 @@ var backfillProgressTable = &runtimeTable{
 				if o.Failed != nil {
 					state = "failed"
 				}
-				out.Add(o.ID, o.Name, b.upstream, b.rows, b.total, b.done, rate, b.waiting, state)
+				out.Add(o.ID, o.Name, b.upstream, b.rows, b.total, b.done, b.speed, rate, b.waiting, state)
 			}
 		}
 		return nil

@@ -132,6 +132,7 @@ func (f *backfill) load() error {
 func (f *backfill) finish() {
 	f.done, f.wait = true, nil
 	f.stat.Waiting.Store(0)
+	f.stat.Speed.Store(0)
 	f.stat.State.Store(int32(BackfillDone))
 	f.stat.Done.Store(true)
 }
@@ -276,6 +277,7 @@ func (f *backfill) budget() int {
 	rate := f.env.rate(f.ctx.Job, BackfillRate)
 	if rate == 0 {
 		f.stat.State.Store(int32(BackfillPaused))
+		f.stat.Speed.Store(0)
 		f.pace.rest(longRest)
 		return 0
 	}
@@ -305,6 +307,9 @@ func (f *backfill) advance(ctx *executor.Ctx, snap storage.Snapshot, budget int,
 	f.limit.spend(read)
 	f.env.Pacer.spend(read)
 	f.pace.took(read, time.Since(start))
+	if perSecond, ok := f.pace.speed(read, start); ok {
+		f.stat.Speed.Store(perSecond)
+	}
 	if err := f.replay(out); err != nil {
 		return false, err
 	}

@@ -60,6 +60,8 @@ const (
 // backfillPace is how one instance spreads its reading over time.
 type backfillPace struct {
 	slice int // rows read at once
+	since time.Time
+	rows  int // read since
 	wake  chan struct{}
 	timer *time.Timer
 }
@@ -77,6 +79,21 @@ func newBackfillPace() backfillPace {
 
 // rest asks to be polled after a while.
 func (p *backfillPace) rest(d time.Duration) { p.timer.Reset(d) }
+
+// speed counts n rows; once a second it tells how many a second there were.
+func (p *backfillPace) speed(n int, now time.Time) (perSecond int64, ok bool) {
+	p.rows += n
+	passed := now.Sub(p.since)
+	if p.since.IsZero() || passed < time.Second {
+		if p.since.IsZero() {
+			p.since = now
+		}
+		return 0, false
+	}
+	perSecond = int64(float64(p.rows) / passed.Seconds())
+	p.since, p.rows = now, 0
+	return perSecond, true
+}
 
 // took adapts the size of a slice to the time that n rows took, with all that
 // the operators above did with them.

@@ -192,6 +192,7 @@ type Stat struct {
 	Offset  atomic.Int64 // source split: the next offset; sink: the last delivered epoch
 	End     atomic.Int64 // source split: the offset past the last known element, -1 unknown; sink: the last epoch with rows; backfill of a source: rows still to read
 	Waiting atomic.Int64 // backfill: live rows kept until their place is read
+	Speed   atomic.Int64 // backfill: rows read in the last second or so, a second
 	State   atomic.Int32 // backfill: a BackfillState
 	Of      atomic.Int32 // backfill: the number of instances
 	Done    atomic.Bool  // the backfill has read everything: the next barrier commits the last of it; the split has ended
