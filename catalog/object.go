@@ -113,8 +113,10 @@ type Connector struct {
 
 // Watermark is WATERMARK FOR col AS expr.
 type Watermark struct {
-	Col  int    `json:"col"`
-	Expr string `json:"expr"`
+	Col        int    `json:"col"`
+	Expr       string `json:"expr"`
+	Idle       int64  `json:"idle,omitempty"`       // microseconds after which a silent split does not count; 0: the default
+	Quarantine bool   `json:"quarantine,omitempty"` // late rows are kept
 }
 
 // IndexInfo says what an index holds: a copy of a relation's rows under another

@@ -153,10 +153,16 @@ func relationColumns(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef
 	if len(def.Include) > 0 {
 		return sqlerr.Unsupported("INCLUDE %s", def.Include[0].Kind)
 	}
-	if err := readConnector(o, def); err != nil {
+	idle, options, err := takeIdle(bctx, def.Options)
+	if err != nil {
 		return err
 	}
-	return readWatermark(o, bctx, def)
+	rest := *def
+	rest.Options = options
+	if err := readConnector(o, &rest); err != nil {
+		return err
+	}
+	return readWatermark(o, bctx, def, idle)
 }
 
 // newColumn reads a column definition, but for its place in a key.
@@ -345,16 +351,14 @@ func optionMap(list []*ast.Option) (options map[string]string, connectorName str
 }
 
 // readWatermark reads WATERMARK FOR.
-func readWatermark(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef) error {
+func readWatermark(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef, idle int64) error {
 	for n, w := range def.Watermarks {
 		if n > 0 {
 			return sqlerr.Unsupported("more than one WATERMARK")
 		}
 		if w.WithTTL {
-			return sqlerr.Unsupported("WATERMARK .. WITH TTL")
-		}
-		if w.OnLate == "quarantine" {
-			return sqlerr.Unsupported("ON LATE QUARANTINE")
+			return sqlerr.Unsupported("WATERMARK .. WITH TTL").
+				WithHint("WITH (retention_seconds = n) lets rows go some time after they came; a view with a condition on now() leaves old ones out.")
 		}
 		i := slices.IndexFunc(o.Cols, func(x catalog.Column) bool { return x.Name == w.Column })
 		if i < 0 {
@@ -364,7 +368,7 @@ func readWatermark(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef) 
 			return sqlerr.New(sqlerr.FeatureNotSupported, "WATERMARK on a table that is not APPEND ONLY is not supported").
 				WithHint("Rows of such a table can be deleted and updated later than any watermark.")
 		}
-		o.Watermark = &catalog.Watermark{Col: i, Expr: ast.String(w.Expr)}
+		o.Watermark = &catalog.Watermark{Col: i, Expr: ast.String(w.Expr), Quarantine: w.OnLate == "quarantine", Idle: idle}
 		col := o.Cols[i]
 		if _, err := planner.ExprOver(bctx, w.Expr, o.Types(), o.Name, "WATERMARK", col.Type); err != nil {
 			return err

@@ -13,7 +13,7 @@ import (
 
 // The tables of the schema streamdb: one variable each, listed here. Their
 // columns are in catalog/syscat/columns.txt.
-var runtimeTables = []*runtimeTable{jobsTable, sourceSplitsTable, quarantineTable, epochsTable, tasksTable,
+var runtimeTables = []*runtimeTable{jobsTable, sourceSplitsTable, quarantineTable, lateRowsTable, epochsTable, tasksTable,
 	backfillProgressTable, ddlProgressTable}
 
 // jobsTable: every running or failed dataflow.
@@ -94,10 +94,13 @@ func eachSplit(snap storage.Snapshot, s *op.Source, fn func(op.SplitState)) erro
 	})
 }
 
-// quarantineTable: what could not be decoded, as of the reader's snapshot.
+// quarantineTable: what could not be decoded, and late rows that are kept, as of the reader's snapshot.
 var quarantineTable = &runtimeTable{
 	name: "quarantine",
 	fill: func(_ *DB, cat *catalog.Catalog, snap storage.Snapshot, out *syscat.Rows) error {
+		if err := lateQuarantine(cat, snap, out); err != nil {
+			return err
+		}
 		return sources(cat, func(o *catalog.Object, s *op.Source) error {
 			splits := map[int]string{}
 			if err := eachSplit(snap, s, func(p op.SplitState) { splits[p.Number] = p.ID }); err != nil {

@@ -86,6 +86,15 @@ func (s *SourceState) known(id string) (int, bool) {
 	return n, ok
 }
 
+// those calls fn for the numbers of all splits that have one.
+func (s *SourceState) those(fn func(number int)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.numbers {
+		fn(n)
+	}
+}
+
 // publish says that all rows of the split below offset have been emitted, and none at or above.
 func (s *SourceState) publish(id string, offset int64) {
 	s.mu.Lock()

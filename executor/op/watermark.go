@@ -14,18 +14,30 @@ import (
 	"streamdb/vec"
 )
 
-// WatermarkFilter implements WATERMARK FOR c AS e: the bound is the greatest
-// value of Expr in the rows so far (kept across restarts). A row whose time is
-// below the bound is late, counted and dropped, as in RisingWave; so the
-// watermark, below or at which nothing comes, is the bound minus one unit. It is
-// emitted after each batch in which it rose. Rows without a time pass.
+// WatermarkFilter implements WATERMARK FOR c AS e: the bound of a split is the
+// greatest value of Expr in its rows so far, and that of the instance the least of
+// its splits; it never falls (all are kept across restarts). A split that has
+// brought no row for Idle does not count. A row whose time is below the
+// instance's bound when it arrives is late: counted, and dropped or kept in
+// Quarantine. So the watermark, below or at which nothing comes, is the bound
+// minus one unit. It is emitted after each batch in which it rose. Rows without a
+// time pass.
 //
 //	'w' -> bound, 8 bytes big-endian (in the instance's first vnode)
+//	'l' -> number of late rows, 8 bytes big-endian (there, too)
+//	's' split -> bound, time of its last row (in the split's vnode; see splitMark)
+//	Quarantine: as that of a Source, the row as JSON
 type WatermarkFilter struct {
 	In    executor.Spec
 	Col   int
 	Expr  expr.Expr // usually c - interval
-	Table TableRef  // one row: the watermark
+	Table TableRef
+	// RowID is 1 + the position of _row_id, which tells the row's split; 0: all
+	// rows are of one.
+	RowID      int
+	Idle       int64    // microseconds; 0: the default
+	Quarantine TableRef // zero: late rows are dropped
+	Name       string   // of the relation that has the watermark
 }
 
 // Kind implements executor.Spec.
@@ -38,11 +50,18 @@ func (s *WatermarkFilter) Inputs() []executor.Spec { return []executor.Spec{s.In
 func (s *WatermarkFilter) Schema() types.Schema { return s.In.Schema() }
 
 // State implements executor.Spec.
-func (s *WatermarkFilter) State() []storage.TableDef { return tables(s.Table) }
+func (s *WatermarkFilter) State() []storage.TableDef { return tables(s.Table, s.Quarantine) }
 
 // Explain implements executor.Spec.
 func (s *WatermarkFilter) Explain() string {
-	return colName(s.In.Schema(), s.Col) + " as " + s.Expr.String()
+	text := colName(s.In.Schema(), s.Col) + " as " + s.Expr.String()
+	if s.RowID > 0 {
+		text += ", per split"
+	}
+	if s.Quarantine.ID != 0 {
+		text += ", late rows kept"
+	}
+	return text
 }
 
 // Open implements executor.Spec.
@@ -67,15 +86,30 @@ func (s *WatermarkFilter) Open(ctx *executor.OpenCtx) (executor.Operator, error)
 	})
 	f.late = &envOf(ctx).Stats.Of(StatKey{Job: ctx.Job, Kind: "watermark", Name: in[s.Col].Name, Instance: ctx.Instance}).Bad
 	// After a change of parallelism several bounds may be here: the greatest counts.
-	err := f.table.ScanAll(func(_ storage.VNode, _, value []byte) (bool, error) {
-		if len(value) != 8 {
-			return false, sqlerr.New(sqlerr.DataCorrupted, "stored watermark has %d bytes", len(value))
-		}
-		f.bound = max(f.bound, int64(binary.BigEndian.Uint64(value)))
-		return true, nil
-	})
+	err := f.table.ScanAll(f.load)
 	f.resend = f.bound > math.MinInt64
+	f.splits.begin(s, ctx, f.mark.source)
+	f.quarantine.begin(s, ctx)
 	return f, err
+}
+
+// load reads a row of state.
+func (f *watermarkFilter) load(v storage.VNode, key, value []byte) (bool, error) {
+	switch {
+	case len(key) == 5 && key[0] == 's' && len(value) == 16:
+		f.splits.load(key, value)
+	case len(key) == 1 && key[0] == 'w' && len(value) == 8:
+		f.bound = max(f.bound, int64(binary.BigEndian.Uint64(value)))
+	case len(key) == 1 && key[0] == 'l' && len(value) == 8:
+		f.count += int64(binary.BigEndian.Uint64(value))
+		if v != f.vnode { // of an instance that is no more: it is written with ours
+			f.table.Delete(v, key)
+			f.dirty = true
+		}
+	default:
+		return false, sqlerr.New(sqlerr.DataCorrupted, "stored watermark %q has %d bytes", key, len(value))
+	}
+	return true, nil
 }
 
 type watermarkFilter struct {
@@ -89,12 +123,17 @@ type watermarkFilter struct {
 	late   *atomic.Int64 // rows dropped
 	mark   *inputMark    // nil: bounded
 	sel    []int32
+
+	count      int64 // late rows of all times
+	splits     splitMarks
+	quarantine lateRows
 }
 
 func (f *watermarkFilter) Close() error {
 	if f.mark != nil {
 		f.mark.leave()
 	}
+	f.splits.close()
 	return nil
 }
 
@@ -105,7 +144,7 @@ func (f *watermarkFilter) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out
 		return err
 	}
 	before := f.bound
-	f.sel = f.filter(&cols[f.spec.Col], &e, n)
+	f.sel = f.filter(ctx, cols, &e, n)
 	if f.mark != nil {
 		f.mark.raise(f.bound)
 	}
@@ -120,6 +159,9 @@ func (f *watermarkFilter) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out
 	}
 	if late := n - len(f.sel); late > 0 && f.late != nil {
 		f.late.Add(int64(late))
+		f.count += int64(late)
+		f.dirty = true
+		f.quarantine.keep(f, cols, n, ctx.Expr.Now.UnixMicro())
 	}
 	if f.bound == before && !f.resend {
 		return nil
@@ -134,20 +176,39 @@ func (f *watermarkFilter) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out
 
 // filter raises the bound row by row, so that what is late does not depend on
 // how the rows are split into batches. Infinite values raise nothing.
-func (f *watermarkFilter) filter(t, e *vec.Vec, n int) []int32 {
+func (f *watermarkFilter) filter(ctx *executor.Ctx, cols []vec.Vec, e *vec.Vec, n int) []int32 {
+	t := &cols[f.spec.Col]
 	sel := f.sel[:0]
 	bound := f.bound
 	tm, em := t.Mask(), e.Mask()
+	var ids []int64 // nil: all rows are of one split
+	if f.spec.RowID > 0 && f.table != nil {
+		ids = cols[f.spec.RowID-1].I64
+		f.splits.now = ctx.Expr.Now.UnixMicro()
+		f.splits.join()
+	}
+	split, others, own := int64(-1), int64(math.MaxInt64), (*splitMark)(nil)
 	for i := range n {
+		if ids != nil && (own == nil || ids[i]>>rowIDShift != split) {
+			split = ids[i] >> rowIDShift
+			own, others = f.splits.turn(split)
+		}
 		if !t.Null(i) && t.I64[i&tm] < bound {
 			continue
 		}
 		sel = append(sel, int32(i))
-		if !e.Null(i) {
-			if x := e.I64[i&em]; x > bound && x != math.MaxInt64 {
-				bound = x
-			}
+		if e.Null(i) {
+			continue
 		}
+		x := e.I64[i&em]
+		if x == math.MaxInt64 {
+			continue
+		}
+		if own != nil {
+			own.bound = max(own.bound, x)
+			x = min(own.bound, others)
+		}
+		bound = max(bound, x)
 	}
 	f.bound = bound
 	return sel
@@ -161,7 +222,10 @@ func (f *watermarkFilter) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, 
 	return out.EmitWatermark(w)
 }
 
-func (f *watermarkFilter) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
+func (f *watermarkFilter) Barrier(_ *executor.Ctx, b stream.Barrier, out executor.Emitter) error {
+	if low, ok := f.splits.settle(f.table, b.Time.UnixMicro()); ok && low > f.bound {
+		f.bound, f.dirty, f.resend = low, true, true
+	}
 	// An instance without rows (fewer splits than instances) must not hold back
 	// the watermark of the others: it goes with them.
 	if f.mark != nil && f.mark.idle() {
@@ -177,6 +241,9 @@ func (f *watermarkFilter) Barrier(_ *executor.Ctx, _ stream.Barrier, out executo
 	}
 	if f.dirty && f.table != nil {
 		f.table.Put(f.vnode, []byte{'w'}, binary.BigEndian.AppendUint64(nil, uint64(f.bound)))
+		if f.count > 0 {
+			f.table.Put(f.vnode, []byte{'l'}, binary.BigEndian.AppendUint64(nil, uint64(f.count)))
+		}
 	}
 	f.dirty = false
 	return nil

@@ -302,7 +302,7 @@ func (b *Binder) source(o *catalog.Object, ids []logical.ColID, idx []int) (logi
 		if err != nil {
 			return nil, err
 		}
-		node = &logical.Watermark{In: node, Col: ids[w.Col], E: e}
+		node = &logical.Watermark{In: node, Col: ids[w.Col], E: e, Of: o}
 	}
 	return node, nil
 }

@@ -1,6 +1,9 @@
 package logical
 
-import "streamdb/expr"
+import (
+	"streamdb/catalog"
+	"streamdb/expr"
+)
 
 // Watermark declares that Col never falls to or below Expr's maximum again; see
 // op.WatermarkFilter. It stands over a source.
@@ -8,6 +11,7 @@ type Watermark struct {
 	In  Node
 	Col ColID
 	E   expr.Expr
+	Of  *catalog.Object // the source
 }
 
 // Inputs is the source.

@@ -142,7 +142,9 @@ func (l *lowerer) watermark(n *logical.Watermark, need logical.Set) (*rel, error
 		return nil, err
 	}
 	out := *r
-	out.spec = &op.WatermarkFilter{In: r.spec, Col: r.pos(n.Col), Expr: r.expr(n.E), Table: l.table("watermark")}
+	f := l.watermarkFilter(n.Of, r, r.pos(n.Col), r.expr(n.E))
+	f.RowID = 1 + r.pos(r.key[0])
+	out.spec = f
 	out.marks = union(r.marks, n.Col)
 	return &out, nil
 }
@@ -175,4 +177,13 @@ func (l *lowerer) values(n *logical.Values) (*rel, error) {
 	}
 	v.Out = l.schema(r.cols)
 	return r, nil
+}
+
+// watermarkFilter is the operator of an object's WATERMARK over r.
+func (l *lowerer) watermarkFilter(o *catalog.Object, r *rel, col int, e expr.Expr) *op.WatermarkFilter {
+	f := &op.WatermarkFilter{In: r.spec, Col: col, Expr: e, Table: l.table("watermark"), Name: displayName(o), Idle: o.Watermark.Idle}
+	if o.Watermark.Quarantine {
+		f.Quarantine = l.table("late")
+	}
+	return f
 }

@@ -83,7 +83,11 @@ func Table(o *catalog.Object, gen Generated, watermark expr.Expr, opt Options) (
 		}
 	}
 	if watermark != nil {
-		r.spec = &op.WatermarkFilter{In: r.spec, Col: o.Watermark.Col, Expr: watermark, Table: l.table("watermark")}
+		f := l.watermarkFilter(o, r, o.Watermark.Col, watermark)
+		if o.Connector != nil && len(o.PrimaryKey()) == 0 {
+			f.RowID = len(cols) // _row_id is the last
+		}
+		r.spec = f
 	}
 	if o.Retention > 0 {
 		mat.AppendOnly, v.AppendOnly = false, false

@@ -1,0 +1,136 @@
+package op
+
+import (
+	"encoding/binary"
+	"math"
+
+	"streamdb/executor"
+	"streamdb/storage"
+)
+
+// splitIdle is the default of WatermarkFilter.Idle.
+const splitIdle = 10_000_000
+
+// splitMarks are the bounds of an instance's splits. A split that the source has
+// found, and that has not brought a row yet, holds the watermark back like one
+// that is slow: until it is idle.
+type splitMarks struct {
+	spec   *WatermarkFilter
+	owned  storage.VNodeSet
+	source *SourceState // nil: not a shared source
+	alarm  Alarm        // nil: rows are not of splits
+	now    int64        // of the epoch, microseconds
+	marks  map[int64]*splitMark
+	turned *splitMark // whose rows come now
+}
+
+// splitMark is the bound of a split, and when its last row came.
+type splitMark struct {
+	bound int64
+	seen  int64
+	dirty bool
+}
+
+func (m *splitMarks) begin(s *WatermarkFilter, ctx *executor.OpenCtx, source *SourceState) {
+	m.spec, m.owned, m.source, m.now = s, ctx.VNodes, source, ctx.Expr.Now.UnixMicro()
+	if s.RowID == 0 {
+		return
+	}
+	if m.marks == nil {
+		m.marks = map[int64]*splitMark{}
+	}
+	m.alarm = envOf(ctx).alarm()
+}
+
+func (m *splitMarks) close() {
+	if m.alarm != nil {
+		m.alarm.Close()
+	}
+}
+
+func (m *splitMarks) load(key, value []byte) {
+	if m.marks == nil {
+		m.marks = map[int64]*splitMark{}
+	}
+	m.marks[int64(binary.BigEndian.Uint32(key[1:]))] = &splitMark{
+		bound: int64(binary.BigEndian.Uint64(value)), seen: int64(binary.BigEndian.Uint64(value[8:])),
+	}
+}
+
+// join adds the splits of the source that are new.
+func (m *splitMarks) join() {
+	if m.source == nil {
+		return
+	}
+	m.source.those(func(number int) {
+		if m.marks[int64(number)] == nil && m.owned.Contains(splitVNode(number)) {
+			m.marks[int64(number)] = &splitMark{bound: math.MinInt64, seen: m.now}
+		}
+	})
+}
+
+// turn says that rows of a split come: its mark, and the least bound of the
+// others that count.
+func (m *splitMarks) turn(split int64) (own *splitMark, others int64) {
+	own = m.marks[split]
+	if own == nil {
+		own = &splitMark{bound: math.MinInt64}
+		m.marks[split] = own
+	}
+	own.seen, own.dirty = m.now, true
+	others = math.MaxInt64
+	for _, o := range m.marks {
+		if o != own && !m.idle(o) {
+			others = min(others, o.bound)
+		}
+	}
+	return own, others
+}
+
+func (m *splitMarks) after() int64 {
+	if m.spec.Idle > 0 {
+		return m.spec.Idle
+	}
+	return splitIdle
+}
+
+func (m *splitMarks) idle(s *splitMark) bool { return m.now-s.seen > m.after() }
+
+// settle writes what changed. low is the least bound of the splits that count; an
+// alarm is set for the time at which one that holds it back will be idle.
+func (m *splitMarks) settle(t storage.StateTable, now int64) (low int64, ok bool) {
+	if m.alarm == nil {
+		return 0, false
+	}
+	m.now = max(m.now, now)
+	low, due := int64(math.MaxInt64), int64(math.MaxInt64)
+	highest := int64(math.MinInt64)
+	for number, s := range m.marks {
+		highest = max(highest, s.bound)
+		if !m.idle(s) {
+			low = min(low, s.bound)
+		}
+		if s.dirty {
+			s.dirty = false
+			key := binary.BigEndian.AppendUint32([]byte{'s'}, uint32(number))
+			value := binary.BigEndian.AppendUint64(nil, uint64(s.bound))
+			t.Put(m.vnode(number), key, binary.BigEndian.AppendUint64(value, uint64(s.seen)))
+		}
+	}
+	for _, s := range m.marks {
+		if !m.idle(s) && s.bound < highest {
+			due = min(due, s.seen+m.after()+1)
+		}
+	}
+	m.alarm.Set(due)
+	return low, low != math.MaxInt64 && low != math.MinInt64
+}
+
+// vnode is where a split's row of state is: with the split, or, for the rows of
+// statements, which are not of a split, with the instance.
+func (m *splitMarks) vnode(number int64) storage.VNode {
+	if v := splitVNode(int(number)); number < 1<<15 && m.owned.Contains(v) {
+		return v
+	}
+	return storage.VNode(m.owned.From)
+}

@@ -1,0 +1,96 @@
+package op
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"streamdb/executor"
+	"streamdb/executor/optest"
+	"streamdb/storage"
+	"streamdb/types"
+)
+
+// TestWatermarkPerSplit tells how the bounds of splits make the watermark: the
+// slowest counts, until it is idle; all of it survives a restart.
+func TestWatermarkPerSplit(t *testing.T) {
+	s := optest.Schema(t, "ts int8, _row_id int8!")
+	a := &alarms{}
+	hub := &SourceHub{}
+	filter := func(in []executor.Spec) executor.Spec {
+		return &WatermarkFilter{In: in[0], Col: 0, Expr: operator(t, "-", col(s, 0), intConst(5)), RowID: 2, Idle: 10_000_000,
+			Table: TableRef{ID: 100}, Quarantine: TableRef{ID: 101}, Name: "s"}
+	}
+	h := optest.New(t, []types.Schema{s}, filter, optest.Options{Env: &Env{Sources: hub, Alarm: func() Alarm { return a }}})
+	begin := h.Time()
+	next := 0
+	push := func(split int, times ...int) {
+		var rows []string
+		for _, at := range times {
+			rows = append(rows, fmt.Sprintf("+ %d %d", at, split<<rowIDShift|next))
+			next++
+		}
+		h.PushText(0, strings.Join(rows, "\n"))
+	}
+	at := func(want ...int64) {
+		t.Helper()
+		var got []int64
+		for _, w := range h.Watermarks {
+			got = append(got, w.Time+1)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("bounds %v, want %v", got, want)
+		}
+		h.Watermarks = nil
+	}
+	push(0, 100)
+	at(95) // nobody knows of another split
+	push(1, 97, 94, 110)
+	at() // 94 is late; split 0 is at 95 still
+	push(0, 130)
+	at(105)
+	h.Barrier()
+	at()
+	if want := begin.Add(10*time.Second).UnixMicro() + 1; a.at != want {
+		t.Errorf("the alarm is set to %d, want %d: split 1 is idle then", a.at, want)
+	}
+	h.Restart()
+	push(0, 104, 106, 200) // 104 is late
+	h.SetTime(begin.Add(11 * time.Second))
+	push(0, 210)
+	h.Barrier()
+	at(105, 205)
+	push(1, 150) // late: it was away for too long
+	push(1, 206)
+	h.Barrier()
+	at()
+	if got, want := h.Sum().String(), 8; strings.Count(got, "\n")+1 != want {
+		t.Errorf("%d rows passed, want %d:\n%s", strings.Count(got, "\n")+1, want, got)
+	}
+	if n := h.StateRows(storage.TableDef{ID: 101}); n != 3 {
+		t.Errorf("%d late rows are kept, want 3", n)
+	}
+}
+
+// TestWatermarkWaitsForSplits: a split that the source has found holds the
+// watermark back before it brings its first row.
+func TestWatermarkWaitsForSplits(t *testing.T) {
+	m := splitMarks{}
+	source := &SourceState{}
+	source.number("a")
+	source.number("b")
+	m.spec, m.owned, m.source, m.alarm, m.marks = &WatermarkFilter{RowID: 2}, storage.AllVNodes, source, noAlarm{}, map[int64]*splitMark{}
+	m.now = 1_000_000
+	m.join()
+	own, others := m.turn(0)
+	own.bound = 50
+	if others != -1<<63 {
+		t.Errorf("split b does not count: %d", others)
+	}
+	m.now += splitIdle + 1
+	if _, others = m.turn(0); others != 1<<63-1 {
+		t.Errorf("split b counts though it is idle: %d", others)
+	}
+}
