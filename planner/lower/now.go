@@ -64,8 +64,13 @@ func splitNow(conds []expr.Expr) (plain, timed []expr.Expr) {
 
 // followTime filters r by conditions that read the clock.
 func (l *lowerer) followTime(r *rel, conds []expr.Expr, need logical.Set) (*rel, error) {
-	r = l.narrow(r, need.Union(logical.Cols(conds...)))
-	if r.dist.kind == anywhere {
+	need = need.Union(logical.Cols(conds...))
+	placed := r.dist.kind != anywhere // the rows' places can be told from their columns
+	if r.dist.kind == hashed {
+		need = union(need, r.dist.cols...)
+		placed = !slices.ContainsFunc(r.dist.cols, func(id logical.ColID) bool { return !r.has(id) })
+	}
+	if r = l.narrow(r, need); !placed {
 		var err error
 		if r, err = l.exchange(r, r.key); err != nil {
 			return nil, err
