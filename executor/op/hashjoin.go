@@ -37,7 +37,8 @@ type HashJoin struct {
 	L, R        JoinSide
 	NullSafe    []bool    // per key: IS NOT DISTINCT FROM instead of =
 	Residual    expr.Expr // over left columns followed by right columns; nil: none
-	Cols        []int     // output columns, over left ++ right (Semi, Anti: left only)
+	Interval    JoinInterval
+	Cols        []int // output columns, over left ++ right (Semi, Anti: left only)
 	Out         types.Schema
 }
 
@@ -88,6 +89,7 @@ func (j *HashJoin) Explain() string {
 	if w := j.L.WindowKey; w >= 0 && w == j.R.WindowKey && w < len(j.L.Keys) {
 		text += " window: " + colName(ls, j.L.Keys[w])
 	}
+	text += j.cleaning()
 	both := append(append(types.Schema{}, ls...), rs...)
 	return text + " output " + colList(both, j.Cols)
 }

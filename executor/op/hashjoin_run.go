@@ -30,6 +30,12 @@ type joinSide struct {
 	dec   *storage.RowDecoder
 	mark  int64 // watermark of the window key
 	has   bool
+
+	// For an interval join:
+	timeAt int        // position in keep of the time; -1: rows are never dropped by it
+	ages   windowHeap // slots by time
+	passed int64      // the watermark that was passed on
+	sent   bool
 }
 
 // hashJoin runs a HashJoin. Both sides are Z-sets by exact row value: a row has
@@ -67,6 +73,7 @@ type hashJoin struct {
 	windows  windowHeap
 	times    []int64 // by key id: its window, where windowed
 	windowed bool
+	interval bool  // rows are dropped by their time
 	held     int64 // bytes reported
 
 	residual *joinResidual
@@ -98,12 +105,14 @@ func makeHashJoin(s *HashJoin, ctx *executor.OpenCtx, keepLeft bool) (*hashJoin,
 	schemas := [2]types.Schema{s.Left.Schema(), s.Right.Schema()}
 	width := len(schemas[0])
 	j.windowed = !ctx.Bounded && s.L.WindowKey >= 0 && s.L.WindowKey == s.R.WindowKey && len(s.L.Keys) > 0
+	j.interval = !ctx.Bounded && !j.windowed && s.Residual != nil && (s.CleansLeft() || s.CleansRight())
 	j.keyTypes = colTypes(schemas[0], s.L.Keys)
 	if s.Residual != nil {
 		j.residual = newJoinResidual(s.Residual, width)
 	}
 	for k := range j.sides {
 		d := &j.sides[k]
+		d.timeAt = -1
 		d.spec, d.types = &s.L, schemaTypes(schemas[0])
 		d.outer = s.Type == LeftJoin || s.Type == FullJoin
 		from, to := 0, width
@@ -134,7 +143,7 @@ func makeHashJoin(s *HashJoin, ctx *executor.OpenCtx, keepLeft bool) (*hashJoin,
 		}
 		j.complete = j.complete && empty
 	}
-	if j.windowed && !j.complete { // the clean-up must know every key
+	if (j.windowed || j.interval) && !j.complete { // the clean-up must know every key
 		return j, j.loadAll()
 	}
 	return j, nil
@@ -179,6 +188,13 @@ func (j *hashJoin) openSide(d *joinSide, side, from, to int) {
 			}
 		}
 	}
+	if j.interval {
+		if side == 0 && j.spec.CleansLeft() {
+			d.timeAt = at[j.spec.Interval.L]
+		} else if side == 1 && j.spec.CleansRight() {
+			d.timeAt = at[j.spec.Interval.R]
+		}
+	}
 	j.out.at[side] = at
 	for _, c := range d.keep {
 		d.keepTs = append(d.keepTs, d.types[c])
@@ -202,8 +218,8 @@ func (j *hashJoin) reset() {
 	for k := range j.sides {
 		d := &j.sides[k]
 		single := d.spec.AppendOnly || j.ctx.Bounded // rows come once and stay
-		d.rows = newJoinRows(d.keepTs, !single || j.windowed, !single, !single, j.counts(k))
-		d.heads, d.sums, d.dirty = nil, nil, nil
+		d.rows = newJoinRows(d.keepTs, !single || j.windowed || d.timeAt >= 0, !single, !single, j.counts(k))
+		d.heads, d.sums, d.dirty, d.ages = nil, nil, nil, nil
 	}
 }
 
@@ -370,6 +386,9 @@ func (j *hashJoin) addKeys(key []vec.Vec, fresh, rows []int32) error {
 
 // Watermark: when both sides have passed a window, nothing more comes for it.
 func (j *hashJoin) Watermark(_ *executor.Ctx, in int, w stream.Watermark, out executor.Emitter) error {
+	if !j.windowed && j.spec.Interval.On {
+		return j.intervalWatermark(in, w, out)
+	}
 	if !j.windowed {
 		return nil
 	}
@@ -378,7 +397,7 @@ func (j *hashJoin) Watermark(_ *executor.Ctx, in int, w stream.Watermark, out ex
 		return nil
 	}
 	before, had := j.window()
-	d.mark, d.has = max(d.mark, w.Time), true
+	d.raise(w.Time)
 	now, has := j.window()
 	if !has || had && now <= before {
 		return nil
@@ -392,6 +411,13 @@ func (j *hashJoin) Watermark(_ *executor.Ctx, in int, w stream.Watermark, out ex
 		}
 	}
 	return nil
+}
+
+// raise notes a watermark.
+func (d *joinSide) raise(time int64) {
+	if !d.has || time > d.mark {
+		d.mark, d.has = time, true
+	}
 }
 
 // window is the time at and below which windows are closed on both sides.
@@ -409,6 +435,11 @@ func (j *hashJoin) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitt
 	if err := j.closeWindows(); err != nil {
 		return err
 	}
+	if j.interval {
+		if err := j.cleanInterval(); err != nil {
+			return err
+		}
+	}
 	for k := range j.sides {
 		if err := j.write(&j.sides[k]); err != nil {
 			return err
@@ -420,7 +451,7 @@ func (j *hashJoin) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitt
 		}
 	}
 	j.emptied = j.emptied[:0]
-	if j.ctx.Memory.Over() && j.held > joinEvictMin && !j.windowed {
+	if j.ctx.Memory.Over() && j.held > joinEvictMin && !j.windowed && !j.interval {
 		j.reset()
 		j.complete = false
 	}

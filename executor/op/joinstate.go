@@ -93,6 +93,9 @@ func (j *hashJoin) addRow(d *joinSide, kept []vec.Vec, i int, id, weight int32) 
 	if r.deg != nil && i < len(j.deg) {
 		r.deg[slot] = j.deg[i]
 	}
+	if d.timeAt >= 0 {
+		d.age(slot)
+	}
 	if d.table != nil {
 		d.touch(slot)
 	}

@@ -136,6 +136,9 @@ func (l *lowerer) join(n *logical.Join, need logical.Set) (*rel, error) {
 		out.final = out.appendOnly && lr.final && rr.final
 		out.dist = joinDist(n.Kind, lr, lkeys, rkeys)
 		l.windowKeys(j, out, lr, rr, lkeys, rkeys)
+		if j.L.WindowKey < 0 {
+			l.interval(j, out, lr, rr, rest)
+		}
 		keep = union(keep, out.key...)
 		if out.dist.kind == hashed && n.Kind != logical.Full { // so that what follows can use it
 			keep = union(keep, out.dist.cols...)

@@ -1,0 +1,193 @@
+package op
+
+import (
+	"container/heap"
+	"fmt"
+	"math"
+	"time"
+
+	"streamdb/executor"
+	"streamdb/stream"
+)
+
+// JoinInterval says that the condition of a join bounds how far the times of two
+// rows that match are apart: Low <= left - right <= High, in microseconds. Rows
+// that the watermarks have left behind by more than that are dropped.
+type JoinInterval struct {
+	On        bool `json:"on"`
+	L         int  `json:"l"` // column of the left input
+	R         int  `json:"r"` // column of the right input
+	HasLow    bool `json:"hasLow,omitempty"`
+	HasHigh   bool `json:"hasHigh,omitempty"`
+	Low, High int64
+	// Which of the columns have watermarks.
+	MarkL bool `json:"markL,omitempty"`
+	MarkR bool `json:"markR,omitempty"`
+}
+
+// CleansLeft and CleansRight report whether rows of a side are ever dropped.
+//
+// A left row can be dropped once all right rows to come are too late for it: its
+// time is at most watermark(right) + Low. Where retractions of it may come, its own
+// watermark must have passed it too. And while left rows count their matches
+// (outer, semi and anti joins) a right row stays until those that it matches are
+// dropped, so that a count that is made anew after a restart is the same. A full
+// join would have each side wait for the other: it drops nothing.
+func (j *HashJoin) CleansLeft() bool {
+	i := &j.Interval
+	return i.On && j.Type != FullJoin && i.HasLow && i.MarkR && (j.L.AppendOnly || i.MarkL) && (j.Type != RightJoin || j.cleansRightBase())
+}
+
+// CleansRight is the mirror image.
+func (j *HashJoin) CleansRight() bool {
+	counted := j.Type == LeftJoin || j.Type == SemiJoin || j.Type == AntiJoin
+	i := &j.Interval
+	return j.Type != FullJoin && j.cleansRightBase() && (!counted || i.HasLow && i.MarkR && (j.L.AppendOnly || i.MarkL))
+}
+
+func (j *HashJoin) cleansRightBase() bool {
+	i := &j.Interval
+	return i.On && i.HasHigh && i.MarkL && (j.R.AppendOnly || i.MarkR)
+}
+
+// cleaning describes for EXPLAIN when rows are dropped.
+func (j *HashJoin) cleaning() string {
+	l, r := colName(j.Left.Schema(), j.Interval.L), colName(j.Right.Schema(), j.Interval.R)
+	text := ""
+	if j.CleansLeft() {
+		text += fmt.Sprintf(" left when %s <= watermark(%s)%s", l, r, signed(j.Interval.Low))
+	}
+	if j.CleansRight() {
+		if text != "" {
+			text += ","
+		}
+		text += fmt.Sprintf(" right when %s <= watermark(%s)%s", r, l, signed(-j.Interval.High))
+	}
+	if text == "" {
+		return ""
+	}
+	return " state cleaned:" + text
+}
+
+func signed(us int64) string {
+	switch d := time.Duration(us) * time.Microsecond; {
+	case d < 0:
+		return " - " + (-d).String()
+	case d > 0:
+		return " + " + d.String()
+	}
+	return ""
+}
+
+// bounds are the times at and below which rows of the sides are dropped now;
+// MinInt64: none.
+func (j *hashJoin) bounds() [2]int64 {
+	i, s := &j.spec.Interval, j.spec
+	l, r := &j.sides[0], &j.sides[1]
+	none := int64(math.MinInt64)
+	left, right := none, none
+	if i.HasLow && r.has && (s.L.AppendOnly || l.has) {
+		left = r.mark + i.Low
+		if !s.L.AppendOnly {
+			left = min(left, l.mark)
+		}
+	}
+	if i.HasHigh && l.has && (s.R.AppendOnly || r.has) {
+		right = l.mark - i.High
+		if !s.R.AppendOnly {
+			right = min(right, r.mark)
+		}
+	}
+	switch s.Type {
+	case FullJoin:
+		left, right = none, none
+	case RightJoin:
+		if right == none || left == none {
+			left = none
+		} else {
+			left = min(left, right+i.Low)
+		}
+	case LeftJoin, SemiJoin, AntiJoin:
+		if right == none || left == none {
+			right = none
+		} else {
+			right = min(right, left-i.High)
+		}
+	}
+	return [2]int64{left, right}
+}
+
+// intervalWatermark takes a watermark of a time column and passes on what it
+// says of the output: a new left row brings right rows of at least its time less
+// High, a new right row left ones of at least its time plus Low.
+func (j *hashJoin) intervalWatermark(in int, w stream.Watermark, out executor.Emitter) error {
+	i := &j.spec.Interval
+	if w.Column != [2]int{i.L, i.R}[in] {
+		return nil
+	}
+	d := &j.sides[in]
+	d.raise(w.Time)
+	l, r := &j.sides[0], &j.sides[1]
+	if !l.has || !r.has {
+		return nil
+	}
+	var times [2]int64
+	times[0], times[1] = min(l.mark, r.mark+i.Low), min(r.mark, l.mark-i.High)
+	for side, known := range [2]bool{i.HasLow, i.HasHigh} {
+		if !known || j.sides[side].sent && times[side] <= j.sides[side].passed {
+			continue
+		}
+		j.sides[side].sent, j.sides[side].passed = true, times[side]
+		col := i.L
+		if side == 1 {
+			col = i.R + j.out.width
+		}
+		for k, c := range j.spec.Cols {
+			if c == col && (side == 0 || j.pairs) {
+				if err := out.EmitWatermark(stream.Watermark{Column: k, Time: times[side]}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// cleanInterval drops the rows that nothing to come can match.
+func (j *hashJoin) cleanInterval() error {
+	bounds := j.bounds()
+	for k := range j.sides {
+		d := &j.sides[k]
+		var slots []int32
+		for len(d.ages) > 0 && d.ages[0].time <= bounds[k] {
+			s := heap.Pop(&d.ages).(windowKey).id
+			// The slot may have been freed, and used again, since.
+			if d.rows.key[s] >= 0 && !d.rows.cols[d.timeAt].null(s) && d.rows.cols[d.timeAt].i64[s] <= bounds[k] {
+				slots = append(slots, s)
+			}
+		}
+		for len(slots) > 0 {
+			part := slots[:min(len(slots), stream.BatchRows)]
+			slots = slots[len(part):]
+			kept := d.gatherAll(part)
+			for i, s := range part {
+				if d.rows.key[s] < 0 {
+					continue // it was listed twice
+				}
+				if d.rows.flags[s]&rowStored != 0 {
+					j.key = d.stateKey(j, j.key[:0], kept, i)
+					d.table.Delete(j.vnodes[d.rows.key[s]], j.key)
+				}
+				j.unlink(d, s)
+			}
+		}
+	}
+	return nil
+}
+
+// age lists a row by its time, if rows of the side are ever dropped.
+func (d *joinSide) age(slot int32) {
+	if c := &d.rows.cols[d.timeAt]; !c.null(slot) {
+		d.ages.push(c.i64[slot], slot)
+	}
+}

@@ -1,0 +1,114 @@
+package lower
+
+import (
+	"streamdb/executor/op"
+	"streamdb/expr"
+	"streamdb/planner/logical"
+	"streamdb/types"
+)
+
+// interval finds in the conditions of a join how far apart the times of its sides
+// may be, for a pair of columns of which one at least has watermarks; and what is
+// then known of the output's.
+func (l *lowerer) interval(j *op.HashJoin, out *rel, lr, rr *rel, rest []expr.Expr) {
+	type pair struct{ l, r logical.ColID }
+	found := map[pair]*op.JoinInterval{}
+	var order []pair
+	for _, c := range rest {
+		for _, part := range expr.Conjuncts(c) {
+			lt, rt, low, at, ok := distance(part, lr, rr)
+			if !ok {
+				continue
+			}
+			p := pair{lt, rt}
+			if found[p] == nil {
+				found[p] = &op.JoinInterval{On: true, L: lr.pos(lt), R: rr.pos(rt), MarkL: lr.marks.Has(lt), MarkR: rr.marks.Has(rt)}
+				order = append(order, p)
+			}
+			if i := found[p]; low {
+				if !i.HasLow || at > i.Low {
+					i.HasLow, i.Low = true, at
+				}
+			} else if !i.HasHigh || at < i.High {
+				i.HasHigh, i.High = true, at
+			}
+		}
+	}
+	most := 0
+	for _, p := range order {
+		i := found[p]
+		j2 := *j
+		j2.Interval = *i
+		use := 0
+		for _, does := range []bool{j2.CleansLeft(), j2.CleansRight(), i.MarkL && i.MarkR} {
+			if does {
+				use++
+			}
+		}
+		if use <= most {
+			continue
+		}
+		most, j.Interval = use, *i
+		var marks []logical.ColID
+		if i.MarkL && i.MarkR && i.HasLow {
+			marks = append(marks, p.l)
+		}
+		if i.MarkL && i.MarkR && i.HasHigh {
+			marks = append(marks, p.r)
+		}
+		out.marks = logical.SetOf(marks...)
+	}
+}
+
+// distance recognises left + a <= right + b and its kin over timestamps of one
+// type: left - right is at least at (low), or at most.
+func distance(c expr.Expr, lr, rr *rel) (lt, rt logical.ColID, low bool, at int64, ok bool) {
+	call, isCall := c.(*expr.Call)
+	if !isCall || len(call.Args) != 2 || turned[call.Def.Name] == "" {
+		return 0, 0, false, 0, false
+	}
+	x, a, ok1 := shifted(call.Args[0])
+	y, b, ok2 := shifted(call.Args[1])
+	if !ok1 || !ok2 || x.T.ID != y.T.ID {
+		return 0, 0, false, 0, false
+	}
+	by := call.Def.Name
+	if rr.has(x.Index) && lr.has(y.Index) {
+		x, y, a, b, by = y, x, b, a, turned[by]
+	}
+	if !lr.has(x.Index) || !rr.has(y.Index) {
+		return 0, 0, false, 0, false
+	}
+	return x.Index, y.Index, by[0] == '>', b - a, true
+}
+
+// shifted recognises a timestamp column, and one plus or minus a constant
+// interval without months and, for timestamptz, days: at that many microseconds.
+func shifted(e expr.Expr) (*expr.Col, int64, bool) {
+	call, isCall := e.(*expr.Call)
+	by := int64(0)
+	if isCall {
+		if len(call.Args) != 2 || call.Def.Name != "+" && call.Def.Name != "-" {
+			return nil, 0, false
+		}
+		k, isConst := call.Args[1].(*expr.Const)
+		if !isConst || k.Value.Null || k.T.ID != types.Interval {
+			return nil, 0, false
+		}
+		v := types.DecodeInterval([]byte(k.Value.S))
+		const day = 24 * 3600 * 1_000_000
+		if v.Months != 0 || v.Days != 0 && call.Args[0].Type().ID == types.TimestampTZ || v.Days > 1<<20 || v.Days < -1<<20 {
+			return nil, 0, false
+		}
+		by = v.Micros + int64(v.Days)*day
+		if call.Def.Name == "-" {
+			by = -by
+		}
+		e = call.Args[0]
+	}
+	c, isCol := e.(*expr.Col)
+	if !isCol || c.T.ID != types.Timestamp && c.T.ID != types.TimestampTZ {
+		return nil, 0, false
+	}
+	return c, by, true
+}
