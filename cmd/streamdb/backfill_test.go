@@ -67,6 +67,9 @@ func TestBackfill(t *testing.T) {
 	}
 	during.stop()
 	took := time.Since(began)
+	after := startProbe(t, s) // what the view costs for ever, without the backfill
+	time.Sleep(*backfillBefore)
+	after.stop()
 	w.stop()
 	s.exec(c, "wait")
 	if diff := difference(s.counts(c, "select * from totals"), s.counts(c, backfillQuery)); diff != "" {
@@ -74,6 +77,8 @@ func TestBackfill(t *testing.T) {
 	}
 	t.Logf("%d rows in %v, %d rows written meanwhile (%.0f a second)", *backfillRows, took.Round(time.Millisecond), w.written.Load(), w.rate())
 	backfillFigures(t, before, during)
+	t.Logf("after it, with the view: acks p50 %v p99 %v, barriers p50 %.1f ms p99 %.1f ms (%d), at p99 %s", after.quantile(0.5), after.quantile(0.99),
+		pick(after.barriers, 0.5), pick(after.barriers, 0.99), len(after.barriers), after.cost(0.99))
 }
 
 // backfillFigures prints what was measured; with -backfill.strict it insists.
