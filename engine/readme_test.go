@@ -20,7 +20,7 @@ import (
 	"streamdb/engine"
 )
 
-var rewriteReadme = flag.Bool("rewrite-readme", false, "put the results of the tour's statements into README.md")
+var rewriteReadme = flag.Bool("rewrite-readme", false, "put the results of the statements into README.md and docs/howto")
 
 const (
 	readme      = "../README.md"
@@ -43,15 +43,35 @@ type tourBlock struct {
 }
 
 // TestReadmeTour runs the tour and compares what it gives with what the README
-// shows. A view of a source may need a moment to get there.
+// shows.
 func TestReadmeTour(t *testing.T) {
+	testPage(t, readme, tourHeading, 10)
+}
+
+// TestHowTo does the same with the pages of docs/howto, each in a new database.
+func TestHowTo(t *testing.T) {
+	pages, err := filepath.Glob("../docs/howto/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("no pages: %v", err)
+	}
+	for _, page := range pages {
+		t.Run(filepath.Base(page), func(t *testing.T) { testPage(t, page, "", 3) })
+	}
+}
+
+// testPage runs the blocks below a heading ("": all) of a page and compares what
+// they give with what it shows. A view of a source may need a moment to get there.
+func testPage(t *testing.T, page, heading string, atLeast int) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	text, err := os.ReadFile(readme)
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(string(text), "\n")
-	blocks := tourBlocks(t, lines)
+	blocks := tourBlocks(t, lines, heading)
+	if len(blocks) < atLeast {
+		t.Fatalf("%s has %d blocks only", page, len(blocks))
+	}
 	folder := t.TempDir()
 	t.Run("tour", func(t *testing.T) {
 		s := serve(t, engine.Options{})
@@ -76,7 +96,7 @@ func TestReadmeTour(t *testing.T) {
 			case *rewriteReadme && b.hasShow:
 				b.shown = trimmed(got)
 			default:
-				t.Errorf("README.md:%d: shown:\n%s\ngot:\n%s", b.line, b.shown, got)
+				t.Errorf("%s:%d: shown:\n%s\ngot:\n%s", page, b.line, b.shown, got)
 			}
 		}
 	})
@@ -88,7 +108,7 @@ func TestReadmeTour(t *testing.T) {
 			lines = append(lines[:b.from:b.from], append(strings.Split(b.shown, "\n"), lines[b.to:]...)...)
 		}
 	}
-	if err := os.WriteFile(readme, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+	if err := os.WriteFile(page, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -108,16 +128,16 @@ func trimmed(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// tourBlocks reads the fenced blocks of the tour: sql, the plain block behind
-// one, and sh.
-func tourBlocks(t *testing.T, lines []string) []tourBlock {
+// tourBlocks reads the fenced blocks below a heading (""; all): sql, the plain
+// block behind one, and sh.
+func tourBlocks(t *testing.T, lines []string, heading string) []tourBlock {
 	t.Helper()
 	var blocks []tourBlock
-	in, fence, from := false, "", 0
+	in, fence, from := heading == "", "", 0
 	for i, line := range lines {
 		switch {
 		case fence == "" && strings.HasPrefix(line, "## "):
-			in = line == tourHeading
+			in = heading == "" || line == heading
 		case !in || !strings.HasPrefix(line, "```"):
 		case fence == "":
 			fence, from = line, i+1
@@ -128,7 +148,7 @@ func tourBlocks(t *testing.T, lines []string) []tourBlock {
 				blocks = append(blocks, tourBlock{line: from + 1, sql: statements(body)})
 			case "```":
 				if len(blocks) == 0 || blocks[len(blocks)-1].hasShow {
-					t.Fatalf("README.md:%d: a result without SQL before it", from)
+					t.Fatalf("line %d: a result without SQL before it", from)
 				}
 				b := &blocks[len(blocks)-1]
 				b.shown, b.hasShow, b.from, b.to = strings.Join(body, "\n"), true, from, i
@@ -139,9 +159,6 @@ func tourBlocks(t *testing.T, lines []string) []tourBlock {
 			}
 			fence = ""
 		}
-	}
-	if len(blocks) < 10 {
-		t.Fatalf("the tour has %d blocks only", len(blocks))
 	}
 	return blocks
 }
@@ -187,7 +204,7 @@ func (b *tourBlock) run(t *testing.T, s *server, conn *pgconn.PgConn, folder str
 		case isShell && strings.HasPrefix(shell, "sleep"):
 		case isShell:
 			if out, err := osexec.Command("sh", "-c", shell).CombinedOutput(); err != nil {
-				t.Fatalf("README.md:%d: %s: %v\n%s", b.line, shell, err, out)
+				t.Fatalf("line %d: %s: %v\n%s", b.line, shell, err, out)
 			}
 		case sql == `\c`: // the test has connected
 		case strings.HasPrefix(sql, `\`):
@@ -199,7 +216,7 @@ func (b *tourBlock) run(t *testing.T, s *server, conn *pgconn.PgConn, folder str
 			cmd.Env = append(os.Environ(), "PAGER=cat", "PGCLIENTENCODING=UTF8", "LC_ALL=C")
 			out, err := cmd.Output()
 			if err != nil {
-				t.Fatalf("README.md:%d: %s: %v", b.line, sql, err)
+				t.Fatalf("line %d: %s: %v", b.line, sql, err)
 			}
 			shown = append(shown, strings.TrimRight(string(out), "\n"))
 		default:
