@@ -206,6 +206,9 @@ func (g *lawGen) project(want []lawType, depth int) (string, []lawCol) {
 // agg is an aggregate call and its type.
 func (g *lawGen) agg(cols []lawCol) (string, lawType) {
 	e := func(t lawType) string { return g.expr(cols, t, 1) }
+	if g.one(5) {
+		return g.moreAgg(cols)
+	}
 	sql, t := "", lawBigint
 	switch g.IntN(13) {
 	case 0, 1:

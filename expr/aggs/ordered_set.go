@@ -13,7 +13,7 @@ import (
 // their last argument, the others are constant in a group. Rows where x is NULL
 // are not part of the set.
 func orderedSets() []*Def {
-	set := func(name string, args []types.ID, ret types.ID, final func(*expr.Ctx, []types.T, []vec.Vec, int) (types.Datum, error), doc string) *Def {
+	set := func(name string, args []types.ID, ret types.ID, final setFinal, doc string) *Def {
 		d := multi(name, args, ret, final, doc)
 		d.OrderedSet, d.NotStrict = true, true
 		return d
@@ -23,10 +23,43 @@ func orderedSets() []*Def {
 	mode.RetOf = func(a []types.T) types.T { return a[0] }
 	disc := set("percentile_disc", []types.ID{f8, types.Unknown}, types.Unknown, percentileDisc, "First value whose position reaches the fraction")
 	disc.RetOf = func(a []types.T) types.T { return a[1] }
+	several := func(name string, of types.ID, one setFinal) *Def {
+		d := set(name, []types.ID{types.Array, of}, types.Array, each(one), "The values at several fractions")
+		d.Elem, d.RetOf = f8, func(a []types.T) types.T { return types.ArrayOf(a[1]) }
+		return d
+	}
 	return []*Def{
 		set("percentile_cont", []types.ID{f8, f8}, f8, percentileCont, "Value at the fraction, interpolated"),
 		set("percentile_cont", []types.ID{f8, types.Interval}, types.Interval, percentileContSpan, "Value at the fraction, interpolated"),
 		disc, mode,
+		several("percentile_cont", f8, percentileCont),
+		several("percentile_cont", types.Interval, percentileContSpan),
+		several("percentile_disc", types.Unknown, percentileDisc),
+	}
+}
+
+// setFinal is Def.Final.
+type setFinal = func(*expr.Ctx, []types.T, []vec.Vec, int) (types.Datum, error)
+
+// each computes one for every fraction of an array: the result has the array's
+// shape, with NULL where the fraction is NULL.
+func each(one setFinal) setFinal {
+	return func(ctx *expr.Ctx, args []types.T, cols []vec.Vec, n int) (types.Datum, error) {
+		if n == 0 || cols[0].Null(0) || len(rowsOf(&cols[1], n)) == 0 {
+			return types.NullDatum, nil
+		}
+		out := types.DecodeArray(types.Of(types.Float8), cols[0].Bytes(0))
+		for i, p := range out.Elems {
+			if p.Null {
+				continue
+			}
+			d, err := one(ctx, args, []vec.Vec{vec.Floats([]float64{p.F}), cols[1]}, n)
+			if err != nil {
+				return types.NullDatum, err
+			}
+			out.Elems[i] = d
+		}
+		return out.Datum(args[1]), nil
 	}
 }
 

@@ -22,6 +22,9 @@ func (c *exprCtx) call(e *ast.FuncCall) (expr.Expr, error) {
 	if e.Over != nil {
 		return c.window(e, name)
 	}
+	if len(e.WithinGroup) > 0 && slices.Contains(hypotheticalSets, name) {
+		return c.hypothetical(e, name)
+	}
 	if needsOver(name) {
 		return nil, b.errAt(e, sqlerr.WrongObjectType, "window function %s requires an OVER clause", name)
 	}
@@ -145,6 +148,8 @@ type aggregates struct {
 	exprs []logical.Item
 	keys  map[string]logical.ColID
 	sets  *groupingSets
+	// Keys of the expressions that are grouped by.
+	grouped map[string]bool
 }
 
 type aggCall struct {
@@ -249,6 +254,14 @@ func (c *exprCtx) aggregate(e *ast.FuncCall, name string) (expr.Expr, error) {
 			return nil, b.errAt(e, sqlerr.WrongObjectType, "WITHIN GROUP is required for ordered-set aggregate %s", name)
 		}
 		return nil, b.errAt(e, sqlerr.WrongObjectType, "%s is not an ordered-set aggregate, so it cannot have WITHIN GROUP", name)
+	}
+	for _, a := range args[:len(args)-len(e.WithinGroup)] {
+		if !def.OrderedSet {
+			break
+		}
+		if err := c.groupConstant(a, e); err != nil {
+			return nil, err
+		}
 	}
 	item := logical.AggItem{Def: def.Key(), Distinct: e.Distinct, Zero: name == "count"}
 	if name == "approx_count_distinct" { // exact, and kept up to date value by value

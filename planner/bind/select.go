@@ -45,6 +45,10 @@ func (b *Binder) selectStmt(sel *ast.Select, q *ast.Query, parent *scope, env *c
 	if s.sets, err = s.groupBy(); err != nil {
 		return nil, err
 	}
+	s.aggs.grouped = map[string]bool{}
+	for _, k := range s.keys {
+		s.aggs.grouped[logical.Key(k.e)] = true
+	}
 	sc.owner = s.c
 	err = s.bindItems(q.OrderBy)
 	sc.owner = nil
