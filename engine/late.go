@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/binary"
 	"slices"
 
 	"streamdb/catalog"
@@ -37,8 +36,8 @@ func takeIdle(bctx *bind.Context, options []*ast.Option) (int64, []*ast.Option, 
 	return micros, slices.Delete(slices.Clone(options), i, i+1), nil
 }
 
-// watermarkFilters calls fn for the operators of all running jobs that make watermarks.
-func watermarkFilters(cat *catalog.Catalog, fn func(o *catalog.Object, s *op.WatermarkFilter) error) error {
+// runningOperators calls fn for the operators of all running jobs.
+func runningOperators(cat *catalog.Catalog, fn func(o *catalog.Object, s executor.Spec) error) error {
 	for _, o := range cat.Objects() {
 		if !o.Runs() {
 			continue
@@ -49,8 +48,8 @@ func watermarkFilters(cat *catalog.Catalog, fn func(o *catalog.Object, s *op.Wat
 		}
 		for i := range p.Fragments {
 			executor.Walk(p.Fragments[i].Root, func(s executor.Spec) {
-				if f, ok := s.(*op.WatermarkFilter); ok && err == nil {
-					err = fn(o, f)
+				if err == nil {
+					err = fn(o, s)
 				}
 			})
 		}
@@ -61,19 +60,22 @@ func watermarkFilters(cat *catalog.Catalog, fn func(o *catalog.Object, s *op.Wat
 	return nil
 }
 
-// lateRowsTable: how many rows came too late, as of the reader's snapshot.
+// lateRowsTable: how many rows came too late, as of the reader's snapshot: for the
+// watermark itself, and for the operators above that drop their state by it.
 var lateRowsTable = &runtimeTable{
 	name: "late_rows",
 	fill: func(_ *DB, cat *catalog.Catalog, snap storage.Snapshot, out *syscat.Rows) error {
-		return watermarkFilters(cat, func(o *catalog.Object, s *op.WatermarkFilter) error {
-			var late int64
-			err := snap.ScanTable(s.Table.ID, func(_ storage.VNode, key, value []byte) (bool, error) {
-				if string(key) == "l" && len(value) == 8 {
-					late += int64(binary.BigEndian.Uint64(value))
-				}
-				return true, nil
-			})
-			out.Add(int64(o.ID), o.Name, s.Kind(), s.Name, late)
+		return runningOperators(cat, func(o *catalog.Object, s executor.Spec) error {
+			ref, ok := op.LateTable(s)
+			if !ok {
+				return nil
+			}
+			late, err := op.LateRows(snap, ref)
+			var relation any // of the watermark, where it is made
+			if f, ok := s.(*op.WatermarkFilter); ok {
+				relation = f.Name
+			}
+			out.Add(int64(o.ID), o.Name, s.Kind(), relation, late)
 			return err
 		})
 	},
@@ -81,8 +83,9 @@ var lateRowsTable = &runtimeTable{
 
 // lateQuarantine adds the late rows that are kept to streamdb.quarantine.
 func lateQuarantine(cat *catalog.Catalog, snap storage.Snapshot, out *syscat.Rows) error {
-	return watermarkFilters(cat, func(o *catalog.Object, s *op.WatermarkFilter) error {
-		if s.Quarantine.ID == 0 {
+	return runningOperators(cat, func(o *catalog.Object, x executor.Spec) error {
+		s, ok := x.(*op.WatermarkFilter)
+		if !ok || s.Quarantine.ID == 0 {
 			return nil
 		}
 		return snap.ScanTable(s.Quarantine.ID, func(_ storage.VNode, key, value []byte) (bool, error) {

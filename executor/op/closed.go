@@ -18,12 +18,15 @@ import (
 // learns it with the next watermark.
 //
 //	'c' -> mark, 8 bytes big-endian (in the instance's first vnode)
+//	'l' -> number of late rows of all times, 8 bytes big-endian (there, too)
 type closedMark struct {
 	table storage.StateTable // nil: not kept
 	vnode storage.VNode
 	at    int64 // minWindow: nothing is closed
 	saved int64
-	late  *atomic.Int64
+	late  *atomic.Int64 // of this run
+	count int64         // late rows of all times
+	dirty bool          // count changed
 	sel   []int32
 }
 
@@ -37,9 +40,17 @@ func openClosed(ctx *executor.OpenCtx, ref TableRef, kind string, id storage.Tab
 	}
 	c.late = &envOf(ctx).Stats.Of(StatKey{Job: ctx.Job, Kind: "late", Name: fmt.Sprintf("%s %d", kind, id), Instance: ctx.Instance}).Bad
 	c.table = ctx.Table(ref)
-	err := c.table.ScanAll(func(_ storage.VNode, _, value []byte) (bool, error) {
-		if len(value) != 8 {
+	err := c.table.ScanAll(func(v storage.VNode, key, value []byte) (bool, error) {
+		if len(value) != 8 || len(key) != 1 {
 			return false, sqlerr.New(sqlerr.DataCorrupted, "stored watermark of table %d has %d bytes", ref.ID, len(value))
+		}
+		if key[0] == 'l' {
+			c.count += int64(binary.BigEndian.Uint64(value))
+			if v != c.vnode { // of an instance that is no more: it is written with ours
+				c.table.Delete(v, key)
+				c.dirty = true
+			}
+			return true, nil
 		}
 		c.at = max(c.at, int64(binary.BigEndian.Uint64(value)))
 		return true, nil
@@ -57,17 +68,61 @@ func (c *closedMark) raise(t int64) bool {
 	return true
 }
 
-// save writes the mark if it changed since the last time.
+// save writes what changed since the last barrier.
 func (c *closedMark) save() {
-	if c.table == nil || c.at == c.saved {
+	if c.table == nil {
 		return
 	}
-	c.saved = c.at
-	c.table.Put(c.vnode, []byte{'c'}, binary.BigEndian.AppendUint64(nil, uint64(c.at)))
+	if c.dirty {
+		c.dirty = false
+		c.table.Put(c.vnode, []byte{'l'}, binary.BigEndian.AppendUint64(nil, uint64(c.count)))
+	}
+	if c.at != c.saved {
+		c.saved = c.at
+		c.table.Put(c.vnode, []byte{'c'}, binary.BigEndian.AppendUint64(nil, uint64(c.at)))
+	}
+}
+
+// missed counts n late rows.
+func (c *closedMark) missed(n int) {
+	if n > 0 {
+		c.late.Add(int64(n))
+		c.count += int64(n)
+		c.dirty = true
+	}
+}
+
+// LateTable is the state table in which an operator counts the rows that came
+// too late for it, under the key 'l' (see LateRows); ok: it counts them.
+func LateTable(s executor.Spec) (ref TableRef, ok bool) {
+	switch s := s.(type) {
+	case *WatermarkFilter:
+		ref = s.Table
+	case *HashAgg:
+		ref = s.Closed
+	case *TopN:
+		ref = s.Closed
+	case *Session:
+		ref = s.Closed
+	case *EmitOnClose:
+		ref = s.Closed
+	}
+	return ref, ref.ID != 0
+}
+
+// LateRows is the number of late rows that an operator with this LateTable counted.
+func LateRows(snap storage.Snapshot, ref TableRef) (n int64, err error) {
+	err = snap.ScanTable(ref.ID, func(_ storage.VNode, key, value []byte) (bool, error) {
+		if string(key) == "l" && len(value) == 8 {
+			n += int64(binary.BigEndian.Uint64(value))
+		}
+		return true, nil
+	})
+	return n, err
 }
 
 // onTime is the rows of b whose time in column col is above the mark. Rows
-// without a time are kept, or, if nulls is false, dropped as late ones are.
+// without a time are kept, or, if nulls is false, dropped: they are not late.
 func (c *closedMark) onTime(b *stream.Batch, col int, nulls bool) *stream.Batch {
 	t, n := &b.Cols()[col], b.Rows()
 	m, at := t.Mask(), c.at
@@ -84,11 +139,13 @@ func (c *closedMark) onTime(b *stream.Batch, col int, nulls bool) *stream.Batch 
 			return b
 		}
 	}
-	sel := c.sel[:0]
+	sel, without := c.sel[:0], 0
 	for i := range n {
 		if t.Null(i) {
 			if nulls {
 				sel = append(sel, int32(i))
+			} else {
+				without++
 			}
 		} else if t.I64[i&m] > at {
 			sel = append(sel, int32(i))
@@ -98,6 +155,6 @@ func (c *closedMark) onTime(b *stream.Batch, col int, nulls bool) *stream.Batch 
 	if len(sel) == n {
 		return b
 	}
-	c.late.Add(int64(n - len(sel)))
+	c.missed(n - len(sel) - without)
 	return b.Take(sel)
 }

@@ -95,6 +95,7 @@ func (g *emitOnClose) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Em
 		}
 		g.net.epoch.reset()
 	}
+	g.closed.save()
 	if !g.rose && !g.resend {
 		return nil
 	}
@@ -102,7 +103,6 @@ func (g *emitOnClose) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Em
 	if err := g.release(out); err != nil {
 		return err
 	}
-	g.closed.save()
 	return out.EmitWatermark(stream.Watermark{Column: g.spec.Time, Time: g.closed.at})
 }
 

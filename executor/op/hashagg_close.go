@@ -37,6 +37,7 @@ func (a *hashAgg) closeWindows(ctx *executor.Ctx, out executor.Emitter) error {
 		a.resend = a.closed.raise(*a.closing) || a.resend
 		a.closing = nil
 	}
+	a.closed.save()
 	swept := false
 	if a.resend {
 		a.resend = false
@@ -46,7 +47,6 @@ func (a *hashAgg) closeWindows(ctx *executor.Ctx, out executor.Emitter) error {
 				return err
 			}
 		}
-		a.closed.save()
 		if err := out.EmitWatermark(stream.Watermark{Column: a.spec.WindowKey, Time: a.closed.at}); err != nil {
 			return err
 		}

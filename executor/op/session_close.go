@@ -23,7 +23,6 @@ func (x *session) closeSessions(out executor.Emitter) error {
 			}
 		}
 	}
-	x.closed.save()
 	if err := x.flush(out, 1); err != nil {
 		return err
 	}

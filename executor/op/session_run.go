@@ -153,6 +153,7 @@ type sessionChange struct {
 }
 
 func (x *session) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
+	x.closed.save()
 	changes, err := x.changes()
 	if err != nil {
 		return err

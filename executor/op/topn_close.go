@@ -74,6 +74,7 @@ func (t *topN) closeWindows(out executor.Emitter) error {
 	w := &t.windows
 	w.resend = w.closing > minWindow && w.closed.raise(w.closing) || w.resend
 	w.closing = minWindow
+	w.closed.save()
 	if !w.resend {
 		return nil
 	}
@@ -83,7 +84,6 @@ func (t *topN) closeWindows(out executor.Emitter) error {
 			return err
 		}
 	}
-	w.closed.save()
 	return out.EmitWatermark(stream.Watermark{Column: t.spec.window(), Time: w.closed.at})
 }
 
