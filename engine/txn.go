@@ -10,6 +10,7 @@ import (
 
 	"streamdb/catalog"
 	"streamdb/checkpoint"
+	"streamdb/executor"
 	"streamdb/executor/op"
 	"streamdb/internal/sqlerr"
 	"streamdb/storage"
@@ -213,6 +214,13 @@ func (t *txn) commit(ctx context.Context) error {
 			WithDetail("The transaction may have committed.")
 	}
 	unlock()
+	if errors.Is(err, executor.ErrDropped) {
+		for _, c := range changes {
+			if !t.db.graph.Running(stream.JobID(c.obj.ID)) {
+				return droppedMeanwhile(c.obj)
+			}
+		}
+	}
 	return err
 }
 

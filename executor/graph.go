@@ -262,16 +262,18 @@ func (g *Graph) DropJobs(ids ...stream.JobID) error {
 			}
 		}
 	}
-	g.removeLocked(ids, errDropped)
+	g.removeLocked(ids, ErrDropped)
 	g.mu.Unlock()
 	for _, id := range ids {
-		g.o.Coordinator.RemoveJob(id, errDropped)
+		g.o.Coordinator.RemoveJob(id, ErrDropped)
 	}
 	return nil
 }
 
+// The reasons for which a job ends. ErrDropped is what those who wait for a job
+// get that DropJobs took.
 var (
-	errDropped     = sqlerr.New(sqlerr.ObjectInUse, "the job was dropped")
+	ErrDropped     = sqlerr.New(sqlerr.ObjectInUse, "the job was dropped")
 	errGraphClosed = sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
 	errEnded       = sqlerr.New(sqlerr.AdminShutdown, "the job was stopped")
 )
