@@ -32,7 +32,7 @@ func (c *AggCall) find(in types.Schema) (*aggs.Def, []types.T, error) {
 // its own (HashAgg.Multisets): the planner numbers one for it.
 func (c *AggCall) NeedsMultiset(appendOnly bool) bool {
 	def, ok := aggs.ByKey(c.Def)
-	if !ok {
+	if !ok || c.Shares > 0 {
 		return false
 	}
 	return c.Distinct && def.Extreme == 0 || !c.isPlain(def, appendOnly)
@@ -61,6 +61,9 @@ func (s *HashAgg) openColumn(a *hashAgg, ctx *executor.OpenCtx, i int) (aggColum
 	if call.isPlain(def, appendOnly) {
 		plain := &plainAgg{make: func() aggs.State { return def.New(ts) }, args: call.Args, merge: call.Merge}
 		plain.renew()
+		if call.Shares > 0 {
+			return s.openFollower(a, call, plain)
+		}
 		if call.Distinct && def.Extreme == 0 {
 			return newDistinctAgg(a, plain, table, appendOnly), nil
 		}
@@ -76,6 +79,16 @@ func (s *HashAgg) openColumn(a *hashAgg, ctx *executor.OpenCtx, i int) (aggColum
 		return err
 	}
 	return o, nil
+}
+
+// openFollower makes the runner of a call that has its values from another one.
+func (s *HashAgg) openFollower(a *hashAgg, call *AggCall, plain *plainAgg) (aggColumn, error) {
+	if call.Shares <= len(a.aggs) {
+		if leader, ok := a.aggs[call.Shares-1].(*distinctAgg); ok {
+			return newDistinctFollower(leader, plain), nil
+		}
+	}
+	return nil, sqlerr.New(sqlerr.DataCorrupted, "stored plan shares the values of %s with a call that keeps none", call.explain(s.In.Schema()))
 }
 
 // PartialColumns is the types of the columns that PartialAgg emits for a call

@@ -18,6 +18,7 @@ import (
 //	group key | value key -> count (varint)
 type distinctAgg struct {
 	plain      *plainAgg
+	followers  []*plainAgg // other aggregates of the same values: see ShareDistinct
 	owner      *hashAgg
 	argTypes   []types.T
 	table      storage.StateTable // nil: bounded
@@ -113,6 +114,11 @@ func (d *distinctAgg) update(groups []int32, cols []vec.Vec, weights []stream.Op
 	}
 	if weights == nil {
 		ops = nil
+	}
+	for _, f := range d.followers {
+		if err := f.update(groups, cols, ops, pass, n); err != nil {
+			return err
+		}
 	}
 	return d.plain.update(groups, cols, ops, pass, n)
 }

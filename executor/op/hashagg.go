@@ -20,6 +20,10 @@ type AggCall struct {
 	// ArgTypes is the types of the aggregate's own arguments, with Merge, where
 	// they do not follow from Def (polymorphic aggregates, modifiers).
 	ArgTypes []types.T `json:"argTypes,omitempty"`
+	// Shares is 1 + the position of an earlier DISTINCT call over the same rows and
+	// arguments, which keeps the values for this one too; 0: it keeps its own, as
+	// all did in plans of before it.
+	Shares int `json:"shares,omitempty"`
 }
 
 // HashAgg groups by Keys and computes Aggs: output columns are the keys, then

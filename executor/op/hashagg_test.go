@@ -111,6 +111,8 @@ func naiveAgg(ctx *expr.Ctx, s types.Schema, call *AggCall, rows []optest.Row) (
 
 // aggSpec puts a HashAgg together; Out and state tables follow from the calls.
 func aggSpec(s types.Schema, keys []int, calls []AggCall, appendOnly bool) *HashAgg {
+	calls = slices.Clone(calls)
+	ShareDistinct(calls, appendOnly)
 	h := &HashAgg{Keys: keys, Aggs: calls, AppendOnly: appendOnly, WindowKey: -1, Groups: TableRef{ID: 100, Name: "agg"}}
 	for _, k := range keys {
 		h.Out = append(h.Out, s[k])
@@ -147,6 +149,10 @@ func TestHashAgg(t *testing.T) {
 	filteredDistinct.Filter = 4
 	sumDistinct := aggCall(t, s, "sum", 3)
 	sumDistinct.Distinct = true
+	avgDistinct := aggCall(t, s, "avg", 2)
+	avgDistinct.Distinct = true
+	filteredSum := aggCall(t, s, "sum", 2)
+	filteredSum.Distinct, filteredSum.Filter = true, 4
 	arrayAgg := aggCall(t, s, "array_agg", 2)
 	arrayAgg.OrderBy = []SortKey{{Col: 5, Desc: true, NullsFirst: true}}
 	arrayDistinct := aggCall(t, s, "array_agg", 2)
@@ -158,6 +164,8 @@ func TestHashAgg(t *testing.T) {
 		"sum bigint":    {aggCall(t, s, "sum", 5), aggCall(t, s, "bool_and", 4)},
 		"min max":       {aggCall(t, s, "min", 2), aggCall(t, s, "max", 2), aggCall(t, s, "max", 1)},
 		"distinct":      {countDistinct, sumDistinct, filteredDistinct},
+		"shared":        {countDistinct, filteredDistinct, star, avgDistinct, filteredSum, sumDistinct},
+		"pinned":        {countDistinct, avgDistinct, star}, // as planned before values were shared
 		"ordered":       {arrayAgg, stringAgg, star},
 		"array":         {arrayDistinct},
 	}
@@ -168,6 +176,9 @@ func TestHashAgg(t *testing.T) {
 					continue
 				}
 				spec := aggSpec(s, keys, list, appendOnly)
+				if name == "pinned" {
+					spec.Aggs[1].Shares, spec.Multisets[1] = 0, TableRef{ID: 102, Name: "values"}
+				}
 				t.Run(fmt.Sprintf("%s/keys=%v/append=%v", strings.ReplaceAll(name, " ", "_"), keys, appendOnly), func(t *testing.T) {
 					optest.Check(t, optest.Law{
 						Schemas: []types.Schema{s},

@@ -53,12 +53,15 @@ func (l *lowerer) agg(n *logical.Agg, need logical.Set) (*rel, error) {
 			call.Filter = r.pos(it.Filter)
 		}
 		agg.Aggs = append(agg.Aggs, call)
+		out.cols = append(out.cols, it.Col)
+	}
+	op.ShareDistinct(agg.Aggs, agg.AppendOnly)
+	for i := range agg.Aggs {
 		multiset := op.TableRef{}
-		if l.job && call.NeedsMultiset(agg.AppendOnly) {
+		if l.job && agg.Aggs[i].NeedsMultiset(agg.AppendOnly) {
 			multiset = l.table("values")
 		}
 		agg.Multisets = append(agg.Multisets, multiset)
-		out.cols = append(out.cols, it.Col)
 	}
 	if l.job {
 		agg.Dist = l.vnodeCols(r, n.Keys)
