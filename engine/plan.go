@@ -47,6 +47,7 @@ func (s *Session) switches() bind.Switches {
 	return bind.Switches{
 		NoSharing:  off("enable_share_plan"),
 		NoOrdering: off("enable_join_ordering"),
+		NoRewrites: off("enable_rewrites"),
 	}
 }
 

@@ -96,6 +96,7 @@ var settingList = []setting{
 	{name: "enable_two_phase_agg", def: "on", noted: "the planner decides", doc: "accepted"},
 	{name: "force_two_phase_agg", def: "off", noted: "the planner decides", doc: "accepted"},
 	{name: "enable_join_ordering", def: "on", check: checkBool, doc: "joins may be done in another order than that of the query"},
+	{name: "enable_rewrites", def: "on", check: checkBool, doc: "plans make use of keys and equalities"},
 	{name: "rw_enable_join_ordering", def: "on", noted: "use enable_join_ordering", doc: "accepted"},
 	{name: "rw_streaming_enable_delta_join", def: "off", noted: "joins keep their own state", doc: "accepted"},
 	{name: "streaming_enable_delta_join", def: "off", noted: "joins keep their own state", doc: "accepted"},

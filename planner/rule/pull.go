@@ -229,6 +229,10 @@ func uniqueKey(n logical.Node) []logical.ColID {
 		if (n.Kind == logical.Inner || n.Kind == logical.Right) && meetsOne(n.On, l, logical.OutSet(n.R)) {
 			return r
 		}
+		if n.Kind == logical.Full && !slices.ContainsFunc(l, func(id logical.ColID) bool { return notNull(n.L, id) }) &&
+			!slices.ContainsFunc(r, func(id logical.ColID) bool { return notNull(n.R, id) }) {
+			return nil // padded rows of both sides may look alike
+		}
 		if l != nil && r != nil {
 			return slices.Concat(l, r)
 		}

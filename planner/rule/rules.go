@@ -14,6 +14,9 @@ func Optimize(m *logical.Meta, n logical.Node, stats Stats) (logical.Node, error
 	n = fold(n)
 	n = pushDown(m, n, stats)
 	n = prune(m, fold(n))
+	if !stats.NoRewrites {
+		n = rewrite(m, n)
+	}
 	n = mergeProjects(m, n)
 	return n, nil
 }
