@@ -32,6 +32,7 @@ type inputMark struct {
 	source *SourceState    // where the rows come from; nil: not a shared source
 	at     atomic.Int64    // the watermark; MinInt64: none yet
 	seen   atomic.Int64    // when rows came last, Unix nanoseconds
+	ended  atomic.Bool     // all splits of the instance have ended
 }
 
 const (
@@ -91,7 +92,7 @@ func (m *inputMark) lowest(sameGroup bool) (at int64, ok bool) {
 	m.job.mu.Lock()
 	defer m.job.mu.Unlock()
 	for _, o := range m.job.marks {
-		if o == m || (o.group == m.group) != sameGroup || o.idle() {
+		if o == m || (o.group == m.group) != sameGroup || o.idle() || o.ended.Load() {
 			continue
 		}
 		if x := o.at.Load(); x != math.MinInt64 {
@@ -99,6 +100,23 @@ func (m *inputMark) lowest(sameGroup bool) (at int64, ok bool) {
 		}
 	}
 	return at, ok
+}
+
+// last is the greatest watermark of the group's instances, if all have ended.
+func (m *inputMark) last() (at int64, ok bool) {
+	at = math.MinInt64
+	m.job.mu.Lock()
+	defer m.job.mu.Unlock()
+	for _, o := range m.job.marks {
+		switch x := o.at.Load(); {
+		case o.group != m.group:
+		case !o.ended.Load():
+			return 0, false
+		default:
+			at = max(at, x)
+		}
+	}
+	return at, at != math.MinInt64
 }
 
 // heed makes the source wait while the mark is ahead of its job's other inputs;

@@ -56,6 +56,7 @@ func openSource(s *Source, ctx *executor.OpenCtx) (executor.Operator, error) {
 // load reads the numbers of all splits, those of other instances included, from
 // the committed state, and this instance's offsets.
 func (s *source) load() error {
+	s.hub.unend(0, s.octx.VNodes)
 	snap := s.octx.Snapshot()
 	defer snap.Close()
 	return snap.ScanTable(s.spec.Splits.ID, func(_ storage.VNode, key, value []byte) (bool, error) {
@@ -67,6 +68,9 @@ func (s *source) load() error {
 		if s.octx.VNodes.Contains(splitVNode(st.Number)) {
 			s.known[st.ID] = &st
 			s.hub.publish(st.ID, st.Next)
+			if st.Done {
+				s.hub.end(0, st.Number, 0)
+			}
 		}
 		return true, nil
 	})
@@ -252,7 +256,7 @@ func errorText(err error) string {
 }
 
 // Barrier writes the offsets that moved.
-func (s *source) Barrier(*executor.Ctx, stream.Barrier, executor.Emitter) error {
+func (s *source) Barrier(_ *executor.Ctx, b stream.Barrier, _ executor.Emitter) error {
 	if s.octx.Bounded {
 		return nil
 	}
@@ -260,6 +264,9 @@ func (s *source) Barrier(*executor.Ctx, stream.Barrier, executor.Emitter) error 
 		if r.dirty {
 			r.dirty = false
 			r.put(s.state)
+			if r.Done {
+				s.hub.end(0, r.Number, b.Epoch)
+			}
 		}
 	}
 	return nil

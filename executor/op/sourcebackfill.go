@@ -78,6 +78,7 @@ func openSourceBackfill(s *SourceBackfill, ctx *executor.OpenCtx) (executor.Oper
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
+	b.hub.unend(s.State_.ID, ctx.VNodes)
 	r.search()
 	return b, nil
 }
@@ -316,8 +317,13 @@ func (b *sourceBackfill) ask(behind bool) {
 	}
 }
 
-// Barrier writes the offsets that moved.
-func (b *sourceBackfill) Barrier(_ *executor.Ctx, _ stream.Barrier, _ executor.Emitter) error {
+// Barrier writes the offsets that moved, and tells which splits have ended.
+func (b *sourceBackfill) Barrier(_ *executor.Ctx, at stream.Barrier, _ executor.Emitter) error {
+	for number, s := range b.byNum {
+		if s.Done && b.hub.ended(0, int(number), at.Epoch) {
+			b.hub.end(b.spec.State_.ID, int(number), at.Epoch)
+		}
+	}
 	for _, s := range b.splits {
 		if s.dirty {
 			s.dirty = false

@@ -49,6 +49,7 @@ type SourceState struct {
 	pos     map[string]int64
 	slow    atomic.Int32
 	marks   []*inputMark // watermarks of readers, see held
+	ends    splitEnds
 }
 
 // restore takes over a split's number from the committed state.

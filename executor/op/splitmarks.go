@@ -6,6 +6,7 @@ import (
 
 	"streamdb/executor"
 	"streamdb/storage"
+	"streamdb/stream"
 )
 
 // splitIdle is the default of WatermarkFilter.Idle.
@@ -17,9 +18,11 @@ const splitIdle = 10_000_000
 type splitMarks struct {
 	spec   *WatermarkFilter
 	owned  storage.VNodeSet
-	source *SourceState // nil: not a shared source
-	alarm  Alarm        // nil: rows are not of splits
-	now    int64        // of the epoch, microseconds
+	hub    *SourceState // tells which splits have ended; nil: not rows of a source
+	reader storage.TableID
+	all    bool  // the instance gets rows of all splits, not only of its own
+	alarm  Alarm // nil: rows are not of splits
+	now    int64 // of the epoch, microseconds
 	marks  map[int64]*splitMark
 	turned *splitMark // whose rows come now
 }
@@ -29,16 +32,23 @@ type splitMark struct {
 	bound int64
 	seen  int64
 	dirty bool
+	ended bool // no row comes any more
 }
 
-func (m *splitMarks) begin(s *WatermarkFilter, ctx *executor.OpenCtx, source *SourceState) {
-	m.spec, m.owned, m.source, m.now = s, ctx.VNodes, source, ctx.Expr.Now.UnixMicro()
+func (m *splitMarks) begin(s *WatermarkFilter, ctx *executor.OpenCtx) {
+	m.spec, m.owned, m.now = s, ctx.VNodes, ctx.Expr.Now.UnixMicro()
 	if s.RowID == 0 {
 		return
 	}
 	if m.marks == nil {
 		m.marks = map[int64]*splitMark{}
 	}
+	source, reader := readerBelow(s.In, ctx.Job)
+	m.reader, m.all = reader, source == 0
+	if m.all { // a table, to whose instances its connector's rows are dealt
+		source = ctx.Job
+	}
+	m.hub = envOf(ctx).Sources.Of(source)
 	m.alarm = envOf(ctx).alarm()
 }
 
@@ -59,11 +69,11 @@ func (m *splitMarks) load(key, value []byte) {
 
 // join adds the splits of the source that are new.
 func (m *splitMarks) join() {
-	if m.source == nil {
+	if m.hub == nil {
 		return
 	}
-	m.source.those(func(number int) {
-		if m.marks[int64(number)] == nil && m.owned.Contains(splitVNode(number)) {
+	m.hub.those(func(number int) {
+		if m.marks[int64(number)] == nil && (m.all || m.owned.Contains(splitVNode(number))) {
 			m.marks[int64(number)] = &splitMark{bound: math.MinInt64, seen: m.now}
 		}
 	})
@@ -77,14 +87,27 @@ func (m *splitMarks) turn(split int64) (own *splitMark, others int64) {
 		own = &splitMark{bound: math.MinInt64}
 		m.marks[split] = own
 	}
-	own.seen, own.dirty = m.now, true
+	own.seen, own.dirty, own.ended = m.now, true, false
 	others = math.MaxInt64
 	for _, o := range m.marks {
-		if o != own && !m.idle(o) {
+		if o != own && !o.ended && !m.idle(o) {
 			others = min(others, o.bound)
 		}
 	}
 	return own, others
+}
+
+// ended reports that no split can bring a row any more.
+func (m *splitMarks) ended() bool {
+	if m.hub == nil {
+		return false
+	}
+	for _, s := range m.marks {
+		if !s.ended {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *splitMarks) after() int64 {
@@ -96,18 +119,24 @@ func (m *splitMarks) after() int64 {
 
 func (m *splitMarks) idle(s *splitMark) bool { return m.now-s.seen > m.after() }
 
-// settle writes what changed. low is the least bound of the splits that count; an
-// alarm is set for the time at which one that holds it back will be idle.
-func (m *splitMarks) settle(t storage.StateTable, now int64) (low int64, ok bool) {
+// settle writes what changed. low is the least bound of the splits that count, or
+// the greatest of those that have ended, if no other does; an alarm is set for the
+// time at which one that holds it back will be idle.
+func (m *splitMarks) settle(t storage.StateTable, b stream.Barrier) (low int64, ok bool) {
 	if m.alarm == nil {
 		return 0, false
 	}
-	m.now = max(m.now, now)
+	m.now = max(m.now, b.Time.UnixMicro())
+	m.join()
 	low, due := int64(math.MaxInt64), int64(math.MaxInt64)
-	highest := int64(math.MinInt64)
+	highest, last := int64(math.MinInt64), int64(math.MinInt64)
 	for number, s := range m.marks {
 		highest = max(highest, s.bound)
-		if !m.idle(s) {
+		s.ended = s.ended || m.hub.ended(m.reader, int(number), b.Epoch)
+		switch {
+		case s.ended:
+			last = max(last, s.bound)
+		case !m.idle(s):
 			low = min(low, s.bound)
 		}
 		if s.dirty {
@@ -118,11 +147,14 @@ func (m *splitMarks) settle(t storage.StateTable, now int64) (low int64, ok bool
 		}
 	}
 	for _, s := range m.marks {
-		if !m.idle(s) && s.bound < highest {
+		if !s.ended && !m.idle(s) && s.bound < highest {
 			due = min(due, s.seen+m.after()+1)
 		}
 	}
 	m.alarm.Set(due)
+	if low == math.MaxInt64 && last != math.MinInt64 {
+		low = last
+	}
 	return low, low != math.MaxInt64 && low != math.MinInt64
 }
 

@@ -10,6 +10,7 @@ import (
 	"streamdb/executor"
 	"streamdb/executor/optest"
 	"streamdb/storage"
+	"streamdb/stream"
 	"streamdb/types"
 )
 
@@ -81,7 +82,7 @@ func TestWatermarkWaitsForSplits(t *testing.T) {
 	source := &SourceState{}
 	source.number("a")
 	source.number("b")
-	m.spec, m.owned, m.source, m.alarm, m.marks = &WatermarkFilter{RowID: 2}, storage.AllVNodes, source, noAlarm{}, map[int64]*splitMark{}
+	m.spec, m.owned, m.hub, m.alarm, m.marks = &WatermarkFilter{RowID: 2}, storage.AllVNodes, source, noAlarm{}, map[int64]*splitMark{}
 	m.now = 1_000_000
 	m.join()
 	own, others := m.turn(0)
@@ -92,5 +93,43 @@ func TestWatermarkWaitsForSplits(t *testing.T) {
 	m.now += splitIdle + 1
 	if _, others = m.turn(0); others != 1<<63-1 {
 		t.Errorf("split b counts though it is idle: %d", others)
+	}
+}
+
+// TestWatermarkEndedSplit: a split that has ended does not count, from the barrier
+// on behind which none of its rows come; when all have, the greatest bound does.
+func TestWatermarkEndedSplit(t *testing.T) {
+	source := &SourceState{}
+	m := splitMarks{spec: &WatermarkFilter{RowID: 2}, owned: storage.AllVNodes, hub: source, reader: 7, alarm: noAlarm{}, marks: map[int64]*splitMark{}}
+	for number, bound := range []int64{10, 20} {
+		own, _ := m.turn(int64(number))
+		own.bound, own.dirty = bound, false
+	}
+	settle := func(epoch stream.Epoch) int64 {
+		low, _ := m.settle(nil, stream.Barrier{Epoch: epoch})
+		return low
+	}
+	source.end(0, 0, 3) // the source has read it; who reads for itself has not
+	if low := settle(5); low != 10 || m.ended() {
+		t.Errorf("bound %d, want 10", low)
+	}
+	source.end(7, 0, 6)
+	if low := settle(5); low != 10 {
+		t.Errorf("bound %d before the last rows came, want 10", low)
+	}
+	if low := settle(6); low != 20 {
+		t.Errorf("bound %d, want 20", low)
+	}
+	if _, others := m.turn(1); others != 1<<63-1 {
+		t.Errorf("the ended split holds back: %d", others)
+	}
+	source.end(7, 1, 7)
+	m.marks[1].dirty = false
+	if low := settle(7); low != 20 || !m.ended() {
+		t.Errorf("bound %d after all ended, want 20", low)
+	}
+	source.unend(7, storage.AllVNodes)
+	if source.ended(7, 0, 9) || !source.ended(0, 0, 9) {
+		t.Error("only what the reader told is forgotten when it opens again")
 	}
 }

@@ -17,7 +17,8 @@ import (
 // WatermarkFilter implements WATERMARK FOR c AS e: the bound of a split is the
 // greatest value of Expr in its rows so far, and that of the instance the least of
 // its splits; it never falls (all are kept across restarts). A split that has
-// brought no row for Idle does not count. A row whose time is below the
+// brought no row for Idle does not count, nor does one that has ended, unless all
+// that count otherwise have: then the greatest of them does. A row whose time is below the
 // instance's bound when it arrives is late: counted, and dropped or kept in
 // Quarantine. So the watermark, below or at which nothing comes, is the bound
 // minus one unit. It is emitted after each batch in which it rose. Rows without a
@@ -78,17 +79,16 @@ func (s *WatermarkFilter) Open(ctx *executor.OpenCtx) (executor.Operator, error)
 	f.table, f.vnode = ctx.Table(s.Table), storage.VNode(ctx.VNodes.From)
 	env := envOf(ctx)
 	f.mark = env.Align.enter(ctx.Job, s.Table.ID)
-	executor.Walk(s.In, func(in executor.Spec) {
-		if in, ok := in.(*executor.Input); ok && in.Upstream != 0 {
-			f.mark.source = env.Sources.Of(in.Upstream)
-			f.mark.source.heed(f.mark)
-		}
-	})
+	f.active = func() { env.active(ctx.Job) }
+	if source, _ := readerBelow(s.In, ctx.Job); source != 0 && source != ctx.Job {
+		f.mark.source = env.Sources.Of(source)
+		f.mark.source.heed(f.mark)
+	}
 	f.late = &envOf(ctx).Stats.Of(StatKey{Job: ctx.Job, Kind: "watermark", Name: in[s.Col].Name, Instance: ctx.Instance}).Bad
 	// After a change of parallelism several bounds may be here: the greatest counts.
 	err := f.table.ScanAll(f.load)
 	f.resend = f.bound > math.MinInt64
-	f.splits.begin(s, ctx, f.mark.source)
+	f.splits.begin(s, ctx)
 	f.quarantine.begin(s, ctx)
 	return f, err
 }
@@ -124,7 +124,9 @@ type watermarkFilter struct {
 	mark   *inputMark    // nil: bounded
 	sel    []int32
 
-	count      int64 // late rows of all times
+	count      int64  // late rows of all times
+	told       int64  // the bound of which the others know, once the splits have ended
+	active     func() // asks for a barrier
 	splits     splitMarks
 	quarantine lateRows
 }
@@ -223,15 +225,11 @@ func (f *watermarkFilter) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, 
 }
 
 func (f *watermarkFilter) Barrier(_ *executor.Ctx, b stream.Barrier, out executor.Emitter) error {
-	if low, ok := f.splits.settle(f.table, b.Time.UnixMicro()); ok && low > f.bound {
+	if low, ok := f.splits.settle(f.table, b); ok && low > f.bound {
 		f.bound, f.dirty, f.resend = low, true, true
 	}
-	// An instance without rows (fewer splits than instances) must not hold back
-	// the watermark of the others: it goes with them.
-	if f.mark != nil && f.mark.idle() {
-		if low, ok := f.mark.lowest(true); ok && low > f.bound {
-			f.bound, f.dirty, f.resend = low, true, true
-		}
+	if f.mark != nil {
+		f.follow()
 	}
 	if f.resend { // downstream state may wait for it although no row comes
 		f.resend = false
@@ -247,4 +245,33 @@ func (f *watermarkFilter) Barrier(_ *executor.Ctx, b stream.Barrier, out executo
 	}
 	f.dirty = false
 	return nil
+}
+
+// follow lets an instance that brings no rows go with the others.
+func (f *watermarkFilter) follow() {
+	// An instance without rows (fewer splits than instances), or whose splits have
+	// ended, must not hold back the watermark of the others: it goes with them, or,
+	// when all have ended, with the last.
+	ended := f.splits.ended()
+	if ended && (f.bound != f.told || !f.mark.ended.Load()) {
+		f.told = f.bound
+		f.mark.at.Store(f.bound)
+		f.mark.ended.Store(true)
+		f.active() // the others may have looked before: there is one more barrier
+	}
+	f.mark.ended.Store(ended)
+	low, ok := int64(0), false
+	if ended || f.mark.idle() {
+		low, ok = f.mark.lowest(true)
+	}
+	if !ok && ended {
+		low, ok = f.mark.last()
+	}
+	if ended { // a split may have been found since: before the others brought its first rows
+		f.splits.join()
+		ok = ok && f.splits.ended()
+	}
+	if ok && low > f.bound {
+		f.bound, f.dirty, f.resend = low, true, true
+	}
 }
