@@ -33,7 +33,7 @@ func (c *windowCall) resume(p *winPart, a int) int {
 
 // check is the last kept state that the results from row a on may go on from.
 func (c *windowCall) check(p *winPart, a int) *winCheck {
-	if c.Func != "" || !c.runs() || c.Frame.End.Kind == Preceding || c.idx >= len(p.checks) {
+	if c.Func != "" || !c.runs() || c.idx >= len(p.checks) {
 		return nil
 	}
 	list := p.checks[c.idx]
@@ -60,6 +60,7 @@ func (c *windowCall) keep(p *winPart, row int) {
 // winAgg is one aggregate over one section.
 type winAgg struct {
 	*windowCall
+	eval *windowEval
 	ctx  *expr.Ctx
 	p    *winPart
 	fr   *winFrames
@@ -73,6 +74,15 @@ type winAgg struct {
 var firstGroup = []int32{0}
 
 func (w *windowEval) aggregate(ctx *expr.Ctx, p *winPart, c *windowCall, from, to int, out *vec.Builder) error {
+	if c.total() {
+		v, err := w.whole(ctx, p, c)
+		for range to - from {
+			if err == nil {
+				out.AppendFrom(v, 0)
+			}
+		}
+		return err
+	}
 	fr := w.frames().compute(p, &c.Frame, from, to)
 	if c.def.IsCountStar() && c.Filter < 0 {
 		for i := from; i < to; i++ {
@@ -84,18 +94,12 @@ func (w *windowEval) aggregate(ctx *expr.Ctx, p *winPart, c *windowCall, from, t
 		}
 		return nil
 	}
-	for len(w.zeros) < p.view {
-		w.zeros, w.minus = append(w.zeros, 0), append(w.minus, stream.Delete)
-	}
-	a := &winAgg{windowCall: c, ctx: ctx, p: p, fr: fr, zero: w.zeros[:p.view], neg: w.minus[:p.view], out: out}
-	for _, x := range c.Args {
-		a.args = append(a.args, p.cols[x])
-	}
-	a.list = w.listRows(p, a.counts())
+	a := w.agg(ctx, p, c, out)
+	a.fr = fr
 	switch {
 	case c.runs():
 		return a.running(from, to)
-	case c.state != nil && c.Frame.End.Kind == UnboundedFollowing && c.Frame.Exclude == ExcludeNoOthers:
+	case c.shrinks():
 		return a.backward(from, to)
 	case c.state != nil && c.def.Retractable:
 		return a.sliding(from, to)
@@ -104,6 +108,19 @@ func (w *windowEval) aggregate(ctx *expr.Ctx, p *winPart, c *windowCall, from, t
 		return nil
 	}
 	return a.each(from, to)
+}
+
+// agg is the call over the section of p.
+func (w *windowEval) agg(ctx *expr.Ctx, p *winPart, c *windowCall, out *vec.Builder) *winAgg {
+	for len(w.zeros) < p.view {
+		w.zeros, w.minus = append(w.zeros, 0), append(w.minus, stream.Delete)
+	}
+	a := &winAgg{windowCall: c, eval: w, ctx: ctx, p: p, zero: w.zeros[:p.view], neg: w.minus[:p.view], out: out}
+	for _, x := range c.Args {
+		a.args = append(a.args, p.cols[x])
+	}
+	a.list = w.listRows(p, a.counts())
+	return a
 }
 
 // counts says which rows of the section the aggregate sees; nil: all.
@@ -149,10 +166,16 @@ func (a *winAgg) again() {
 func (a *winAgg) running(from, to int) error {
 	at := 0
 	a.state.Reset(0)
-	if ck := a.check(a.p, from); ck != nil {
-		at = ck.row
-		if _, err := a.state.Decode(0, ck.state); err != nil {
+	if a.p.checks != nil {
+		end, err := a.eval.endOf(a.p, a.windowCall, from)
+		if err != nil {
 			return err
+		}
+		if ck := a.check(a.p, end); ck != nil {
+			at = ck.row
+			if _, err := a.state.Decode(0, ck.state); err != nil {
+				return err
+			}
 		}
 	}
 	for i := from; i < to; i++ {
@@ -183,7 +206,15 @@ func (a *winAgg) backward(from, to int) error {
 	out := a.out
 	a.out = vec.NewBuilder(out.Layout, to-from)
 	a.state.Reset(0)
-	at := len(a.p.rows)
+	at := a.p.total
+	if t, err := a.eval.tail(a.p, a.windowCall, to); err != nil {
+		return err
+	} else if t != nil {
+		at = t.row
+		if _, err := a.state.Decode(0, t.state); err != nil {
+			return err
+		}
+	}
 	for i := to - 1; i >= from; i-- {
 		start := int(a.fr.start[i-from])
 		if i < to-1 && start == at {

@@ -22,7 +22,7 @@ type windowScan struct {
 	memory  memory
 	began   bool
 	inGroup []byte
-	part    winPart
+	rows    []winRow
 	cols    []*vec.Builder // the rows of the partition
 	data    arena
 	ctx     *executor.Ctx
@@ -73,7 +73,7 @@ func (w *windowScan) Emit(b *stream.Batch) error {
 		}
 		w.began, w.inGroup = true, append(w.inGroup[:0], group...)
 		key := w.keys.encode(cols, i)
-		w.part.rows = append(w.part.rows, winRow{at: w.data.add(key), slen: uint32(len(key)), klen: uint32(len(key))})
+		w.rows = append(w.rows, winRow{at: w.data.add(key), slen: uint32(len(key)), klen: uint32(len(key))})
 		for j := range cols {
 			w.cols[j].AppendFrom(&cols[j], i)
 		}
@@ -84,7 +84,7 @@ func (w *windowScan) Emit(b *stream.Batch) error {
 // reset begins a partition.
 func (w *windowScan) reset() {
 	w.data = arena{}
-	w.part = winPart{rows: w.part.rows[:0], data: &w.data}
+	w.rows = w.rows[:0]
 	w.cols = make([]*vec.Builder, len(w.schema))
 	for j := range w.cols {
 		w.cols[j] = vec.NewBuilder(w.schema[j].Type.Layout(), 16)
@@ -94,26 +94,27 @@ func (w *windowScan) reset() {
 
 // finish computes the partition that has been gathered and emits it.
 func (w *windowScan) finish() error {
-	n := len(w.part.rows)
+	n := len(w.rows)
 	if n == 0 {
 		return nil
 	}
-	w.part.view, w.part.cols = n, make([]vec.Vec, len(w.cols))
+	part := winPart{winPages: onePage(w.rows, &w.data), view: n, cols: make([]vec.Vec, len(w.cols))}
+	w.eval.renew()
 	for j := range w.cols {
-		w.part.cols[j] = w.cols[j].Vec()
+		part.cols[j] = w.cols[j].Vec()
 	}
-	res, err := w.eval.eval(w.ctx.Expr, &w.part, 0, n)
+	res, err := w.eval.eval(w.ctx.Expr, &part, 0, n)
 	if err != nil {
 		return err
 	}
-	cols := append(slices.Clone(w.part.cols), res...)
+	cols := append(slices.Clone(part.cols), res...)
 	for from := 0; from < n; from += stream.BatchRows {
-		part := make([]vec.Vec, len(cols))
+		some := make([]vec.Vec, len(cols))
 		rows := min(stream.BatchRows, n-from)
 		for j := range cols {
-			part[j] = cols[j].Slice(from, from+rows)
+			some[j] = cols[j].Slice(from, from+rows)
 		}
-		if err := w.out.Emit(stream.NewBatch(rows, part, nil)); err != nil {
+		if err := w.out.Emit(stream.NewBatch(rows, some, nil)); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"streamdb/expr"
 	"streamdb/expr/aggs"
 	"streamdb/internal/sqlerr"
+	"streamdb/storage"
 	"streamdb/stream"
 	"streamdb/types"
 	"streamdb/vec"
@@ -20,6 +21,7 @@ type windowEval struct {
 	zeros  []int32 // scratch for aggregate states
 	minus  []stream.Op
 	sel    []int32
+	remote *winPart // the row that was fetched last, its section
 }
 
 // windowCall is a call being run.
@@ -30,7 +32,10 @@ type windowCall struct {
 	types []types.T  // of the arguments
 	state aggs.State // one group; nil: the result needs the frame's rows
 	reach winReach
-	reads bool // columns, rather than only the order
+	reads bool                // columns, rather than only the order
+	own   *storage.RowDecoder // reads the call's result from those of a row
+	tails []winCheck          // states over the rows from a row on, the longest last
+	one   *vec.Vec            // the only result of an aggregate over the partition
 }
 
 func (w *windowEval) frames() *frameEval {
@@ -56,13 +61,9 @@ func (c *WindowCall) columns() []int {
 	return out
 }
 
-// eval computes the results of all calls for the rows from .. to-1.
+// eval computes the results of all calls for the rows from .. to-1, for which
+// section has been called.
 func (w *windowEval) eval(ctx *expr.Ctx, p *winPart, from, to int) ([]vec.Vec, error) {
-	if w.reader != nil {
-		if err := w.section(p, from, to); err != nil {
-			return nil, err
-		}
-	}
 	out := make([]vec.Vec, len(w.calls))
 	for k := range w.calls {
 		c := &w.calls[k]
@@ -72,32 +73,28 @@ func (w *windowEval) eval(ctx *expr.Ctx, p *winPart, from, to int) ([]vec.Vec, e
 		}
 		out[k] = b.Vec()
 	}
-	return out, nil
+	return out, p.err
 }
 
-// section reads the columns that the calls need for the rows from .. to-1.
-func (w *windowEval) section(p *winPart, from, to int) error {
-	if len(w.reader.need) == 0 {
-		return nil
-	}
-	p.cols, p.view = nil, 0
-	lo, hi := from, to
-	for k := range w.calls {
-		c := &w.calls[k]
-		if !c.reads {
+// section reads the columns that the calls need for the rows from .. to-1, or for
+// fewer if step is, and returns the row after the last one. The more rows the
+// results depend on, the more are computed at once, so that none is read often.
+func (w *windowEval) section(ctx *expr.Ctx, p *winPart, from, to, step int) (int, error) {
+	for next := min(to, from+step); ; {
+		p.cols, p.view = nil, 0
+		lo, hi, err := w.span(ctx, p, from, next)
+		if err != nil {
+			return 0, err
+		}
+		if next < to && hi-lo > 4*(next-from) {
+			next = min(to, from+hi-lo)
 			continue
 		}
-		a, err := w.needFrom(p, c, from)
-		if err != nil {
-			return err
+		if len(w.reader.need) > 0 {
+			err = w.reader.read(p, lo, hi, len(w.in))
 		}
-		b, err := w.needTo(p, c, to)
-		if err != nil {
-			return err
-		}
-		lo, hi = min(lo, a), max(hi, b)
+		return next, err
 	}
-	return w.reader.read(p, lo, hi, len(w.in))
 }
 
 func (w *windowEval) call(ctx *expr.Ctx, p *winPart, c *windowCall, from, to int, out *vec.Builder) error {
@@ -107,11 +104,11 @@ func (w *windowEval) call(ctx *expr.Ctx, p *winPart, c *windowCall, from, to int
 			out.AppendInt(int64(i + 1))
 		}
 	case "rank", "dense_rank", "percent_rank", "cume_dist":
-		w.rank(p, c, from, to, out)
+		return w.rank(p, c, from, to, out)
 	case "ntile":
 		return w.ntile(p, c, from, to, out)
 	case "lag", "lead":
-		w.lag(p, c, from, to, out)
+		return w.lag(p, c, from, to, out)
 	case "first_value", "last_value", "nth_value":
 		return w.value(p, c, from, to, out)
 	default:
@@ -121,13 +118,18 @@ func (w *windowEval) call(ctx *expr.Ctx, p *winPart, c *windowCall, from, to int
 }
 
 // rank computes what depends on the peers of a row and their place alone.
-func (w *windowEval) rank(p *winPart, c *windowCall, from, to int, out *vec.Builder) {
+func (w *windowEval) rank(p *winPart, c *windowCall, from, to int, out *vec.Builder) error {
 	start, end := w.frames().peersOf(p, from, to)
-	n := len(p.rows)
+	n := p.total
 	dense := int64(0)
 	if c.Func == "dense_rank" && from < to {
-		for i := 0; i < from; i = p.groupEnd(i) {
-			dense++
+		if from > 0 {
+			last := c.own.Builders(1)
+			if err := c.own.Append(last, p.output(from-1)); err != nil {
+				return err
+			}
+			v := last[0].Vec()
+			dense = v.Datum(0).I
 		}
 		if int(start[0]) == from {
 			dense++
@@ -152,12 +154,17 @@ func (w *windowEval) rank(p *winPart, c *windowCall, from, to int, out *vec.Buil
 			out.AppendFloat(float64(end[k]) / float64(n))
 		}
 	}
+	return nil
 }
 
 // ntile deals the rows into as many buckets as the first row says, the first
 // ones being bigger by one where they cannot be equal.
 func (w *windowEval) ntile(p *winPart, c *windowCall, from, to int, out *vec.Builder) error {
-	arg := &p.cols[c.Args[0]]
+	first := vec.NewBuilder(w.in[c.Args[0]].Type.Layout(), 1)
+	if err := w.fetch(p, c.Args[0], 0, first); err != nil {
+		return err
+	}
+	arg := first.Vec()
 	if arg.Null(0) {
 		for range to - from {
 			out.AppendNull()
@@ -168,7 +175,7 @@ func (w *windowEval) ntile(p *winPart, c *windowCall, from, to int, out *vec.Bui
 	if buckets <= 0 {
 		return sqlerr.New(sqlerr.InvalidArgumentForNtile, "argument of ntile must be greater than zero")
 	}
-	n := int64(len(p.rows))
+	n := int64(p.total)
 	small, bigger := n/buckets, n%buckets // size of a bucket; how many have one row more
 	for i := int64(from); i < int64(to); i++ {
 		if edge := bigger * (small + 1); i < edge {
@@ -257,10 +264,12 @@ func (w *windowEval) values(p *winPart, c *windowCall) *rowList {
 	return w.listRows(p, func(i int) bool { return !v.Null(i) })
 }
 
-func (w *windowEval) lag(p *winPart, c *windowCall, from, to int, out *vec.Builder) {
-	v := &p.cols[c.Args[0]]
-	list := w.values(p, c)
-	n := len(p.rows)
+func (w *windowEval) lag(p *winPart, c *windowCall, from, to int, out *vec.Builder) error {
+	var list *rowList
+	if c.IgnoreNulls {
+		list = w.values(p, c)
+	}
+	n := p.total
 	for i := from; i < to; i++ {
 		shift, null := c.Shift, c.NullShift
 		if c.ShiftCol >= 0 {
@@ -274,10 +283,10 @@ func (w *windowEval) lag(p *winPart, c *windowCall, from, to int, out *vec.Build
 		if c.Func == "lag" {
 			shift = -shift
 		}
-		at := int64(-1) // in the section
+		at := int64(-1)
 		if !c.IgnoreNulls || shift == 0 {
 			if j := int64(i) + shift; j >= 0 && j < int64(n) {
-				at = j - int64(p.base)
+				at = j
 			}
 		} else {
 			k := int64(list.place(i))
@@ -287,27 +296,29 @@ func (w *windowEval) lag(p *winPart, c *windowCall, from, to int, out *vec.Build
 				k = int64(list.place(i+1)) + shift - 1
 			}
 			if k >= 0 && k < int64(len(list.rows)) {
-				at = int64(list.rows[k])
+				at = int64(list.rows[k]) + int64(p.base)
 			}
 		}
 		switch {
 		case at >= 0:
-			out.AppendFrom(v, int(at))
+			if err := w.fetch(p, c.Args[0], int(at), out); err != nil {
+				return err
+			}
 		case c.Default >= 0:
 			out.AppendFrom(&p.cols[c.Default], i-p.base)
 		default:
 			out.AppendNull()
 		}
 	}
+	return nil
 }
 
 func (w *windowEval) value(p *winPart, c *windowCall, from, to int, out *vec.Builder) error {
-	if c.reach.back.kind == reachFirst {
-		return w.first(p, c, to-from, out)
-	}
 	fr := w.frames().compute(p, &c.Frame, from, to)
-	v := &p.cols[c.Args[0]]
-	list := w.values(p, c)
+	var list *rowList
+	if c.IgnoreNulls {
+		list = w.values(p, c)
+	}
 	for i := from; i < to; i++ {
 		nth := int64(1)
 		if c.Func == "nth_value" {
@@ -320,27 +331,37 @@ func (w *windowEval) value(p *winPart, c *windowCall, from, to int, out *vec.Bui
 				return sqlerr.New(sqlerr.InvalidArgumentForNthValue, "argument of nth_value must be greater than zero")
 			}
 		}
-		if at := list.nth(fr.segments(i), nth, c.Func == "last_value"); at >= 0 {
-			out.AppendFrom(v, int(at))
-		} else {
+		at := -1
+		if list == nil {
+			at = nthRow(fr.segments(i), nth, c.Func == "last_value")
+		} else if k := list.nth(fr.segments(i), nth, c.Func == "last_value"); k >= 0 {
+			at = int(k) + p.base
+		}
+		if at < 0 {
 			out.AppendNull()
+		} else if err := w.fetch(p, c.Args[0], at, out); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// first is the value of the first row of the partition, n times. The section
-// need not have that row.
-func (w *windowEval) first(p *winPart, c *windowCall, n int, out *vec.Builder) error {
-	if p.base > 0 {
-		one := &winPart{rows: p.rows, data: p.data}
-		if err := w.reader.read(one, 0, 1, len(w.in)); err != nil {
-			return err
+// nthRow is row number k (from 1) of some stretches, or counted from their end;
+// -1: there is none.
+func nthRow(segs [3][2]int, k int64, fromEnd bool) int {
+	for s := range segs {
+		if fromEnd {
+			s = len(segs) - 1 - s
 		}
-		p = one
+		n := int64(segs[s][1] - segs[s][0])
+		switch {
+		case k > n:
+			k -= n
+		case fromEnd:
+			return segs[s][1] - int(k)
+		default:
+			return segs[s][0] + int(k) - 1
+		}
 	}
-	for range n {
-		out.AppendFrom(&p.cols[c.Args[0]], 0)
-	}
-	return nil
+	return -1
 }

@@ -28,38 +28,43 @@ type winRange struct{ from, to int }
 // touch.
 func (w *overWindow) apply(ctx *executor.Ctx, id int32, cs []topChange, out executor.Emitter) error {
 	g := &w.parts[id]
-	g.hot = true
-	prefix := w.prefix(id)
-	if !g.loaded {
-		if err := w.load(g, prefix); err != nil {
-			return err
-		}
+	g.hot, g.idle, g.prefix = true, 0, w.prefix(id)
+	if g.winPages == nil {
+		g.winPages = &winPages{pages: []winPage{{loaded: true}}, owner: w}
 	} else {
 		w.held -= g.held()
 	}
-	g.data, g.cols, g.view = w.data, nil, 0
+	g.data, g.group = w.data, g
+	if !g.loaded {
+		if err := w.load(g); err != nil {
+			return err
+		}
+	}
+	g.cols, g.view = nil, 0
 	if g.checks == nil {
 		g.checks = make([][]winCheck, len(w.eval.calls))
 	}
-	points, err := w.merge(g, prefix, cs, out)
+	points, err := w.merge(g, cs, out)
 	if err != nil {
 		return err
 	}
 	if len(points) > 0 {
 		g.trimChecks(points[0].at)
+		w.eval.renew()
 		ranges, err := w.touched(&g.winPart, points)
 		if err != nil {
 			return err
 		}
 		for _, r := range ranges {
-			if err := w.recompute(ctx, g, prefix, r, out); err != nil {
+			if err := w.recompute(ctx, g, r, out); err != nil {
 				return err
 			}
 		}
+		w.eval.renew()
 	}
 	g.cols, g.view = nil, 0
 	w.held += g.held()
-	if len(g.rows) == 0 {
+	if g.total == 0 {
 		w.drop(id)
 	}
 	w.tidy()
@@ -73,22 +78,52 @@ func (g *winGroup) trimChecks(at int) {
 	}
 }
 
-// merge puts rows in and takes rows out; those that go are emitted. cs are in
-// order of key, at most one delete and one insert for each.
-func (w *overWindow) merge(g *winGroup, prefix []byte, cs []topChange, out executor.Emitter) ([]winPoint, error) {
+// merge puts rows in and takes rows out, page by page; those that go are emitted.
+// cs are in order of key, at most one delete and one insert for each.
+func (w *overWindow) merge(g *winGroup, cs []topChange, out executor.Emitter) (points []winPoint, err error) {
+	grown := 0
+	for len(cs) > 0 {
+		key, _ := w.change(&cs[0])
+		k, n := g.pageOf(key), len(cs)
+		if k+1 < len(g.pages) {
+			low := g.pages[k+1].low
+			n = sort.Search(len(cs), func(i int) bool {
+				key, _ := w.change(&cs[i])
+				return bytes.Compare(key, low) >= 0
+			})
+		}
+		pg := g.page(k)
+		if g.err != nil {
+			return nil, g.err
+		}
+		had := pg.n
+		if points, err = w.mergePage(g, pg, pg.first+grown, cs[:n], points, out); err != nil {
+			return nil, err
+		}
+		grown += pg.n - had
+		g.in += pg.n - had
+		g.split(k)
+		cs = cs[n:]
+	}
+	g.count()
+	return points, nil
+}
+
+// mergePage is merge for one page, whose first row will have the number base. The
+// changes of rows go to points.
+func (w *overWindow) mergePage(g *winGroup, pg *winPage, base int, cs []topChange, points []winPoint, out executor.Emitter) ([]winPoint, error) {
+	keyOf := func(r *winRow) []byte { return w.data.get(r.at, int(r.klen)) }
 	firstKey, _ := w.change(&cs[0])
-	first := sort.Search(len(g.rows), func(i int) bool { return bytes.Compare(g.key(i), firstKey) >= 0 })
+	first := sort.Search(len(pg.rows), func(i int) bool { return bytes.Compare(keyOf(&pg.rows[i]), firstKey) >= 0 })
 	// What is before the first change stays where it is; the rest is merged.
-	next, rest := g.rows[:first], winPart{rows: append(w.spare[:0], g.rows[first:]...), data: w.data}
-	old := rest.rows
-	var points []winPoint
+	next, old := pg.rows[:first], append(w.spare[:0], pg.rows[first:]...)
 	from := 0
 	for k := 0; k < len(cs); {
 		key, _ := w.change(&cs[k])
-		at := from + sort.Search(len(old)-from, func(i int) bool { return bytes.Compare(rest.key(from+i), key) >= 0 })
+		at := from + sort.Search(len(old)-from, func(i int) bool { return bytes.Compare(keyOf(&old[from+i]), key) >= 0 })
 		next = append(next, old[from:at]...)
 		from = at
-		had := at < len(old) && bytes.Equal(rest.key(at), key)
+		had := at < len(old) && bytes.Equal(keyOf(&old[at]), key)
 		var gone, come *topChange
 		for ; k < len(cs); k++ {
 			if other, _ := w.change(&cs[k]); !bytes.Equal(other, key) {
@@ -111,16 +146,16 @@ func (w *overWindow) merge(g *winGroup, prefix []byte, cs []topChange, out execu
 				return nil, sqlerr.New(sqlerr.InternalError, "window: a row that never came is retracted")
 			}
 		}
-		p := winPoint{at: len(next), put: come != nil}
+		p := winPoint{at: base + len(next), put: come != nil}
 		if had {
-			if err := w.emit(rest.input(at), rest.output(at), stream.Delete, out); err != nil {
+			r := &old[at]
+			if err := w.emit(w.data.get(r.at, int(r.klen+r.ilen))[r.klen:], w.data.get(r.out, int(r.olen)), stream.Delete, out); err != nil {
 				return nil, err
 			}
-			r := &old[at]
 			w.data.free(int(r.klen + r.ilen + r.olen))
 			from++
 			if come == nil {
-				w.table.Delete(g.vnode, append(prefix[:len(prefix):len(prefix)], key...))
+				w.table.Delete(g.vnode, append(g0(g.prefix), key...))
 			}
 		}
 		c := come
@@ -137,9 +172,9 @@ func (w *overWindow) merge(g *winGroup, prefix []byte, cs []topChange, out execu
 		}
 	}
 	next = append(next, old[from:]...)
-	g.rows, w.spare = next, old[:0]
+	pg.rows, pg.n, w.spare = next, len(next), old[:0]
 	if cap(next) > 4*len(next)+64 {
-		g.rows = slices.Clone(next)
+		pg.rows = slices.Clone(next)
 	}
 	if cap(old) > 1<<16 && len(old) < cap(old)/4 {
 		w.spare = nil
@@ -175,35 +210,46 @@ func (w *overWindow) touched(p *winPart, points []winPoint) ([]winRange, error) 
 		if r.from < r.to {
 			out = append(out, r)
 		}
-		if r.from == 0 && r.to == len(p.rows) {
+		if r.from == 0 && r.to == p.total {
 			break // every row
 		}
 	}
 	return out, nil
 }
 
-// recompute computes the results of a stretch of rows, and emits and stores those
-// that differ.
-func (w *overWindow) recompute(ctx *executor.Ctx, g *winGroup, prefix []byte, r winRange, out executor.Emitter) error {
-	res, err := w.eval.eval(ctx.Expr, &g.winPart, r.from, r.to)
-	if err != nil {
-		return err
-	}
-	for i := r.from; i < r.to; i++ {
-		if err := w.settle(g, prefix, i, res, i-r.from, out); err != nil {
+// recompute computes the results of a stretch of rows, some at a time, and emits
+// and stores those that differ.
+func (w *overWindow) recompute(ctx *executor.Ctx, g *winGroup, r winRange, out executor.Emitter) error {
+	for from := r.from; from < r.to; {
+		to, err := w.eval.section(ctx.Expr, &g.winPart, from, r.to, winPageRows)
+		if err != nil {
 			return err
 		}
+		res, err := w.eval.eval(ctx.Expr, &g.winPart, from, to)
+		if err != nil {
+			return err
+		}
+		for i := from; i < to; i++ {
+			if err := w.settle(g, i, res, i-from, out); err != nil {
+				return err
+			}
+		}
+		from = to
 	}
 	return nil
 }
 
 // settle gives row i the results in row k of res.
-func (w *overWindow) settle(g *winGroup, prefix []byte, i int, res []vec.Vec, k int, out executor.Emitter) error {
+func (w *overWindow) settle(g *winGroup, i int, res []vec.Vec, k int, out executor.Emitter) error {
 	w.buf = storage.AppendRow(w.buf[:0], res, k)
-	r := &g.rows[i]
-	in := g.input(i)
+	r := g.row(i)
+	if g.err != nil {
+		return g.err
+	}
+	both := w.data.get(r.at, int(r.klen+r.ilen))
+	in := both[r.klen:]
 	if r.olen != noOutput {
-		old := g.output(i)
+		old := w.data.get(r.out, int(r.olen))
 		if bytes.Equal(old, w.buf) {
 			return nil
 		}
@@ -223,9 +269,6 @@ func (w *overWindow) settle(g *winGroup, prefix []byte, i int, res []vec.Vec, k 
 	if err := w.emit(in, w.buf, stream.Insert, out); err != nil {
 		return err
 	}
-	key := append(prefix[:len(prefix):len(prefix)], g.key(i)...)
-	val := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(r.slen)), uint64(r.ilen))
-	val = append(append(val, in...), w.buf...)
-	w.table.Put(g.vnode, key, val)
+	w.table.Put(g.vnode, append(g0(g.prefix), both[:r.klen]...), appendWinStored(nil, r.slen, in, w.buf))
 	return nil
 }

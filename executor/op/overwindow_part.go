@@ -2,7 +2,6 @@ package op
 
 import (
 	"bytes"
-	"sort"
 
 	"streamdb/storage"
 	"streamdb/types"
@@ -22,8 +21,7 @@ const noOutput = ^uint32(0)
 // winPart is the rows of one partition in order. Of the columns that calls read
 // it has a section: the rows from base on.
 type winPart struct {
-	rows []winRow
-	data *arena
+	*winPages
 	base int
 	view int       // rows in cols
 	cols []vec.Vec // by input column; only those that calls read
@@ -31,47 +29,62 @@ type winPart struct {
 	checks [][]winCheck
 }
 
-// sortKey is the ORDER BY of row i; valid while the arena is.
+// sortKey is the ORDER BY of row i; like key, input and output it stays as it is
+// when pages come and go.
 func (p *winPart) sortKey(i int) []byte {
-	r := &p.rows[i]
+	r := p.row(i)
+	if r.slen == 0 {
+		return nil
+	}
 	return p.data.get(r.at, int(r.slen))
-}
-
-// key is the sort key and the row key.
-func (p *winPart) key(i int) []byte {
-	r := &p.rows[i]
-	return p.data.get(r.at, int(r.klen))
 }
 
 // input is the row that came, as a stored row.
 func (p *winPart) input(i int) []byte {
-	r := &p.rows[i]
+	r := p.row(i)
+	if r.ilen == 0 {
+		return nil
+	}
 	return p.data.get(r.at, int(r.klen+r.ilen))[r.klen:]
 }
 
 // output is the results, as a stored row.
 func (p *winPart) output(i int) []byte {
-	r := &p.rows[i]
+	r := p.row(i)
+	if r.olen == 0 || r.olen == noOutput {
+		return nil
+	}
 	return p.data.get(r.out, int(r.olen))
 }
 
-func (p *winPart) peers(i, j int) bool {
-	return p.rows[i].slen == p.rows[j].slen && bytes.Equal(p.sortKey(i), p.sortKey(j))
-}
+func (p *winPart) peers(i, j int) bool { return bytes.Equal(p.sortKey(i), p.sortKey(j)) }
+
+// winNear is how many rows are looked at one by one before they are searched.
+const winNear = 16
 
 // groupStart is the first row of the peers of row i.
 func (p *winPart) groupStart(i int) int {
-	for i > 0 && p.peers(i-1, i) {
+	key := p.sortKey(i)
+	for range winNear {
+		if i == 0 || !bytes.Equal(p.sortKey(i-1), key) {
+			return i
+		}
 		i--
 	}
-	return i
+	return min(i, p.firstFrom(key, false))
 }
 
 // groupEnd is the row after the peers of row i.
 func (p *winPart) groupEnd(i int) int {
-	for i++; i < len(p.rows) && p.peers(i-1, i); i++ {
+	key := p.sortKey(i)
+	i++
+	for range winNear {
+		if i >= p.total || !bytes.Equal(p.sortKey(i), key) {
+			return i
+		}
+		i++
 	}
-	return i
+	return max(i, p.firstFrom(key, true))
 }
 
 // groupsBack is the start of the group n groups before that of row i.
@@ -84,18 +97,10 @@ func (p *winPart) groupsBack(i int, n int64) int {
 
 // groupsAhead is the end of the group n groups after that of row i.
 func (p *winPart) groupsAhead(i int, n int64) int {
-	for i = p.groupEnd(i); n > 0 && i < len(p.rows); n-- {
+	for i = p.groupEnd(i); n > 0 && i < p.total; n-- {
 		i = p.groupEnd(i)
 	}
 	return i
-}
-
-// firstFrom is the first row whose sort key is at or above key, or above it.
-func (p *winPart) firstFrom(key []byte, above bool) int {
-	return sort.Search(len(p.rows), func(i int) bool {
-		c := bytes.Compare(p.sortKey(i), key)
-		return c > 0 || c == 0 && !above
-	})
 }
 
 // winReader reads columns of rows that are stored as bytes.
@@ -113,7 +118,11 @@ func newWinReader(in types.Schema, need []int) *winReader {
 func (r *winReader) read(p *winPart, from, to, width int) error {
 	out := r.dec.Builders(to - from)
 	for i := from; i < to; i++ {
-		if err := r.dec.Append(out, p.input(i)); err != nil {
+		in := p.input(i)
+		if p.err != nil {
+			return p.err
+		}
+		if err := r.dec.Append(out, in); err != nil {
 			return err
 		}
 	}
@@ -226,7 +235,7 @@ func (e *frameEval) compute(p *winPart, f *WindowFrame, from, to int) *winFrames
 
 // bound fills one side of the frames; of the end the row after it.
 func (e *frameEval) bound(p *winPart, f *WindowFrame, b *FrameBound, end bool, fr *winFrames, to []int32) {
-	total := len(p.rows)
+	total := p.total
 	switch {
 	case b.Kind == UnboundedPreceding:
 		return // 0

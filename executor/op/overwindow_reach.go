@@ -92,9 +92,7 @@ func (w *windowEval) seenFrom(p *winPart, side reachSide, at int, key []byte) (i
 	case reachRows:
 		return max(0, at-int(min(side.n, noLimit))), nil
 	case reachPeers:
-		for at > 0 && bytes.Equal(p.sortKey(at-1), key) {
-			at--
-		}
+		return min(at, p.firstFrom(key, false)), nil
 	case reachGroups:
 		if at > 0 {
 			return p.groupsBack(at-1, side.n+1), nil
@@ -112,7 +110,7 @@ func (w *windowEval) seenFrom(p *winPart, side reachSide, at int, key []byte) (i
 // seenTo is the row after the last one from which a change at p is seen; side is
 // how far the rows after it look back.
 func (w *windowEval) seenTo(p *winPart, side reachSide, at int, key []byte) (int, error) {
-	n := len(p.rows)
+	n := p.total
 	switch side.kind {
 	case reachAll:
 		return n, nil
@@ -123,9 +121,7 @@ func (w *windowEval) seenTo(p *winPart, side reachSide, at int, key []byte) (int
 	case reachRows:
 		return min(n, at+1+int(min(side.n, noLimit))), nil
 	case reachPeers:
-		for at < n && bytes.Equal(p.sortKey(at), key) {
-			at++
-		}
+		return max(at, p.firstFrom(key, true)), nil
 	case reachGroups:
 		if at < n {
 			return p.groupsAhead(at, side.n+1), nil
@@ -145,54 +141,9 @@ func (w *windowEval) boundOf(p *winPart, col, i int, err *error) []byte {
 	if p.cols != nil && i >= p.base && i < p.base+p.view {
 		return w.frames().boundKey(p, col, i)
 	}
-	one := winPart{rows: p.rows, data: p.data}
+	one := winPart{winPages: p.winPages}
 	if *err = w.reader.read(&one, i, i+1, len(w.in)); *err != nil {
 		return nil
 	}
 	return w.frames().boundKey(&one, col, i)
-}
-
-// needFrom is the first row that the call reads for the results of the rows
-// from a on, and needTo the row after the last one for those up to b.
-func (w *windowEval) needFrom(p *winPart, c *windowCall, a int) (int, error) {
-	switch side := c.reach.back; side.kind {
-	case reachAll:
-		return c.resume(p, a), nil
-	case reachRows:
-		return max(0, a-int(min(side.n, noLimit))), nil
-	case reachPeers:
-		return p.groupStart(a), nil
-	case reachGroups:
-		return p.groupsBack(a, side.n), nil
-	case reachRange:
-		var err error
-		key := w.boundOf(p, side.col, a, &err)
-		if err != nil {
-			return 0, err
-		}
-		return min(a, p.firstFrom(key, false)), nil
-	}
-	return a, nil
-}
-
-func (w *windowEval) needTo(p *winPart, c *windowCall, b int) (int, error) {
-	n := len(p.rows)
-	switch side := c.reach.ahead; side.kind {
-	case reachAll:
-		return n, nil
-	case reachRows:
-		return min(n, b+int(min(side.n, noLimit))), nil
-	case reachPeers:
-		return p.groupEnd(b - 1), nil
-	case reachGroups:
-		return p.groupsAhead(b-1, side.n), nil
-	case reachRange:
-		var err error
-		key := w.boundOf(p, side.col, b-1, &err)
-		if err != nil {
-			return 0, err
-		}
-		return max(b, p.firstFrom(key, true)), nil
-	}
-	return b, nil
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"streamdb/executor"
-	"streamdb/internal/sqlerr"
 	"streamdb/storage"
 	"streamdb/stream"
 	"streamdb/types"
@@ -32,6 +31,11 @@ func (s *OverWindow) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 	slices.Sort(need)
 	eval.reader = newWinReader(in, slices.Compact(need))
 	outs := s.Out[len(in):]
+	for k := range eval.calls {
+		if c := &eval.calls[k]; c.Func == "dense_rank" {
+			c.own = storage.NewRowDecoder(schemaLayouts(outs), []int{k})
+		}
+	}
 	w := &overWindow{
 		spec: s, eval: eval, in: schemaTypes(in), dist: s.Dist, groupTypes: colTypes(in, s.Partition), outLayouts: schemaLayouts(outs),
 		sort: newSortEncoder(in, s.Keys), memory: memory{acc: ctx.Memory},
@@ -60,13 +64,16 @@ func (s *OverWindow) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 //	partition | order key | row key -> length of the order key, length of the input row (uvarints), input row, result row
 //
 // Changes are gathered until the barrier, summed by row, and merged into their
-// partition, a flat list in memory: places are then indexes, and putting rows in
-// moves 32 bytes per row behind them. From each change follows which rows can see
+// partition, a list of rows in memory: places are then indexes, and putting rows in
+// moves 32 bytes per row behind them in a page. From each change follows which rows can see
 // it (winReach): the neighbours for lag or a ROWS frame, all later rows for a
 // running sum, the whole partition for ntile. Only those are computed again, and
 // emitted where the result differs. Running aggregates go on from states that are
-// kept every winCheckRows rows. Partitions that have not changed for a while
-// leave memory when it is short and are read back by a scan.
+// kept every winCheckRows rows. A partition is a list of pages, which leave memory
+// when it is short, all of them or those that are not being looked at, and are
+// read back by a scan (see winPages); results are computed some rows at a time.
+// What remains linear is what IGNORE NULLS, EXCLUDE and aggregates that need all
+// values (array_agg) read for an unbounded frame, in these columns.
 type overWindow struct {
 	executor.Base
 	spec       *OverWindow
@@ -102,7 +109,9 @@ type winGroup struct {
 	winPart
 	vnode  storage.VNode
 	loaded bool
-	hot    bool // changed since the last eviction
+	hot    bool  // changed since the last eviction
+	idle   uint8 // evictions since it changed
+	prefix []byte
 }
 
 func (w *overWindow) renew() {
@@ -264,23 +273,6 @@ func (w *overWindow) flush(out executor.Emitter) error {
 	return out.Emit(b)
 }
 
-// load reads a partition.
-func (w *overWindow) load(g *winGroup, prefix []byte) error {
-	g.rows, g.loaded = nil, true
-	return w.table.Scan(g.vnode, prefix, func(key, value []byte) (bool, error) {
-		key = key[len(prefix):]
-		slen, a := binary.Uvarint(value)
-		ilen, b := binary.Uvarint(value[max(a, 0):])
-		if a <= 0 || b <= 0 || slen > uint64(len(key)) || ilen > uint64(len(value)-a-b) {
-			return false, sqlerr.New(sqlerr.DataCorrupted, "a stored row of a window is malformed")
-		}
-		in, res := value[a+b:a+b+int(ilen)], value[a+b+int(ilen):]
-		g.rows = append(g.rows, winRow{at: w.data.add2(key, in), out: w.data.add(res),
-			slen: uint32(slen), klen: uint32(len(key)), ilen: uint32(ilen), olen: uint32(len(res))})
-		return true, nil
-	})
-}
-
 // prefix is the state key of a partition.
 func (w *overWindow) prefix(id int32) []byte {
 	return appendStateKey(nil, w.groupTypes, w.groups.Keys([]int32{id}), 0)
@@ -288,7 +280,7 @@ func (w *overWindow) prefix(id int32) []byte {
 
 // bytes is what the operator holds, about.
 func (w *overWindow) bytes() int64 {
-	return w.groups.Bytes() + w.data.size + w.held + int64(128*cap(w.parts)+32*cap(w.spare))
+	return w.groups.Bytes() + w.data.size + w.held + int64(192*cap(w.parts)+32*cap(w.spare))
 }
 
 // tidy moves the living rows to a new arena once half of it is garbage.
@@ -299,10 +291,18 @@ func (w *overWindow) tidy() {
 	to := &arena{}
 	for id := range w.parts {
 		g := &w.parts[id]
-		for i := range g.rows {
-			r := &g.rows[i]
-			r.at = to.add(w.data.get(r.at, int(r.klen+r.ilen)))
-			r.out = to.add(w.data.get(r.out, int(r.olen)))
+		if g.winPages == nil {
+			continue
+		}
+		for k := range g.pages {
+			rows := g.pages[k].rows
+			for i := range rows {
+				r := &rows[i]
+				r.at = to.add(w.data.get(r.at, int(r.klen+r.ilen)))
+				if r.olen != noOutput {
+					r.out = to.add(w.data.get(r.out, int(r.olen)))
+				}
+			}
 		}
 	}
 	*w.data = *to
@@ -320,8 +320,7 @@ func (w *overWindow) evict() {
 		if !w.groups.Live(int32(id)) {
 			continue
 		}
-		if g.hot {
-			g.hot = false
+		if w.cool(g) {
 			continue
 		}
 		w.res.evict(w.groups.tags[id])
@@ -340,21 +339,43 @@ func (w *overWindow) evict() {
 	w.memory.report(w.bytes())
 }
 
+// winIdle is for how many evictions the bounds of the pages of a partition that
+// does not change stay in memory: without them it is read from its start.
+const winIdle = 64
+
+// cool reports whether a partition stays in memory for now: for once if it
+// changed, and the bounds of a large one longer than its rows.
+func (w *overWindow) cool(g *winGroup) bool {
+	if g.winPages != nil && len(g.pages) > 1 {
+		w.held -= g.held()
+		w.shed(g.winPages, func(k int) bool { return g.hot && k == len(g.pages)-1 })
+		w.held += g.held()
+		g.idle++
+		g.hot = false
+		return g.idle < winIdle
+	}
+	hot := g.hot
+	g.hot = false
+	return hot
+}
+
 // drop forgets a partition.
 func (w *overWindow) drop(id int32) {
 	g := &w.parts[id]
-	for i := range g.rows {
-		r := &g.rows[i]
-		w.data.free(int(r.klen + r.ilen + r.olen))
-	}
 	w.held -= g.held()
+	if g.winPages != nil {
+		w.shed(g.winPages, func(int) bool { return false })
+	}
 	*g = winGroup{}
 	w.groups.Delete(id)
 }
 
 // held is the memory of a partition beside the arena.
 func (g *winGroup) held() int64 {
-	n := int64(32 * cap(g.rows))
+	if g.winPages == nil {
+		return 0
+	}
+	n := g.winPages.bytes()
 	for _, list := range g.checks {
 		for k := range list {
 			n += int64(32 + len(list[k].state))

@@ -337,7 +337,7 @@ func genWindowCall(t *rapid.T, ordered bool) WindowCall {
 
 // TestOverWindow checks random windows: one node of up to three calls each.
 func TestOverWindow(t *testing.T) {
-	defer func(n int) { winCheckRows = n }(winCheckRows)
+	defer func(n, m int) { winCheckRows, winPageRows = n, m }(winCheckRows, winPageRows)
 	winCheckRows = 3
 	schema := optest.Schema(t, windowSchema)
 	for n := range 40 {
@@ -370,6 +370,7 @@ func TestOverWindow(t *testing.T) {
 			texts[i] = spec.Calls[i].explain(schema)
 		}
 		t.Run(fmt.Sprintf("%d %s", n, strings.Join(texts, ", ")), func(t *testing.T) {
+			winPageRows = []int{2, 1024}[n%2]
 			o := &windowOracle{t, schema, spec}
 			optest.Check(t, optest.Law{
 				Schemas: []types.Schema{schema},

@@ -293,6 +293,9 @@ func (h *Harness) StateRows(def storage.TableDef) int {
 // Memory is what the operators report to hold.
 func (h *Harness) Memory() int64 { return h.memory.Used() }
 
+// Peak is the most that Memory was since the operators were opened.
+func (h *Harness) Peak() int64 { return h.memory.Peak() }
+
 // Close closes operators, tables and the store; harmless when done before.
 func (h *Harness) Close() {
 	h.t.Helper()
