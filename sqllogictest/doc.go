@@ -20,6 +20,7 @@
 //	rewrite.go  puts what came into the file
 //	run.go      files, isolation between them, parallel jobs
 //	report.go   counts, failures, JSON, the summary table
+//	reasons.go  failures against a list of those that are known, with reasons
 //	rundir.go   each file as a subtest of a Go test
 //
 // Where it differs from sqllogictest-rs, on purpose:

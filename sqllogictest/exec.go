@@ -171,6 +171,7 @@ func runFile(ctx context.Context, opts *Options, f File) (report FileReport) {
 		opts: opts, file: f, labels: opts.labels(), sess: newSession(opts, f), report: &report,
 	}
 	r.sess.database = iso.database
+	report.Included = r.included(recs)
 	r.run(ctx, recs)
 	r.background.stop()
 	r.sess.close()
@@ -179,6 +180,17 @@ func runFile(ctx context.Context, opts *Options, f File) (report FileReport) {
 	report.note("rewrite", r.rewriter.write())
 	report.note("cleanup", iso.finish(ctx, opts))
 	return report
+}
+
+// included names the files that recs come from, without the file itself.
+func (r *fileRunner) included(recs []Record) []string {
+	var names []string
+	for i := range recs {
+		if name := r.displayName(recs[i].Loc.File); name != r.report.Name && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // note keeps a fault beside the records as a warning.

@@ -42,6 +42,8 @@ type FileReport struct {
 	Failed    int `json:"failed"`
 	Skipped   int `json:"skipped"`
 	Rewritten int `json:"rewritten,omitempty"`
+	// Included names the other files whose records were among the file's.
+	Included []string `json:"included,omitempty"`
 	// Error is why the file did not run, or not to its end.
 	Error       string    `json:"error,omitempty"`
 	ParseFailed bool      `json:"parse_failed,omitempty"`

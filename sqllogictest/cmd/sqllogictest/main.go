@@ -5,7 +5,9 @@
 //	sqllogictest -url URL -root DIR -list FILE [flags]
 //
 // It prints a line for each failed record and a table of counts, and exits with
-// 1 when something failed, with 2 when it could not run at all.
+// 1 when something failed, with 2 when it could not run at all. With -reasons, a
+// file with "path:line reason" lines, failures that have a reason are expected:
+// it exits with 1 when one has none, or when a record with a reason does not fail.
 package main
 
 import (
@@ -29,6 +31,8 @@ type config struct {
 	root, list string
 	except     string
 	json       string
+	reasons    string
+	markdown   string
 	verbose    bool
 	keep       bool
 	globs      []string
@@ -68,7 +72,30 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (bool, er
 			return false, err
 		}
 	}
-	return report.OK(), report.WriteSummary(stdout)
+	if err := report.WriteSummary(stdout); err != nil || c.reasons == "" {
+		return report.OK(), err
+	}
+	return c.explain(report, stdout)
+}
+
+// explain holds the report against the list of reasons.
+func (c *config) explain(report *sqllogictest.Report, stdout io.Writer) (bool, error) {
+	listed, err := sqllogictest.ReadExceptFile(c.reasons)
+	if err != nil {
+		return false, err
+	}
+	reasons := sqllogictest.Reasons(listed)
+	if c.markdown != "" {
+		f, err := os.Create(c.markdown)
+		if err != nil {
+			return false, fmt.Errorf("write reasons: %w", err)
+		}
+		if err := errors.Join(reasons.WriteMarkdown(f, report), f.Close()); err != nil {
+			return false, fmt.Errorf("write reasons: %w", err)
+		}
+	}
+	verdict := reasons.Check(report)
+	return verdict.OK(), verdict.Write(stdout)
 }
 
 func parseFlags(args []string, stderr io.Writer) (*config, error) {
@@ -80,6 +107,8 @@ func parseFlags(args []string, stderr io.Writer) (*config, error) {
 	fs.StringVar(&c.list, "list", "", "`file` with one test file per line; \"#init: SQL\" lines are run on each connection of the files below")
 	fs.StringVar(&c.except, "except", "", "`file` with records to skip, \"path:line reason\" per line")
 	fs.StringVar(&c.json, "json", "", "write the report as JSON to this `file`")
+	fs.StringVar(&c.reasons, "reasons", "", "`file` with records that are known to fail, \"path:line reason\" per line")
+	fs.StringVar(&c.markdown, "markdown", "", "with -reasons: write the counts and the failures by reason to this `file`")
 	fs.BoolVar(&c.verbose, "v", false, "show failures in full, and files that passed")
 	fs.BoolVar(&c.keep, "keep", false, "do not drop what a file leaves behind")
 	fs.BoolVar(&c.opts.LaxErrors, "lax-errors", false, "any error of the server satisfies an expected error")
@@ -101,6 +130,9 @@ func parseFlags(args []string, stderr io.Writer) (*config, error) {
 	}
 	if c.list == "" && len(c.globs) == 0 {
 		return nil, errors.New("nothing to run: give -list or a file pattern")
+	}
+	if c.markdown != "" && c.reasons == "" {
+		return nil, errors.New("-markdown needs -reasons")
 	}
 	c.opts.FreshDatabase = c.opts.FreshDatabase || c.opts.Jobs > 1
 	c.opts.DropNew = !c.keep && !c.opts.FreshDatabase

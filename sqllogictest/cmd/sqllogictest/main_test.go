@@ -29,6 +29,8 @@ func TestRun(t *testing.T) {
 	write(t, dir, "b/bad.slt", "bogus\n")
 	list := write(t, dir, "list", "a/good.slt\n#init: SET x TO 1\nb/bad.slt\n")
 	report := filepath.Join(dir, "report.json")
+	stale := write(t, dir, "stale", "# comment\na/good.slt:3 it is known\n")
+	table := filepath.Join(dir, "table.md")
 	base := []string{"-url", "postgres://localhost:1/db", "-keep"}
 	for _, tc := range []struct {
 		args []string
@@ -39,6 +41,8 @@ func TestRun(t *testing.T) {
 		{[]string{"-root", dir, "-list", list, "a/*"}, true, "total                      1       1"},
 		{[]string{"-root", dir, "-list", list, "-v", "**/good.slt"}, true, "ok a/good.slt: 0 passed, 0 failed, 1 skipped"},
 		{[]string{"-root", dir, filepath.Join(dir, "**", "good.slt")}, true, "a                          1       1"},
+		{[]string{"-root", dir, "-list", list, "-reasons", stale, "-markdown", table, "a/*"}, false, "a/good.slt:3: has a reason to fail, but did not"},
+		{[]string{"-root", dir, "-list", list, "-reasons", stale, "b/*"}, false, "did not run to its end: b/bad.slt"},
 		{[]string{"-allow-system", filepath.Join(dir, "a", "good.slt")}, true, "parse errors 0"},
 	} {
 		var out bytes.Buffer
@@ -49,6 +53,9 @@ func TestRun(t *testing.T) {
 	}
 	if text, err := os.ReadFile(report); err != nil || !strings.Contains(string(text), `"name": "b/bad.slt"`) {
 		t.Errorf("report %s, %v", text, err)
+	}
+	if text, err := os.ReadFile(table); err != nil || !strings.Contains(string(text), "| a | 1 | 0 | 0 |") {
+		t.Errorf("table %s, %v", text, err)
 	}
 }
 
@@ -65,6 +72,7 @@ func TestUsageErrors(t *testing.T) {
 		{append(url, filepath.Join(dir, "*.slt")), "no file matches"},
 		{append(url, "-list", filepath.Join(dir, "absent")), "open list"},
 		{append(url, "-except", except, "x"), "except:1: expected \"file:line reason\""},
+		{append(url, "-markdown", "x.md", "x"), "-markdown needs -reasons"},
 		{append(url, "-bogus"), "flag provided but not defined"},
 	} {
 		var out bytes.Buffer
