@@ -55,6 +55,8 @@ type Object struct {
 
 	Index *IndexInfo `json:"index,omitempty"` // Index: what it is of
 
+	Conflict *Conflict `json:"conflict,omitempty"` // Table: what an inserted row does whose key is there; nil: it is an error
+
 	Retention int64 `json:"retention,omitempty"` // Table: seconds after which a row goes by itself; 0: it stays
 
 	Into ID `json:"into,omitempty"` // Sink: the table that it writes, 0: it has a Connector

@@ -209,6 +209,8 @@ func droppable(o *catalog.Object, i int) error {
 		return sqlerr.Unsupported("dropping the last column of a table")
 	case o.Watermark != nil && (o.Watermark.Col == i || mentions(o.Watermark.Expr, name)):
 		return sqlerr.Unsupported("dropping the column of the watermark")
+	case o.Conflict != nil && o.Conflict.Version == i+1:
+		return sqlerr.Unsupported("dropping the version column")
 	}
 	for _, c := range o.Cols {
 		if !c.Dropped && c.Generated != "" && mentions(c.Generated, name) && c.Name != name {

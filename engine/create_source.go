@@ -31,6 +31,9 @@ func createSource(text Statement, st *ast.CreateSource) action {
 				return nil, sqlerr.New(sqlerr.FeatureNotSupported, "a PRIMARY KEY on a source is not supported").
 					WithHint("A source stores nothing. CREATE TABLE .. WITH (connector = ..) keeps rows by key.")
 			}
+			if err := readConflict(o, &st.RelationDef); err != nil {
+				return nil, err
+			}
 			o.Cols = append(o.Cols, rowID)
 			o.Rates = s.rates(o)
 			return &change{put: []*catalog.Object{o}}, nil

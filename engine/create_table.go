@@ -52,6 +52,9 @@ func createTable(text Statement, st *ast.CreateTable) action {
 			if err == nil {
 				err = retain(o)
 			}
+			if err == nil {
+				err = readConflict(o, &def)
+			}
 			if err != nil {
 				return nil, err
 			}

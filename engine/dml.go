@@ -255,7 +255,7 @@ func (w *write) insert(b *stream.Batch) error {
 				if w.dml.Conflict == nil {
 					return w.duplicate(cols, i)
 				}
-				if w.touched[rowKey(vnodes[i], key)] {
+				if !w.dml.Conflict.Declared && w.touched[rowKey(vnodes[i], key)] {
 					return sqlerr.New(sqlerr.CardinalityViolation, "ON CONFLICT DO UPDATE command cannot affect row a second time").
 						WithHint("Ensure that no rows proposed for insertion within the same command have duplicate constrained values.")
 				}
@@ -264,7 +264,7 @@ func (w *write) insert(b *stream.Batch) error {
 				}
 				continue
 			}
-			if w.dml.Conflict != nil && len(w.dml.Conflict.Set) > 0 {
+			if c := w.dml.Conflict; c != nil && !c.Declared && len(c.Set) > 0 {
 				if w.touched == nil {
 					w.touched = map[string]bool{}
 				}

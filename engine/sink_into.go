@@ -121,6 +121,10 @@ func (o intoOptions) check(cat *catalog.Catalog, table *catalog.Object, job *pla
 	if table.Retention > 0 {
 		return sqlerr.Unsupported("a sink into table \"%s\", which has %s,", table.Name, retentionOption)
 	}
+	if merges(table) {
+		return sqlerr.Unsupported("a sink into table \"%s\", whose ON CONFLICT is not OVERWRITE,", table.Name).
+			WithHint("A sink's row takes the place of the one with its key. Write into a table with ON CONFLICT OVERWRITE and without a version column.")
+	}
 	if o.appendOnly && !o.force && !job.AppendOnly {
 		return sqlerr.New(sqlerr.InvalidParameterValue, "the query of the sink is not append-only").
 			WithHint("With force_append_only = 'true' updates become inserts and deletes are dropped.")

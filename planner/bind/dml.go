@@ -26,6 +26,9 @@ type Conflict struct {
 	// row followed by the one proposed (excluded). Where decides whether it is updated.
 	Set   []expr.Expr
 	Where expr.Expr
+	// Declared: the table says so, not the statement. The rows of one statement may
+	// then have the same key, they come one after the other.
+	Declared bool
 }
 
 // target finds the table that DML writes.
@@ -394,11 +397,11 @@ func (b *Binder) rowScope(o *catalog.Object, rel string) (*scope, map[logical.Co
 	return sc, at
 }
 
-// conflict binds ON CONFLICT.
+// conflict binds ON CONFLICT of the statement, else that of the table.
 func (b *Binder) conflict(o *catalog.Object, s *ast.Insert) (*Conflict, error) {
 	oc := s.OnConflict
 	if oc == nil {
-		return nil, nil
+		return b.declaredConflict(o)
 	}
 	if oc.Constraint != "" || oc.TargetWhere != nil {
 		return nil, b.unsupported(oc, "this form of ON CONFLICT")
@@ -459,15 +462,8 @@ func (b *Binder) conflict(o *catalog.Object, s *ast.Insert) (*Conflict, error) {
 		}
 		out.Set = append(out.Set, x)
 	}
-	for i, col := range o.Cols { // generated columns follow the new values
-		if col.Generated == "" {
-			continue
-		}
-		g, err := b.OverObject(o, col.Generated, col.Type)
-		if err != nil {
-			return nil, err
-		}
-		out.Set[i] = expr.Substitute(g, out.Set)
+	if err := b.regenerate(o, out.Set); err != nil { // generated columns follow the new values
+		return nil, err
 	}
 	if oc.Where != nil {
 		w, err := c.cond(oc.Where, "WHERE")

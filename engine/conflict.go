@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"slices"
+
+	"streamdb/catalog"
+	"streamdb/internal/sqlerr"
+	"streamdb/sql/ast"
+)
+
+// readConflict reads ON CONFLICT and WITH VERSION COLUMN of a new table, whose
+// columns and connector are known.
+func readConflict(o *catalog.Object, def *ast.RelationDef) error {
+	if def.OnConflict == ast.ConflictDefault && len(def.VersionColumn) == 0 {
+		return nil
+	}
+	c := &catalog.Conflict{Do: catalog.ConflictOverwrite}
+	switch def.OnConflict {
+	case ast.ConflictIgnore:
+		c.Do = catalog.ConflictIgnore
+	case ast.ConflictUpdateIfNotNull:
+		c.Do = catalog.ConflictFill
+	}
+	switch {
+	case len(o.PrimaryKey()) == 0:
+		return sqlerr.New(sqlerr.InvalidTableDefinition, "ON CONFLICT of \"%s\" needs a PRIMARY KEY", o.Name)
+	case o.AppendOnly && c.Do != catalog.ConflictIgnore:
+		return sqlerr.New(sqlerr.InvalidTableDefinition, "ON CONFLICT of the append-only table \"%s\" can only be DO NOTHING", o.Name)
+	case len(def.VersionColumn) > 1:
+		return sqlerr.Unsupported("WITH VERSION COLUMN of several columns")
+	case len(def.VersionColumn) > 0 && c.Do == catalog.ConflictIgnore:
+		return sqlerr.New(sqlerr.InvalidTableDefinition, "ON CONFLICT DO NOTHING and WITH VERSION COLUMN exclude each other")
+	}
+	for _, name := range def.VersionColumn {
+		i := slices.IndexFunc(o.Cols, func(c catalog.Column) bool { return c.Name == name && !c.Hidden })
+		if i < 0 {
+			return sqlerr.New(sqlerr.UndefinedColumn, "version column \"%s\" does not exist", name)
+		}
+		if o.Cols[i].Generated != "" {
+			return sqlerr.New(sqlerr.InvalidTableDefinition, "the generated column \"%s\" cannot be the version column", name)
+		}
+		c.Version = i + 1
+	}
+	o.Conflict = c
+	if o.Connector != nil && merges(o) {
+		return sqlerr.Unsupported("ON CONFLICT other than OVERWRITE of a table with a connector").
+			WithHint("The row that the connector read last takes the place of the one with its key. A view can choose: row_number() OVER (PARTITION BY key ORDER BY version DESC) = 1.")
+	}
+	return nil
+}
+
+// merges reports whether the table decides on inserted rows by what it has:
+// it does not just overwrite.
+func merges(o *catalog.Object) bool {
+	return o.Conflict != nil && (o.Conflict.Do != catalog.ConflictOverwrite || o.Conflict.Version > 0)
+}
