@@ -160,6 +160,9 @@ func (g *lawGen) query(depth int) (string, []lawCol) {
 	if g.one(6) {
 		return g.window(depth)
 	}
+	if depth > 0 && g.one(8) {
+		return g.byKeys(depth)
+	}
 	if g.one(20) {
 		return g.numbered(depth)
 	}

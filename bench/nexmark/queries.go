@@ -31,6 +31,11 @@ var queries = []query{
 		JOIN (SELECT max(price) AS maxprice, window_end AS date_time
 			FROM TUMBLE(bid, date_time, INTERVAL '10' SECOND) GROUP BY window_end) b1
 		ON b.price = b1.maxprice WHERE b.date_time BETWEEN b1.date_time - INTERVAL '10' SECOND AND b1.date_time`, false, loopQ7},
+	// q7w is q7 with the windows joined: the first rows of each window, ties included.
+	{"q7w", []string{"bid"}, `SELECT b.auction, b.price, b.bidder, b.date_time FROM TUMBLE(bid, date_time, INTERVAL '10' SECOND) b
+		JOIN (SELECT max(price) AS maxprice, window_end
+			FROM TUMBLE(bid, date_time, INTERVAL '10' SECOND) GROUP BY window_end) b1
+		ON b.price = b1.maxprice AND b.window_end = b1.window_end`, false, loopQ7},
 	{"q8", []string{"person", "auction"}, `SELECT p.id, p.name, p.starttime FROM (
 			SELECT id, name, window_start AS starttime, window_end AS endtime
 			FROM TUMBLE(person, date_time, INTERVAL '10' SECOND) GROUP BY id, name, window_start, window_end) p

@@ -7,6 +7,7 @@ import "streamdb/planner/logical"
 func rewrite(m *logical.Meta, n logical.Node) logical.Node {
 	n = dropUnused(n)
 	return logical.MapTree(n, func(n logical.Node) logical.Node {
+		n = extremeRows(m, n)
 		n = groupKeys(m, n)
 		return distinct(m, n)
 	})
