@@ -150,9 +150,6 @@ func relationColumns(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef
 	if err := checkGenerated(o); err != nil {
 		return err
 	}
-	if err := tableConstraints(o, def.Constraints); err != nil {
-		return err
-	}
 	if len(def.Include) > 0 {
 		return sqlerr.Unsupported("INCLUDE %s", def.Include[0].Kind)
 	}
@@ -163,6 +160,9 @@ func relationColumns(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef
 	rest := *def
 	rest.Options = options
 	if err := readConnector(o, &rest); err != nil {
+		return err
+	}
+	if err := tableConstraints(o, def.Constraints); err != nil {
 		return err
 	}
 	return readWatermark(o, bctx, def, idle)
@@ -264,6 +264,9 @@ func readConnector(o *catalog.Object, def *ast.RelationDef) error {
 			return sqlerr.New(sqlerr.InvalidParameterValue, "FORMAT needs a connector").
 				WithHint("Write WITH (connector = '...').")
 		}
+		if def.Wildcard {
+			return sqlerr.New(sqlerr.InvalidTableDefinition, "* among the columns of relation \"%s\" stands for those of a connector", o.Name)
+		}
 		return nil
 	}
 	conn := &catalog.Connector{Name: name, Options: options}
@@ -283,17 +286,11 @@ func readConnector(o *catalog.Object, def *ast.RelationDef) error {
 	if err := connector.CheckOptions(d, cfg, false); err != nil {
 		return err
 	}
-	if len(o.Cols) == 0 && d.Schema != nil {
-		schema, err := d.Schema(cfg)
-		if err != nil {
+	if (len(cfg.Schema) == 0 || def.Wildcard) && d.Schema != nil {
+		if err := ownColumns(o, d, &cfg); err != nil {
 			return err
 		}
-		for _, c := range schema {
-			o.Cols = append(o.Cols, catalog.Column{Column: c})
-		}
-		cfg.Schema = schema
-	}
-	if len(o.Cols) == 0 {
+	} else if len(cfg.Schema) == 0 || def.Wildcard {
 		return sqlerr.New(sqlerr.InvalidTableDefinition, "relation \"%s\" has no columns", o.Name).
 			WithHint("Connector '%s' does not tell them: list them after the name.", name)
 	}
@@ -306,6 +303,24 @@ func readConnector(o *catalog.Object, def *ast.RelationDef) error {
 	return nil
 }
 
+// ownColumns puts the columns that a connector has before those that are listed.
+func ownColumns(o *catalog.Object, d *connector.Def, cfg *connector.Config) error {
+	schema, err := d.Schema(*cfg)
+	if err != nil {
+		return err
+	}
+	var cols []catalog.Column
+	for _, c := range schema {
+		if slices.ContainsFunc(o.Cols, func(x catalog.Column) bool { return x.Name == c.Name }) {
+			return sqlerr.New(sqlerr.DuplicateColumn, "column \"%s\" specified more than once", c.Name)
+		}
+		cols = append(cols, catalog.Column{Column: c})
+	}
+	o.Cols = append(cols, o.Cols...)
+	cfg.Schema = append(slices.Clone(schema), cfg.Schema...)
+	return nil
+}
+
 // openable finds the connector of an object, and its configuration.
 func openable(o *catalog.Object, conn *catalog.Connector) (*connector.Def, connector.Config, error) {
 	d, ok := all.Find(conn.Name)
@@ -315,7 +330,7 @@ func openable(o *catalog.Object, conn *catalog.Connector) (*connector.Def, conne
 	}
 	cfg := connector.Config{Name: o.Name, Options: conn.Options, Format: conn.Format, Encode: conn.Encode, EncodeOptions: conn.EncodeOptions}
 	for _, c := range o.Cols {
-		if !c.Hidden {
+		if !c.Hidden && c.Generated == "" {
 			if c.Field != "" {
 				c.Name = c.Field
 			}

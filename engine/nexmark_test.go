@@ -34,7 +34,7 @@ func TestNexmark(t *testing.T) {
 	for _, k := range nexmarkKinds {
 		columns := ""
 		if k.name == "bid" {
-			columns = ""
+			columns = "(*, p_time timestamptz as proctime())"
 		}
 		suiteExec(t, c, fmt.Sprintf(`create source %s %s with (connector = 'nexmark', nexmark.table.type = '%s', nexmark.split.num = '2',
 			nexmark.event.num = '%d', nexmark.first.event.rate = '300', nexmark.min.event.gap.in.ns = '100000')`, k.name, columns, k.name, nexmarkEvents))

@@ -31,7 +31,7 @@ type RelationDef struct {
 	Temporary     bool
 	IfNotExists   bool
 	Columns       []*ColumnDef
-	Wildcard      bool // `*` among the columns: take them from the schema registry
+	Wildcard      bool // `*` among the columns: those that the connector has
 	Constraints   []*TableConstraint
 	Watermarks    []*WatermarkDef
 	AppendOnly    bool
