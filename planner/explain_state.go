@@ -65,6 +65,14 @@ func stateKey(s executor.Spec, t storage.TableDef) string {
 			}
 			return key(in, slices.Concat(s.Group, sortCols(s.Keys), s.RowKey)) + cleaned(in, s.Group, window)
 		}
+	case *op.OverWindow:
+		if t.ID == s.Rows.ID {
+			in, window := s.In.Schema(), -1
+			if s.Closed.ID != 0 {
+				window = s.WindowKey
+			}
+			return key(in, slices.Concat(s.Partition, sortCols(s.Keys), s.RowKey)) + cleaned(in, s.Partition, window)
+		}
 	case *op.Materialize:
 		if t.ID == s.Table.Def.ID {
 			return key(s.Table.Cols, sortCols(s.Table.Key))

@@ -53,8 +53,8 @@ func (w *warner) look(s executor.Spec) {
 			w.growing(s, "a group is never dropped, as the input is append-only and no column of the group has a watermark")
 		}
 	case *op.OverWindow:
-		if w.endless(s.In) {
-			w.growing(s, "no row is ever dropped, as the input is append-only")
+		if s.Closed.ID == 0 && w.endless(s.In) {
+			w.growing(s, "no row is ever dropped, as the input is append-only and no column of the partition has a watermark")
 		}
 	}
 }

@@ -326,3 +326,34 @@ func naiveTop(rows []optest.Row, limit int) []optest.Row {
 	}
 	return out
 }
+
+// TestOverWindowClosed: closed partitions leave the state, results stay, and late
+// rows do not begin a partition again.
+func TestOverWindowClosed(t *testing.T) {
+	s := optest.Schema(t, "t int8, k text, v int8, id int8")
+	call := windowCallOf(WindowCall{Func: "lead", Args: []int{2}, Shift: 1})
+	spec := OverWindow{Partition: []int{1, 0}, Keys: []SortKey{{Col: 2}}, RowKey: []int{3}, Calls: []WindowCall{call},
+		Rows: TableRef{ID: 100}, Closed: TableRef{ID: 101}, WindowKey: 1, Out: append(slices.Clone(s), types.Column{Name: "c", Type: call.T})}
+	o := &windowOracle{t, s, &spec}
+	law := closeLaw{schema: s, key: 3,
+		build: func(in []executor.Spec) executor.Spec {
+			c := spec
+			c.In = in[0]
+			return &c
+		},
+		oracle: func(rows []optest.Row, _ int64) []optest.Row { return o.rows([][]optest.Row{rows}) },
+		left: func(h *optest.Harness, rows []optest.Row, mark int64) error {
+			want := 0
+			for _, r := range rows {
+				if r[0].Null || r[0].I > mark {
+					want++
+				}
+			}
+			if n := h.StateRows(TableRef{ID: 100}); n != want {
+				return fmt.Errorf("%d rows in state, want %d", n, want)
+			}
+			return nil
+		}}
+	law.gen, law.late = timed(true)
+	law.check(t)
+}

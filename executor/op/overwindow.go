@@ -95,6 +95,11 @@ type OverWindow struct {
 	// distributes by: the vnode of a partition's state. nil: all of Partition.
 	Dist []int
 	Out  types.Schema
+	// Closed is where it is kept up to where partitions were closed (see closedMark);
+	// zero ID: none are. A watermark on the input column that is number WindowKey of
+	// Partition drops the partitions at or below it from state.
+	Closed    TableRef
+	WindowKey int
 }
 
 // Kind implements executor.Spec.
@@ -107,7 +112,7 @@ func (s *OverWindow) Inputs() []executor.Spec { return []executor.Spec{s.In} }
 func (s *OverWindow) Schema() types.Schema { return s.Out }
 
 // State implements executor.Spec.
-func (s *OverWindow) State() []storage.TableDef { return tables(s.Rows) }
+func (s *OverWindow) State() []storage.TableDef { return tables(s.Rows, s.Closed) }
 
 // Explain implements executor.Spec.
 func (s *OverWindow) Explain() string {
@@ -123,7 +128,11 @@ func (s *OverWindow) Explain() string {
 	for i := range s.Calls {
 		calls[i] = s.Calls[i].explain(in)
 	}
-	return strings.Join(append(parts, "calls: ["+strings.Join(calls, ", ")+"]"), ", ")
+	parts = append(parts, "calls: ["+strings.Join(calls, ", ")+"]")
+	if at := s.window(); at >= 0 {
+		parts = append(parts, "state cleaned by watermark of "+colName(in, at))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // PassesOrder reports whether a watermark on the first sort key passes: rows

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
-	"maps"
 	"slices"
 
 	"streamdb/executor"
@@ -52,8 +51,11 @@ func (s *OverWindow) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 	w.row = newSortEncoder(in, rowKey)
 	w.table = ctx.Table(s.Rows)
 	w.res, err = openResidency(w.table)
+	if err != nil {
+		return nil, err
+	}
 	w.renew()
-	return w, err
+	return w, w.close.open(w, ctx)
 }
 
 // overWindow keeps the rows of each partition in order, with their results: so
@@ -96,8 +98,8 @@ type overWindow struct {
 	held   int64      // bytes of parts beside the arena
 
 	changes []topChange
-	buffer  arena         // keys and values of changes
-	marks   map[int]int64 // watermarks on partition columns, to pass on at the barrier
+	buffer  arena // keys and values of changes
+	close   winClose
 	ids     []int32
 	buf     []byte
 	out     []*vec.Builder
@@ -119,7 +121,13 @@ func (w *overWindow) renew() {
 }
 
 func (w *overWindow) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
+	if at := w.spec.window(); at >= 0 {
+		b = w.close.closed.onTime(b, at, true)
+	}
 	cols, n := b.Cols(), b.Rows()
+	if n == 0 {
+		return nil
+	}
 	if cap(w.ids) < n {
 		w.ids = make([]int32, n)
 	}
@@ -130,6 +138,7 @@ func (w *overWindow) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor
 	}
 	fresh, rows := w.groups.FindOrInsert(group, nil, n, ids)
 	if len(fresh) > 0 {
+		w.close.admit(w, cols, rows)
 		vnodes := executor.VNodes(cols, w.dist, w.in, n, nil)
 		for k, id := range fresh {
 			for int(id) >= len(w.parts) {
@@ -146,20 +155,6 @@ func (w *overWindow) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor
 		key = binary.AppendUvarint(key, uint64(sortLen))
 		w.buf = storage.AppendRow(key, cols, i)
 		w.changes = append(w.changes, topChange{ids[i], uint32(klen), uint32(len(w.buf) - klen), w.buffer.add(w.buf), int32(b.Op(i))})
-	}
-	return nil
-}
-
-// Watermark keeps for the barrier a watermark on a partition column, after which
-// no partition at or below it changes, or on the first sort key: no row at or
-// below it comes, and where calls look back only, results stay too (see
-// PassesOrder).
-func (w *overWindow) Watermark(_ *executor.Ctx, _ int, m stream.Watermark, _ executor.Emitter) error {
-	if slices.Contains(w.spec.Partition, m.Column) || w.spec.PassesOrder() && w.spec.Keys[0].Col == m.Column {
-		if w.marks == nil {
-			w.marks = map[int]int64{}
-		}
-		w.marks[m.Column] = m.Time
 	}
 	return nil
 }
@@ -202,13 +197,7 @@ func (w *overWindow) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.E
 		return err
 	}
 	w.evict()
-	for _, c := range slices.Sorted(maps.Keys(w.marks)) {
-		if err := out.EmitWatermark(stream.Watermark{Column: c, Time: w.marks[c]}); err != nil {
-			return err
-		}
-	}
-	clear(w.marks)
-	return nil
+	return w.closePartitions(out)
 }
 
 // consolidate sums sorted changes of equal rows and drops what sums to nothing.

@@ -1,14 +1,12 @@
 package op
 
 import (
-	"bytes"
 	"math"
 	"slices"
 
 	"streamdb/executor"
 	"streamdb/storage"
 	"streamdb/stream"
-	"streamdb/types"
 	"streamdb/vec"
 )
 
@@ -116,67 +114,9 @@ func (t *topN) sweep() error {
 	if !t.res.partial {
 		return nil
 	}
-	return t.sweepStored()
-}
-
-// sweepStored drops closed groups that are only in the table.
-func (t *topN) sweepStored() error {
-	w := &t.windows
-	type group struct {
-		vnode storage.VNode
-		key   []byte
-	}
-	var gone []group
-	for v := range storage.NumVNodes {
-		var err error
-		var next []byte // the first key of the group after the one just looked at
-		for more := true; more && err == nil; {
-			more = false
-			if !t.windows.owned.Contains(storage.VNode(v)) {
-				break
-			}
-			err = t.table.ScanFrom(storage.VNode(v), nil, next, func(key, _ []byte) (bool, error) {
-				prefix, at, null, err := t.windowOf(key)
-				if err != nil {
-					return false, err
-				}
-				switch {
-				case null || at > w.closed.at:
-					if !null {
-						w.sweepAt = min(w.sweepAt, at-1)
-					}
-				default:
-					gone = append(gone, group{storage.VNode(v), bytes.Clone(prefix)})
-				}
-				next, more = append(bytes.Clone(prefix), 0xff), true
-				return false, nil
-			})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for _, g := range gone {
-		if err := t.forget(g.vnode, g.key); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// windowOf reads a state key: the group's prefix and its window.
-func (t *topN) windowOf(key []byte) (prefix []byte, at int64, null bool, err error) {
-	rest := key
-	for j, typ := range t.groupTypes {
-		var d types.Datum
-		if d, rest, err = types.DecodeKey(typ, rest); err != nil {
-			return nil, 0, false, err
-		}
-		if j == t.spec.WindowKey {
-			at, null = d.I, d.Null
-		}
-	}
-	return key[:len(key)-len(rest)], at, null, nil
+	low, err := closedGroups(t.table, w.owned, t.groupTypes, t.spec.WindowKey, w.closed.at, t.forget)
+	w.sweepAt = min(w.sweepAt, low)
+	return err
 }
 
 // forget deletes the stored rows of a group.

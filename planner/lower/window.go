@@ -59,6 +59,11 @@ func (l *lowerer) window(n *logical.Window, need logical.Set) (*rel, error) {
 	}
 	w.Out = l.schema(out.cols)
 	out.spec, out.appendOnly, out.final, out.marks = w, false, false, r.marks.Intersect(logical.SetOf(n.Partition...))
+	for i, c := range n.Partition {
+		if l.job && r.marks.Has(c) && w.Closed.ID == 0 {
+			w.WindowKey, w.Closed = i, l.table("closed")
+		}
+	}
 	if l.job && w.PassesOrder() && r.marks.Has(n.Keys[0].Col) {
 		out.marks = union(out.marks, n.Keys[0].Col)
 	}
