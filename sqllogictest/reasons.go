@@ -80,11 +80,18 @@ func (v *Verdict) Write(w io.Writer) error {
 	return err
 }
 
+const markdownHead = `# The outside corpus
+
+Tests of another streaming database, run with ` + "`make corpus`" + `, which writes this file: the records of each folder, and those that
+fail with the reason. A statement that only fails because one above it did stands with the reason of that one.
+
+`
+
 // WriteMarkdown writes the counts of each top folder and below them its failing
 // records, by reason, the most frequent first.
 func (rs Reasons) WriteMarkdown(w io.Writer, r *Report) error {
 	var out strings.Builder
-	out.WriteString("| folder | files | records passed | failed | passed % |\n|---|---:|---:|---:|---:|\n")
+	out.WriteString(markdownHead + "| folder | files | records passed | failed | passed % |\n|---|---:|---:|---:|---:|\n")
 	folders := slices.Clone(r.Folders)
 	slices.SortFunc(folders, func(a, b Folder) int { return cmp.Compare(a.Name, b.Name) })
 	for _, f := range append(folders, Folder{Name: "total", Counts: r.Total}) {

@@ -49,7 +49,7 @@ func TestReasonsMarkdown(t *testing.T) {
 	if err := (Reasons{"a/p.part:12": "parts are missing"}).WriteMarkdown(&out, reasonsReport()); err != nil {
 		t.Fatal(err)
 	}
-	const want = `| folder | files | records passed | failed | passed % |
+	const want = markdownHead + `| folder | files | records passed | failed | passed % |
 |---|---:|---:|---:|---:|
 | a | 1 | 3 | 3 | 50.0 |
 | b | 1 | 1 | 0 | 100.0 |
