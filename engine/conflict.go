@@ -4,8 +4,11 @@ import (
 	"slices"
 
 	"streamdb/catalog"
+	"streamdb/executor"
+	"streamdb/executor/op"
 	"streamdb/internal/sqlerr"
 	"streamdb/sql/ast"
+	"streamdb/stream"
 )
 
 // readConflict reads ON CONFLICT and WITH VERSION COLUMN of a new table, whose
@@ -53,4 +56,31 @@ func readConflict(o *catalog.Object, def *ast.RelationDef) error {
 // it does not just overwrite.
 func merges(o *catalog.Object) bool {
 	return o.Conflict != nil && (o.Conflict.Do != catalog.ConflictOverwrite || o.Conflict.Version > 0)
+}
+
+// mergeable refuses sinks into tables whose ON CONFLICT they cannot heed.
+func mergeable(table *catalog.Object) error {
+	switch {
+	case !merges(table):
+		return nil
+	case table.Conflict.Do == catalog.ConflictIgnore && !table.AppendOnly:
+		return sqlerr.Unsupported("a sink into table \"%s\", whose ON CONFLICT is DO NOTHING,", table.Name).
+			WithHint("An APPEND ONLY table keeps the first row of a key.")
+	case table.Conflict.Do == catalog.ConflictFill && slices.ContainsFunc(table.Cols, func(c catalog.Column) bool { return c.Generated != "" }):
+		return sqlerr.Unsupported("a sink into table \"%s\", which has DO UPDATE IF NOT NULL and generated columns,", table.Name)
+	}
+	return nil
+}
+
+// attach puts a sink's job into the plan of the table that it writes, with what
+// the table's ON CONFLICT says about its rows.
+func attach(p *executor.Plan, table *catalog.Object, writer stream.JobID) error {
+	if err := op.AttachWriter(p, writer, len(table.PrimaryKey()) > 0); err != nil {
+		return err
+	}
+	c := table.Conflict
+	if !merges(table) || c.Do == catalog.ConflictIgnore {
+		return nil
+	}
+	return op.MergeRows(p, op.RowMerge{Fill: c.Do == catalog.ConflictFill, Version: c.Version})
 }

@@ -98,7 +98,7 @@ func (s *Session) learnWriters(c *change, cat *catalog.Catalog, n *catalog.Objec
 			return err
 		}
 		if slices.Contains(n.Upstreams, o.ID) {
-			if err := op.AttachWriter(plan, stream.JobID(o.ID), len(n.PrimaryKey()) > 0); err != nil {
+			if err := attach(plan, n, stream.JobID(o.ID)); err != nil {
 				return err
 			}
 		}

@@ -121,9 +121,8 @@ func (o intoOptions) check(cat *catalog.Catalog, table *catalog.Object, job *pla
 	if table.Retention > 0 {
 		return sqlerr.Unsupported("a sink into table \"%s\", which has %s,", table.Name, retentionOption)
 	}
-	if merges(table) {
-		return sqlerr.Unsupported("a sink into table \"%s\", whose ON CONFLICT is not OVERWRITE,", table.Name).
-			WithHint("A sink's row takes the place of the one with its key. Write into a table with ON CONFLICT OVERWRITE and without a version column.")
+	if err := mergeable(table); err != nil {
+		return err
 	}
 	if o.appendOnly && !o.force && !job.AppendOnly {
 		return sqlerr.New(sqlerr.InvalidParameterValue, "the query of the sink is not append-only").
@@ -172,7 +171,7 @@ func (c *change) attachWriter(cat *catalog.Catalog, table *catalog.Object, write
 	if err != nil {
 		return err
 	}
-	if err := op.AttachWriter(p, writer, len(table.PrimaryKey()) > 0); err != nil {
+	if err := attach(p, table, writer); err != nil {
 		return err
 	}
 	n := *table

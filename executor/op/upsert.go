@@ -27,6 +27,7 @@ type Upsert struct {
 	Table      RowTable
 	Conflict   ConflictMode // of In
 	AppendOnly bool         // the first row of a key stays, deletes are not for it
+	Merge      *RowMerge    `json:",omitempty"` // of Writers; nil: their rows take the place of others
 }
 
 // Kind is "Upsert".
@@ -47,6 +48,12 @@ func (u *Upsert) Explain() string {
 	text := m.Explain()
 	if u.AppendOnly {
 		text += " append-only"
+	}
+	if m := u.Merge; m != nil && m.Fill {
+		text += " if not null"
+	}
+	if m := u.Merge; m != nil && m.Version > 0 {
+		text += " version " + u.Table.Cols[m.Version-1].Name
 	}
 	return text
 }
@@ -99,6 +106,9 @@ func (u *upsert) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter
 	e := &u.epoch
 	if len(e.heads) == 0 {
 		return nil
+	}
+	if u.spec.Merge != nil {
+		return u.mergeBarrier(out)
 	}
 	vnodes := make([]storage.VNode, len(e.heads))
 	keys := make([][]byte, len(e.heads))
