@@ -128,7 +128,7 @@ func (p *Pacer) Observe(took time.Duration, waited bool) {
 		p.free = max(p.free, took)
 	}
 	passed := now.Sub(p.looked)
-	if passed < paceStep || p.during.n < paceWindow && passed < paceWait {
+	if passed < paceStep || p.during.n > 0 && p.during.n < paceWindow && passed < paceWait {
 		return
 	}
 	p.look(now, passed)
@@ -142,7 +142,10 @@ func (p *Pacer) look(now time.Time, passed time.Duration) {
 		p.rate *= max(0.5, target.Seconds()/took.Seconds())
 	case p.during.n == 0 && p.free > freeTarget:
 		p.rate *= max(0.5, freeTarget.Seconds()/p.free.Seconds())
-	case p.spent >= 0.4*passed.Seconds()*p.rate: // only a rate that is used up is too low
+	case p.spent < 0.4*passed.Seconds()*p.rate: // only a rate that is used up is too low
+	case p.during.n == 0 && p.free < freeTarget/2: // nobody else is there
+		p.rate *= 2
+	default:
 		p.rate *= 1.2
 	}
 	p.rate = max(leastRate, min(mostRate, p.rate))
