@@ -203,7 +203,7 @@ func (x *eventLaw) create() {
 		"string_agg(id::text, ',' order by id) as ids", "sum(v) filter (where k = 1) as s, avg(v) as a")
 	key := lawPick(x.lawGen, "", "k, ", "v, ")
 	group := key + "window_start, window_end"
-	switch x.IntN(7) {
+	switch x.IntN(10) {
 	case 0, 1:
 		v.query = fmt.Sprintf("select %s, %s from tumble(%s, ts, interval '%s')%s group by %s", group, aggs, from,
 			lawPick(x.lawGen, "5 minutes", "1 minute", "1 hour"), where, group)
@@ -217,7 +217,15 @@ func (x *eventLaw) create() {
 		group = part + "window_start, window_end"
 		v.query = fmt.Sprintf("select %s, %s from session(%s, ts, %sinterval '%s')%s group by %s", group, aggs, from, part,
 			lawPick(x.lawGen, "1 minute", "5 minutes", "45 seconds"), where, group)
-	case 6:
+	case 6: // the first ones of each window
+		v.query = fmt.Sprintf("select id, v, window_start, window_end, r from (select *, row_number() over (partition by %swindow_start, window_end order by v desc, id) as r from tumble(%s, ts, interval '5 minutes')%s) t where r <= %d",
+			key, from, where, 1+x.IntN(3))
+	case 7: // windows joined with themselves
+		v.query = fmt.Sprintf("select a.id, b.id as other, a.window_start, a.window_end from tumble(%s, ts, interval '5 minutes') a join tumble(events, ts, interval '5 minutes') b on a.window_start = b.window_start and a.window_end = b.window_end and a.k = b.k and a.id < b.id",
+			from)
+	case 8: // the row before in event time
+		v.query, v.closed = fmt.Sprintf("select id, ts, lag(id) over (partition by k order by ts, id) as before from %s%s", from, where), "ts < %s"
+	case 9:
 		v.query, v.closed = fmt.Sprintf("select id, k, ts, v from %s%s", from, where), "ts < %s"
 		if x.one(2) { // as rows come
 			v.name = x.name("p")
@@ -240,7 +248,7 @@ func (x *eventLaw) create() {
 func (x *eventLaw) check() {
 	x.t.Helper()
 	mark := fmt.Sprintf("(select max(ts) - interval '%d seconds' from events)", x.delay)
-	sql := "begin; select id from events"
+	sql := "begin; select id from events; select rows from streamdb.late_rows where rows > 0"
 	for _, v := range x.views {
 		sql += "; select * from " + v.name + "; select * from (" + v.query + ") q"
 		if v.closed != "" {
@@ -256,8 +264,11 @@ func (x *eventLaw) check() {
 	if got := lawRows(a.results[1], true); !slices.Equal(got, want) {
 		x.t.Errorf("the rows in time: %s", lawDiff(got, want, "the table", "the oracle"))
 	}
+	if late, got := x.ids-len(x.inTime), lawRows(a.results[2], true); late > 0 && !slices.Equal(got, []string{fmt.Sprint(late)}) || late == 0 && len(got) > 0 {
+		x.t.Errorf("%v late rows are counted, there were %d", got, late)
+	}
 	for i, v := range x.views {
-		view, query := lawRows(a.results[2+2*i], true), lawRows(a.results[3+2*i], true)
+		view, query := lawRows(a.results[3+2*i], true), lawRows(a.results[4+2*i], true)
 		x.checked++
 		if len(view) > 0 {
 			x.filled++
