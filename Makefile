@@ -40,6 +40,7 @@ chaos:
 # postgres://root@127.0.0.1:5432/dev; without it views are compared with their queries alone.
 law:
 	go test ./engine -run 'TestLaw$$' -count 1 -timeout 3h -v -law.steps 20000
+	go test ./engine -run 'TestLawEventTime$$' -count 1 -timeout 1h -v -law.eventtime 1000
 
 # A view over 5 million rows is created while 5,000 rows a second are written and
 # another view lives on; killed in the middle.

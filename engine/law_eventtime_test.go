@@ -203,7 +203,7 @@ func (x *eventLaw) create() {
 		"string_agg(id::text, ',' order by id) as ids", "sum(v) filter (where k = 1) as s, avg(v) as a")
 	key := lawPick(x.lawGen, "", "k, ", "v, ")
 	group := key + "window_start, window_end"
-	switch x.IntN(10) {
+	switch x.IntN(11) {
 	case 0, 1:
 		v.query = fmt.Sprintf("select %s, %s from tumble(%s, ts, interval '%s')%s group by %s", group, aggs, from,
 			lawPick(x.lawGen, "5 minutes", "1 minute", "1 hour"), where, group)
@@ -225,7 +225,10 @@ func (x *eventLaw) create() {
 			from)
 	case 8: // the row before in event time
 		v.query, v.closed = fmt.Sprintf("select id, ts, lag(id) over (partition by k order by ts, id) as before from %s%s", from, where), "ts < %s"
-	case 9:
+	case 9: // OVER within windows
+		v.query = fmt.Sprintf("select id, window_start, window_end, sum(v) over w as s, lead(id) over w as after from tumble(%s, ts, interval '5 minutes')%s window w as (partition by %swindow_start, window_end order by id)",
+			from, where, key)
+	case 10:
 		v.query, v.closed = fmt.Sprintf("select id, k, ts, v from %s%s", from, where), "ts < %s"
 		if x.one(2) { // as rows come
 			v.name = x.name("p")

@@ -107,7 +107,8 @@ func storyInterval(st *opStory, has func(string) bool) ([]types.Schema, optest.B
 	return []types.Schema{s, s}, c.build(st.t, s)
 }
 
-// over [lead]: lag(v), or lead(v), by k in order of t.
+// over [lead|close]: lag(v), or lead(v), by k in order of t; close: sum(v) by t, k in
+// order of id.
 func storyOver(st *opStory, has func(string) bool) ([]types.Schema, optest.Build) {
 	s := optest.Schema(st.t, storyRows)
 	name := "lag"
@@ -117,6 +118,12 @@ func storyOver(st *opStory, has func(string) bool) ([]types.Schema, optest.Build
 	call := windowCallOf(WindowCall{Func: name, Args: []int{2}, Shift: 1})
 	spec := OverWindow{Partition: []int{1}, Keys: []SortKey{{Col: 0}}, RowKey: []int{3}, Rows: TableRef{ID: 100, Name: "rows"},
 		Calls: []WindowCall{call}, Out: append(slices.Clone(s), types.Column{Name: name, Type: call.T})}
+	if has("close") {
+		call = windowCallOf(WindowCall{Agg: "sum(bigint)->numeric", Args: []int{2}, T: types.Of(types.Numeric),
+			Frame: WindowFrame{Mode: RangeFrame, End: FrameBound{Kind: CurrentRow}}})
+		spec.Partition, spec.Keys, spec.Closed, spec.WindowKey = []int{0, 1}, []SortKey{{Col: 3}}, TableRef{ID: 101, Name: "closed"}, 0
+		spec.Calls, spec.Out = []WindowCall{call}, append(slices.Clone(s), types.Column{Name: "sum", Type: call.T})
+	}
 	return []types.Schema{s}, func(in []executor.Spec) executor.Spec { x := spec; x.In = in[0]; return &x }
 }
 
