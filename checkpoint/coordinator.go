@@ -33,6 +33,10 @@ type Options struct {
 	// jobs that cannot live without it (its dependents, direct or not): they are
 	// detached with it.
 	OnJobFailed func(job stream.JobID, err error) (alsoStop []stream.JobID)
+	// OnDetached is called after FailJob has detached the jobs, before any epoch
+	// without them is committed, with the last epoch of each that all its tasks
+	// have acked. Without locks held.
+	OnDetached func(last map[stream.JobID]stream.Epoch)
 	// TaskState says in a few words what a task is doing, for that report; may be nil.
 	TaskState func(stream.TaskID) string
 	// OnEpoch is called by the committer for every epoch that became visible. It
@@ -125,6 +129,7 @@ type epoch struct {
 	aligned   time.Time                         // when it was complete
 	awaited   map[stream.TaskID]bool            // tasks that have not acked
 	injecting bool                              // not all sources have the barrier yet
+	named     bool                              // awaited has been filled
 	deltas    map[stream.JobID][]*storage.Delta // of tasks that have acked
 	failed    map[stream.JobID]error            // jobs detached while it was in flight
 	tasks     int                               // that took part
@@ -191,6 +196,9 @@ func (c *Coordinator) SetTaskState(fn func(stream.TaskID) string) { c.opts.TaskS
 func (c *Coordinator) SetOnJobFailed(fn func(stream.JobID, error) []stream.JobID) {
 	c.opts.OnJobFailed = fn
 }
+
+// SetOnDetached replaces Options.OnDetached; call it before Start.
+func (c *Coordinator) SetOnDetached(fn func(map[stream.JobID]stream.Epoch)) { c.opts.OnDetached = fn }
 
 // SetOnDurable replaces Options.OnDurable; call it before Start.
 func (c *Coordinator) SetOnDurable(fn func(stream.Epoch)) { c.opts.OnDurable = fn }

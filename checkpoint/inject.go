@@ -134,7 +134,7 @@ func (c *Coordinator) inject() {
 			}
 		}
 	}
-	e.tasks = len(e.awaited)
+	e.tasks, e.named = len(e.awaited), true
 	c.mu.Unlock()
 
 	b := stream.Barrier{Epoch: n, Time: e.at, Injected: e.injected, Change: change}

@@ -36,8 +36,8 @@ func (c *Coordinator) RemoveJob(id stream.JobID, err error) {
 }
 
 // Ack reports that a task sealed epoch n, with what it changed. Acks of tasks
-// that are not awaited (of detached jobs) are dropped.
-func (c *Coordinator) Ack(task stream.TaskID, n stream.Epoch, deltas []*storage.Delta) {
+// that are not awaited (of detached jobs) are dropped: ok is false.
+func (c *Coordinator) Ack(task stream.TaskID, n stream.Epoch, deltas []*storage.Delta) (ok bool) {
 	c.mu.Lock()
 	e := c.find(n)
 	if e == nil || !e.awaited[task] {
@@ -45,7 +45,7 @@ func (c *Coordinator) Ack(task stream.TaskID, n stream.Epoch, deltas []*storage.
 		for _, d := range deltas {
 			d.Discard()
 		}
-		return
+		return false
 	}
 	delete(e.awaited, task)
 	e.deltas[task.Job] = append(e.deltas[task.Job], deltas...)
@@ -55,6 +55,7 @@ func (c *Coordinator) Ack(task stream.TaskID, n stream.Epoch, deltas []*storage.
 	if complete {
 		wake(c.wakeCommit)
 	}
+	return true
 }
 
 // TaskDone reports that a task ended in good order because all its inputs did.
@@ -90,6 +91,7 @@ func (c *Coordinator) FailJob(id stream.JobID, err error) {
 	// First the job alone, and nothing is committed while the callback runs: its
 	// dependents' deltas may come from rows of it.
 	c.failing++
+	last := map[stream.JobID]stream.Epoch{id: c.lastAckedLocked(id)}
 	c.detachLocked([]stream.JobID{id}, err)
 	c.mu.Unlock()
 	var also []stream.JobID
@@ -97,12 +99,38 @@ func (c *Coordinator) FailJob(id stream.JobID, err error) {
 		also = c.opts.OnJobFailed(id, err)
 	}
 	c.mu.Lock()
+	for _, dep := range also {
+		last[dep] = c.lastAckedLocked(dep)
+	}
 	c.detachLocked(also, err)
+	c.mu.Unlock()
+	if c.opts.OnDetached != nil {
+		c.opts.OnDetached(last)
+	}
+	c.mu.Lock()
 	c.failing--
 	c.mu.Unlock()
 	c.log.Error("job failed", "job", id, "err", err, "alsoStopped", also)
 	wake(c.wakeCommit)
 	wake(c.wakeInject)
+}
+
+// lastAckedLocked is the last epoch that all tasks of a job have acked.
+func (c *Coordinator) lastAckedLocked(id stream.JobID) stream.Epoch {
+	for _, e := range c.flight {
+		if e.taken {
+			continue
+		}
+		if !e.named {
+			return e.n - 1
+		}
+		for t := range e.awaited {
+			if t.Job == id {
+				return e.n - 1
+			}
+		}
+	}
+	return c.Next() - 1
 }
 
 // detachLocked takes jobs out of the registry and out of all epochs that the

@@ -108,7 +108,7 @@ func (db *DB) restartJobs(context.Context) error {
 	down := map[catalog.ID]bool{}
 	for _, o := range cat.Objects() {
 		if o.Failed != nil && !down[o.ID] {
-			for _, r := range readersTree(cat, o.ID) {
+			for _, r := range needersTree(cat, o.ID) {
 				down[r.ID] = true
 			}
 		}

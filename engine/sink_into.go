@@ -165,6 +165,20 @@ func readersTree(cat *catalog.Catalog, id catalog.ID) []*catalog.Object {
 	return out
 }
 
+// needersTree is an object and all whose jobs cannot run without its job: those of
+// readersTree, but a table goes on without the sinks that write into it.
+func needersTree(cat *catalog.Catalog, id catalog.ID) []*catalog.Object {
+	out := []*catalog.Object{cat.ByID(id)}
+	for i := 0; i < len(out); i++ {
+		for _, r := range cat.Readers(out[i].ID) {
+			if r.ID != out[i].Into && !slices.Contains(out, r) {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
+
 // attachWriter makes the table's job read the writer's.
 func (c *change) attachWriter(cat *catalog.Catalog, table *catalog.Object, writer stream.JobID) error {
 	p, err := op.UnmarshalPlan(table.Plan)

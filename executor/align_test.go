@@ -138,7 +138,7 @@ func (st *story) start(d *datadriven.TestData) string {
 	})
 	name := 'a'
 	for _, n := range counts {
-		for _, e := range st.task.addInput(n) {
+		for _, e := range st.task.addInput(root.inputs[0].(*Input), n) {
 			st.edges[string(name)] = e
 			name++
 		}

@@ -74,7 +74,9 @@ func (alt *alteration) submit(req checkpoint.Request) *checkpoint.Ticket {
 	g := alt.g
 	req.Jobs = slices.Clone(req.Jobs)
 	for _, at := range alt.attach {
-		req.Jobs = append(req.Jobs, at.task.id.Job)
+		if !at.optional {
+			req.Jobs = append(req.Jobs, at.task.id.Job)
+		}
 	}
 	for _, j := range alt.started { // a job that is replaced must stop well
 		if slices.Contains(alt.a.Stop, j.plan.Job) && g.Running(j.plan.Job) {
@@ -113,7 +115,7 @@ func (alt *alteration) buildLocked() error {
 		return errGraphClosed
 	}
 	for _, id := range alt.a.Stop {
-		for _, dep := range g.dependentsLocked(id) {
+		for _, dep := range g.dependentsLocked(id, (*Plan).Upstreams) {
 			if !slices.Contains(alt.a.Stop, dep) {
 				return sqlerr.New(sqlerr.DependentObjectsStillExist, "job %d still reads job %d", dep, id)
 			}
@@ -184,6 +186,11 @@ func (alt *alteration) change(n stream.Epoch, ch *stream.Change) *stream.Change 
 		g.order = append(slices.DeleteFunc(g.order, func(id stream.JobID) bool { return id == j.plan.Job }), j.plan.Job)
 	}
 	g.order = slices.DeleteFunc(g.order, func(id stream.JobID) bool { return g.jobs[id] == nil })
+	for _, at := range alt.attach {
+		if at.optional && g.jobs[at.task.id.Job] == nil { // failed since it was built
+			at.out.cut(0)
+		}
+	}
 	alt.done = true
 	alt.now = g.o.Coordinator.EpochTime(n)
 	g.mu.Unlock()

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"context"
 	"fmt"
 
 	"streamdb/storage"
@@ -15,7 +16,7 @@ func (t *Task) endEdge(e *inEdge) (did, finished bool, err error) {
 	e.ended = true
 	t.live--
 	t.arrived++
-	if t.live == 0 && t.barrier == nil {
+	if t.live == 0 && t.barrier == nil && !t.isSource() {
 		// Nothing can come any more, not even a barrier; all epochs seen are sealed.
 		t.closeOutputs()
 		t.opts.report.TaskDone(t.id)
@@ -32,7 +33,7 @@ func (t *Task) endEdge(e *inEdge) (did, finished bool, err error) {
 
 // align does what a barrier asks for once it has arrived everywhere.
 func (t *Task) align() (finished bool, err error) {
-	if t.arrived < len(t.edges) {
+	if t.arrived < len(t.edges) || !t.injects && t.isSource() {
 		return false, nil
 	}
 	t.gauge.set(working)
@@ -42,6 +43,7 @@ func (t *Task) align() (finished bool, err error) {
 	}
 	var deltas []*storage.Delta
 	t.setTime()
+	t.forgetParts()
 	for _, n := range t.tree.order {
 		if err := n.op.Barrier(t.call, b, &n.out); err != nil {
 			return false, err
@@ -54,18 +56,21 @@ func (t *Task) align() (finished bool, err error) {
 			}
 		}
 	}
+	if !t.opts.report.Ack(t.id, b.Epoch, deltas) {
+		<-t.ctx.Done() // those who detached the job are about to cancel it
+		return false, context.Cause(t.ctx)
+	}
+	t.opts.report.AddDirty(-t.dirty)
+	t.dirty = 0
 	if err := t.forward(b); err != nil {
 		return false, err
 	}
-	t.opts.report.Ack(t.id, b.Epoch, deltas)
-	t.opts.report.AddDirty(-t.dirty)
-	t.dirty = 0
 	if b.Change != nil && b.Change.Stop[t.id.Job] {
 		t.closeOutputs()
 		return true, nil
 	}
 	t.nextEpoch(b)
-	if t.live == 0 && len(t.edges) > 0 {
+	if t.live == 0 && !t.isSource() {
 		t.closeOutputs()
 		t.opts.report.TaskDone(t.id)
 		return true, nil
@@ -97,7 +102,7 @@ func (t *Task) forward(b stream.Barrier) error {
 }
 
 func (t *Task) nextEpoch(b stream.Barrier) {
-	t.barrier = nil
+	t.barrier, t.injects = nil, false
 	t.arrived = len(t.edges) - t.live
 	for _, e := range t.edges {
 		e.arrived = false

@@ -12,8 +12,7 @@ import (
 // runningJob is a job with its tasks.
 type runningJob struct {
 	plan      *Plan
-	fragments [][]*Task // by position of the fragment, then instance
-	upstreams []stream.JobID
+	fragments [][]*Task   // by position of the fragment, then instance
 	replaces  *runningJob // whose tasks must have ended before these begin; nil: none
 	cancel    func(error)
 }
@@ -30,8 +29,9 @@ func (j *runningJob) tasks() (all []*Task) {
 
 // attachment is an output edge set to add to a running task.
 type attachment struct {
-	task *Task
-	out  *output
+	task     *Task
+	out      *output
+	optional bool // of an Optional input
 }
 
 // buildJob makes a job's tasks and edges without starting anything. upstream
@@ -42,7 +42,7 @@ func (g *Graph) buildJob(plan *Plan, start stream.Epoch, upstream func(stream.Jo
 	if err := plan.Validate(); err != nil {
 		return nil, nil, err
 	}
-	j := &runningJob{plan: plan, upstreams: plan.Upstreams()}
+	j := &runningJob{plan: plan}
 	byID := map[int][]*Task{}
 	var attach []attachment
 	for pos := range plan.Fragments {
@@ -67,7 +67,11 @@ func (g *Graph) buildJob(plan *Plan, start stream.Epoch, upstream func(stream.Jo
 			}
 			producers := byID[in.Fragment]
 			if in.Upstream != 0 {
-				if producers = upstream(in.Upstream); producers == nil {
+				if producers = upstream(in.Upstream); producers == nil && in.Optional {
+					without(in, tasks)
+					return
+				}
+				if producers == nil {
 					err = sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "job %d, which job %d reads, is not running", in.Upstream, plan.Job)
 					return
 				}
@@ -122,16 +126,16 @@ func wire(in *Input, producers, consumers []*Task) ([]attachment, error) {
 	edges := make([][]*Edge, len(producers)) // by producer
 	for i, c := range consumers {
 		if dist.Kind == Forward {
-			edges[i] = c.addInput(1)
+			edges[i] = c.addInput(in, 1)
 			continue
 		}
-		for p, e := range c.addInput(len(producers)) {
+		for p, e := range c.addInput(in, len(producers)) {
 			edges[p] = append(edges[p], e)
 		}
 	}
 	outs := make([]attachment, len(producers))
 	for p, t := range producers {
-		outs[p] = attachment{t, newOutput(dist, in.Cols, edges[p])}
+		outs[p] = attachment{t, newOutput(dist, in.Cols, edges[p]), in.Optional}
 	}
 	return outs, nil
 }

@@ -40,6 +40,9 @@ type Edge struct {
 	bytes    int
 	closed   bool
 	detached bool
+	failed   bool         // cut by the end of a job that failed
+	last     stream.Epoch // failed: the last epoch that counts
+	taken    stream.Epoch // the last barrier received
 }
 
 func newEdge(wake chan<- struct{}) *Edge {
@@ -71,7 +74,7 @@ func (e *Edge) send(ctx context.Context, g *gauge, m stream.Message) error {
 // offer enqueues if there is room; also true when nobody listens any more.
 func (e *Edge) offer(m stream.Message, size int) bool {
 	e.mu.Lock()
-	if e.detached {
+	if e.detached || e.failed {
 		e.mu.Unlock()
 		return true
 	}
@@ -108,7 +111,7 @@ func (e *Edge) offer(m stream.Message, size int) bool {
 func (e *Edge) prime(m stream.Message) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.detached {
+	if e.detached || e.failed {
 		return
 	}
 	if e.n == len(e.queue) {
@@ -165,6 +168,8 @@ func (e *Edge) popLocked() stream.Message {
 	e.n--
 	if m.Barrier == nil {
 		e.data--
+	} else {
+		e.taken = m.Barrier.Epoch
 	}
 	if m.Batch != nil {
 		e.bytes -= m.Batch.Bytes()

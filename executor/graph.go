@@ -74,6 +74,7 @@ func NewGraph(o GraphOptions) *Graph {
 	g := &Graph{o: o, jobs: map[stream.JobID]*runningJob{}, leaving: map[*runningJob]bool{}}
 	g.ctx, g.cancel = context.WithCancelCause(context.Background())
 	o.Coordinator.SetOnJobFailed(g.jobFailed)
+	o.Coordinator.SetOnDetached(g.detached)
 	o.Coordinator.SetOnDurable(g.noticeDurable)
 	o.Coordinator.SetTaskState(g.taskState)
 	return g
@@ -205,7 +206,7 @@ func (g *Graph) startTasks(j *runningJob, now time.Time) {
 // its dependents, which it returns.
 func (g *Graph) jobFailed(id stream.JobID, err error) []stream.JobID {
 	g.mu.Lock()
-	also := g.dependentsLocked(id)
+	also := g.dependentsLocked(id, needs)
 	g.removeLocked(append([]stream.JobID{id}, also...), err)
 	g.mu.Unlock()
 	if g.o.OnJobFailed != nil {
@@ -214,15 +215,16 @@ func (g *Graph) jobFailed(id stream.JobID, err error) []stream.JobID {
 	return also
 }
 
-// dependentsLocked lists the direct and indirect dependents of a job, in order of start.
-func (g *Graph) dependentsLocked(id stream.JobID) []stream.JobID {
+// dependentsLocked lists the direct and indirect dependents of a job, in order of
+// start; upstreams says on what a plan depends.
+func (g *Graph) dependentsLocked(id stream.JobID, upstreams func(*Plan) []stream.JobID) []stream.JobID {
 	lost := map[stream.JobID]bool{id: true}
 	var out []stream.JobID
 	for _, other := range g.order {
 		if lost[other] || g.jobs[other] == nil {
 			continue
 		}
-		if slices.ContainsFunc(g.jobs[other].upstreams, func(up stream.JobID) bool { return lost[up] }) {
+		if slices.ContainsFunc(upstreams(g.jobs[other].plan), func(up stream.JobID) bool { return lost[up] }) {
 			lost[other] = true
 			out = append(out, other)
 		}
@@ -255,7 +257,7 @@ func (g *Graph) removeLocked(ids []stream.JobID, err error) {
 func (g *Graph) DropJobs(ids ...stream.JobID) error {
 	g.mu.Lock()
 	for _, id := range ids {
-		for _, dep := range g.dependentsLocked(id) {
+		for _, dep := range g.dependentsLocked(id, (*Plan).Upstreams) {
 			if !slices.Contains(ids, dep) {
 				g.mu.Unlock()
 				return sqlerr.New(sqlerr.DependentObjectsStillExist, "job %d still reads job %d", dep, id)

@@ -222,12 +222,13 @@ func (j *journal) take() string {
 	return out
 }
 
-func (j *journal) Ack(_ stream.TaskID, n stream.Epoch, deltas []*storage.Delta) {
+func (j *journal) Ack(_ stream.TaskID, n stream.Epoch, deltas []*storage.Delta) bool {
 	rows := 0
 	for _, d := range deltas {
 		rows += d.Rows()
 	}
 	j.add("ack %d with %d changed rows", n, rows)
+	return true
 }
 func (j *journal) TaskDone(stream.TaskID)                { j.add("task done") }
 func (j *journal) TaskFailed(_ stream.TaskID, err error) { j.add("task failed: %v", err) }

@@ -51,6 +51,14 @@ type Committed interface {
 	Committed(ctx *Ctx, epoch stream.Epoch) error
 }
 
+// Forgetter is implemented by operators with an Optional input. They hold back what
+// it brings until the barrier.
+type Forgetter interface {
+	// Forget drops what input number in brought since the last barrier: its job
+	// failed in the middle of the epoch, and brings nothing more.
+	Forget(in int)
+}
+
 // Emitter takes the output of an operator. Emit may block (back-pressure); it
 // returns the task's error or ErrStop when nobody wants more rows (LIMIT in a
 // bounded run), which the operator returns unchanged.

@@ -80,6 +80,9 @@ type Input struct {
 	Upstream stream.JobID `json:"upstream,omitempty"`
 	Dist     Distribution `json:"dist"`
 	Cols     types.Schema `json:"cols"` // the producer's output columns
+	// Optional: when the upstream job fails, this one goes on without it, with what
+	// the upstream's whole epochs brought: see Forgetter.
+	Optional bool `json:"optional,omitempty"`
 }
 
 // Kind is "Exchange".

@@ -29,12 +29,15 @@ import (
 //  1. each operator's Barrier is called, children before parents, so that what a
 //     child held back reaches its parent before the parent's turn;
 //  2. all state tables are sealed: what they recorded is the delta of epoch N;
-//  3. the barrier is forwarded on every output edge, behind the last row of N;
-//  4. the topology changes that ride on the barrier happen: new output edges
-//     start here, so that they carry exactly the epochs after N;
-//  5. the task acks N with its deltas, and reads all edges again.
+//  3. the task acks N with its deltas: all its rows of N are in its output edges.
+//     A job that was detached meanwhile gets no further;
+//  4. the barrier is forwarded on every output edge, behind the last row of N;
+//  5. the topology changes that ride on the barrier happen: new output edges
+//     start here, so that they carry exactly the epochs after N, and all edges
+//     are read again.
 //
-// A task without input edges gets barriers by Inject, and does the same.
+// A task without input edges gets barriers by Inject, and does the same. So does
+// one whose inputs are all Optional, for which Inject is one edge more.
 //
 // Operators that are Pollers are polled between messages, one call each in turn,
 // but never while aligning: what they emit then would belong to N.
@@ -64,6 +67,7 @@ type Task struct {
 	arrived  int // edges that are blocked or ended
 	live     int // edges that have not ended
 	barrier  *stream.Barrier
+	injects  bool // the barrier that is being aligned was injected
 	pollers  []*poller
 	nextPoll int
 	notified stream.Epoch
@@ -75,7 +79,7 @@ type Task struct {
 
 // reporter is the coordinator, as a task sees it.
 type reporter interface {
-	Ack(task stream.TaskID, n stream.Epoch, deltas []*storage.Delta)
+	Ack(task stream.TaskID, n stream.Epoch, deltas []*storage.Delta) (ok bool)
 	TaskDone(task stream.TaskID)
 	TaskFailed(task stream.TaskID, err error)
 	Active(n stream.Epoch)
@@ -104,6 +108,7 @@ type taskOptions struct {
 type taskInput struct {
 	edges []*inEdge
 	marks []inputMark // by column
+	of    *Input
 	to    *node
 	in    int
 }
@@ -125,8 +130,8 @@ func newTask(ctx context.Context, id stream.TaskID, o taskOptions) *Task {
 }
 
 // addInput adds an Input leaf with one edge per producer instance.
-func (t *Task) addInput(producers int) []*Edge {
-	in := &taskInput{}
+func (t *Task) addInput(of *Input, producers int) []*Edge {
+	in := &taskInput{of: of}
 	edges := make([]*Edge, producers)
 	for i := range edges {
 		edges[i] = newEdge(t.wake)
@@ -141,10 +146,17 @@ func (t *Task) addOutput(o *output) {
 	t.outs = append(t.outs, o)
 }
 
-// isSource: it has no edges to receive barriers from.
-func (t *Task) isSource() bool { return len(t.inputs) == 0 }
+// isSource: it has no edges that it can count on to receive barriers from.
+func (t *Task) isSource() bool {
+	for _, in := range t.inputs {
+		if !in.of.Optional {
+			return false
+		}
+	}
+	return true
+}
 
-// Inject hands a barrier to a task without inputs; see checkpoint.Injector.
+// Inject hands a barrier to a source; see checkpoint.Injector.
 func (t *Task) Inject(b stream.Barrier) {
 	t.mu.Lock()
 	t.injected = append(t.injected, b)
@@ -280,7 +292,7 @@ func (t *Task) step() (finished bool, err error) {
 func (t *Task) round() (did, finished bool, err error) {
 	t.gauge.set(working)
 	if b, ok := t.takeInjected(); ok {
-		t.barrier = &b
+		t.barrier, t.injects = &b, true
 		finished, err = t.align()
 		return true, finished, err
 	}
@@ -298,7 +310,7 @@ func (t *Task) round() (did, finished bool, err error) {
 func (t *Task) takeInjected() (b stream.Barrier, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.injected) == 0 {
+	if len(t.injected) == 0 || t.injects { // the next one waits until this one is aligned
 		return b, false
 	}
 	b = t.injected[0]

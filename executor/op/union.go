@@ -11,7 +11,8 @@ import (
 
 // Union is UNION ALL of inputs with equal column types. A column telling the
 // branches apart (part of the stream key) is added by the planner below. The
-// watermark of a column is the least of the inputs', once all have one.
+// watermark of a column is the least of the inputs', once all have one. Rows of
+// Optional inputs (of a table's writers) wait for the barrier.
 type Union struct {
 	Ins []executor.Spec
 	Out types.Schema
@@ -34,17 +35,44 @@ func (s *Union) Explain() string { return fmt.Sprintf("all: %d inputs", len(s.In
 
 // Open implements executor.Spec.
 func (s *Union) Open(*executor.OpenCtx) (executor.Operator, error) {
-	return &union{marks: newWatermarks(len(s.Ins))}, nil
+	u := &union{marks: newWatermarks(len(s.Ins)), held: make([][]*stream.Batch, len(s.Ins)), holds: make([]bool, len(s.Ins))}
+	for i, in := range s.Ins {
+		x, ok := in.(*executor.Input)
+		u.holds[i] = ok && x.Optional
+	}
+	return u, nil
 }
 
 type union struct {
 	executor.Base
 	marks *watermarks
+	holds []bool            // by input: it is Optional
+	held  [][]*stream.Batch // by input: of this epoch, until the barrier
 }
 
-func (u *union) Process(_ *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {
+func (u *union) Process(_ *executor.Ctx, in int, b *stream.Batch, out executor.Emitter) error {
+	if u.holds[in] {
+		u.held[in] = append(u.held[in], b)
+		return nil
+	}
 	return out.Emit(b)
 }
+
+// Barrier lets go what Optional inputs brought.
+func (u *union) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
+	for in, held := range u.held {
+		u.held[in] = nil
+		for _, b := range held {
+			if err := out.Emit(b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Forget drops what an Optional input brought in this epoch.
+func (u *union) Forget(in int) { u.held[in] = nil }
 
 func (u *union) Watermark(_ *executor.Ctx, in int, w stream.Watermark, out executor.Emitter) error {
 	t, rose := u.marks.update(in, w.Column, w.Time)

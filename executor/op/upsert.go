@@ -98,6 +98,19 @@ func (u *upsert) Process(_ *executor.Ctx, in int, b *stream.Batch, _ executor.Em
 	return nil
 }
 
+// Forget drops the rows that a writer brought in this epoch.
+func (u *upsert) Forget(in int) {
+	batches, from := u.epoch.batches, u.from
+	u.epoch.reset()
+	u.from = nil
+	for i, b := range batches {
+		if from[i] != in {
+			u.epoch.add(&u.rowWriter, b)
+			u.from = append(u.from, from[i])
+		}
+	}
+}
+
 func (u *upsert) Watermark(_ *executor.Ctx, in int, m stream.Watermark, _ executor.Emitter) error {
 	return nil // other writers do not keep to it
 }

@@ -18,7 +18,7 @@ func AttachWriter(p *executor.Plan, writer stream.JobID, keyed bool) error {
 	if err != nil {
 		return err
 	}
-	in := &executor.Input{Upstream: writer, Cols: table.Cols}
+	in := &executor.Input{Upstream: writer, Cols: table.Cols, Optional: true}
 	if f.Parallelism != 1 {
 		in.Dist = executor.Distribution{Kind: executor.Hash, Cols: table.Dist}
 	}
