@@ -16,8 +16,9 @@ import (
 // TestAlignment runs the stories in testdata/align: one task, driven by hand,
 // with everything that it calls, forwards and reports written down.
 //
-//	task inputs=(2,1) [poller]   a task whose first Input has two edges (a, b), its second one (c)
-//	run                          each line: "<edge>: + 1 2", ": watermark 5", ": barrier 1", ": end", or
+//	task inputs=(2,1) [poller] [optional]   a task whose first Input has two edges (a, b), its second one (c);
+//	                             optional: it goes on without them, and gets its barriers by inject
+//	run                          each line: "<edge>: + 1 2", ": watermark 5", ": barrier 1", ": end", ": cut 1", or
 //	                             "inject 1", "attach 1", "stop 1", "durable 1"; after each the task runs until it is idle
 func TestAlignment(t *testing.T) {
 	datadriven.Walk(t, "testdata/align", func(t *testing.T, path string) {
@@ -58,6 +59,7 @@ type traceOp struct {
 	j     *journal
 	table storage.StateTable
 	held  []*stream.Batch
+	from  []int // the input of each
 }
 
 func (o *traceOp) Process(_ *Ctx, in int, b *stream.Batch, _ Emitter) error {
@@ -69,7 +71,7 @@ func (o *traceOp) Process(_ *Ctx, in int, b *stream.Batch, _ Emitter) error {
 		panic("boom")
 	}
 	o.table.Put(0, []byte(show(b)), nil)
-	o.held = append(o.held, b)
+	o.held, o.from = append(o.held, b), append(o.from, in)
 	return nil
 }
 
@@ -85,8 +87,20 @@ func (o *traceOp) Barrier(_ *Ctx, b stream.Barrier, out Emitter) error {
 			return err
 		}
 	}
-	o.held = nil
+	o.held, o.from = nil, nil
 	return nil
+}
+
+func (o *traceOp) Forget(in int) {
+	o.j.add("  forget input %d", in)
+	var held []*stream.Batch
+	var from []int
+	for i, b := range o.held {
+		if o.from[i] != in {
+			held, from = append(held, b), append(from, o.from[i])
+		}
+	}
+	o.held, o.from = held, from
 }
 
 func (o *traceOp) Committed(_ *Ctx, n stream.Epoch) error {
@@ -129,7 +143,9 @@ func (st *story) start(d *datadriven.TestData) string {
 				var n int
 				fmt.Sscan(v, &n)
 				counts = append(counts, n)
-				root.inputs = append(root.inputs, input(0, 1, Single))
+				in := input(0, 1, Single)
+				in.Optional = d.HasArg("optional")
+				root.inputs = append(root.inputs, in)
 			}
 		}
 	}
@@ -176,7 +192,7 @@ func (st *story) line(line string) error {
 		default:
 			return fmt.Errorf("what is %q?", line)
 		}
-		if len(st.edges) == 0 {
+		if st.task.isSource() {
 			st.task.Inject(b)
 			return nil
 		}
@@ -199,6 +215,10 @@ func (st *story) line(line string) error {
 	case "barrier":
 		fmt.Sscan(arg, &n)
 		m.Barrier = &stream.Barrier{Epoch: n}
+	case "cut":
+		fmt.Sscan(arg, &n)
+		e.cut(n)
+		return nil
 	case "end":
 		e.close()
 		return nil
