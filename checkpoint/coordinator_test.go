@@ -45,13 +45,13 @@ func (f *fakeTask) Inject(b stream.Barrier) {
 	}
 }
 
-func (f *fakeTask) ack(n stream.Epoch) {
+func (f *fakeTask) ack(n stream.Epoch) bool {
 	var deltas []*storage.Delta
 	if f.table != nil {
 		f.table.Put(0, []byte("epoch"), fmt.Append(nil, n))
 		deltas = append(deltas, f.table.Seal(n))
 	}
-	f.c.Ack(f.id, n, deltas)
+	return f.c.Ack(f.id, n, deltas)
 }
 
 func (f *fakeTask) epochs() (out []stream.Epoch) {
@@ -226,10 +226,15 @@ func TestClock(t *testing.T) {
 }
 
 // TestFailedJobLeavesItsEpochs: two jobs, two epochs in flight. One dies after it
-// acked the first: nothing of it is committed, the other's is.
+// acked the first: nothing of it is committed, the other's is. Those who outlive it
+// hear that the first was its last, before anything is committed.
 func TestFailedJobLeavesItsEpochs(t *testing.T) {
 	var also []stream.JobID
-	c := setup(t, vfs.NewMem(), Options{OnJobFailed: func(job stream.JobID, err error) []stream.JobID { return also }})
+	var last map[stream.JobID]stream.Epoch
+	c := setup(t, vfs.NewMem(), Options{
+		OnJobFailed: func(job stream.JobID, err error) []stream.JobID { return also },
+		OnDetached:  func(l map[stream.JobID]stream.Epoch) { last = l },
+	})
 	good, bad, dependent := c.addFake(1, false), c.addFake(2, false), c.addFake(3, false)
 	also = []stream.JobID{3}
 	c.Start()
@@ -241,11 +246,17 @@ func TestFailedJobLeavesItsEpochs(t *testing.T) {
 	for len(good.epochs()) < 2 {
 		time.Sleep(time.Millisecond)
 	}
-	bad.ack(1)
-	dependent.ack(1)
+	if !bad.ack(1) || !dependent.ack(1) {
+		t.Error("acks refused")
+	}
 	boom := sqlerr.New(sqlerr.DivisionByZero, "division by zero")
 	c.TaskFailed(bad.id, boom)
-	bad.ack(2) // too late
+	if bad.ack(2) || dependent.ack(2) {
+		t.Error("acks of failed jobs taken")
+	}
+	if len(last) != 2 || last[2] != 1 || last[3] != 1 {
+		t.Errorf("last epochs %v", last)
+	}
 	good.ack(1)
 	good.ack(2)
 	wait(t, first)
