@@ -2,9 +2,13 @@ package engine_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 )
+
+// lawWindows makes every other query one of window functions.
+var lawWindows = os.Getenv("LAW_WINDOWS") != ""
 
 // window is a query of window functions over a subquery. What their results are
 // must not depend on the order of rows that SQL leaves open: either rows, which

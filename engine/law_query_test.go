@@ -157,7 +157,7 @@ func (g *lawGen) query(depth int) (string, []lawCol) {
 	if g.one(12) {
 		return g.asOf(depth)
 	}
-	if g.one(6) {
+	if lawWindows && g.one(2) || g.one(6) {
 		return g.window(depth)
 	}
 	if depth > 0 && g.one(8) {
