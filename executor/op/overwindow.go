@@ -100,6 +100,10 @@ type OverWindow struct {
 	// Partition drops the partitions at or below it from state.
 	Closed    TableRef
 	WindowKey int
+	// Ahead is how far RANGE frames reach beyond a row, in units of the first sort
+	// key's watermarks: so much later are results final. 0: none does, or it is not
+	// known how far.
+	Ahead int64
 }
 
 // Kind implements executor.Spec.
@@ -136,7 +140,8 @@ func (s *OverWindow) Explain() string {
 }
 
 // PassesOrder reports whether a watermark on the first sort key passes: rows
-// come in its order, and the result of none depends on later ones, but for peers.
+// come in its order, and the result of none depends on later ones, but for peers
+// and what is within Ahead.
 func (s *OverWindow) PassesOrder() bool {
 	if len(s.Keys) == 0 || s.Keys[0].Desc || s.Keys[0].NullsFirst {
 		return false
@@ -144,6 +149,10 @@ func (s *OverWindow) PassesOrder() bool {
 	for i := range s.Calls {
 		switch s.Calls[i].reach().ahead.kind {
 		case reachNone, reachPeers:
+		case reachRange:
+			if s.Ahead == 0 {
+				return false
+			}
 		default:
 			return false
 		}

@@ -59,7 +59,7 @@ func (c *winClose) admit(w *overWindow, cols []vec.Vec, rows []int32) {
 // Watermark keeps for the barrier a watermark on a partition column, after which
 // no partition at or below it changes, or on the first sort key: no row at or
 // below it comes, and where calls look back only, results stay too (see
-// PassesOrder).
+// PassesOrder), or do when it has passed what the frames reach.
 func (w *overWindow) Watermark(_ *executor.Ctx, _ int, m stream.Watermark, _ executor.Emitter) error {
 	c := &w.close
 	switch {
@@ -69,7 +69,9 @@ func (w *overWindow) Watermark(_ *executor.Ctx, _ int, m stream.Watermark, _ exe
 		if c.marks == nil {
 			c.marks = map[int]int64{}
 		}
-		c.marks[m.Column] = m.Time
+		if c.marks[m.Column] = m.Time; !slices.Contains(w.spec.Partition, m.Column) {
+			c.marks[m.Column] = max(m.Time, minWindow+w.spec.Ahead) - w.spec.Ahead
+		}
 	}
 	return nil
 }

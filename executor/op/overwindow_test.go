@@ -446,20 +446,25 @@ func TestOverWindowWatermark(t *testing.T) {
 	for name, c := range map[string]struct {
 		call   WindowCall
 		passes bool
+		ahead  int64
 	}{
-		"lag":  {WindowCall{Func: "lag", Args: []int{3}, Shift: 1}, true},
-		"rank": {WindowCall{Func: "rank"}, true},
-		"lead": {WindowCall{Func: "lead", Args: []int{3}, Shift: 1}, false},
+		"lag":  {WindowCall{Func: "lag", Args: []int{3}, Shift: 1}, true, 0},
+		"rank": {WindowCall{Func: "rank"}, true, 0},
+		"lead": {WindowCall{Func: "lead", Args: []int{3}, Shift: 1}, false, 0},
 		"sum": {WindowCall{Agg: "sum(bigint)->numeric", Args: []int{3}, T: types.Of(types.Numeric),
-			Frame: WindowFrame{Mode: RangeFrame, End: FrameBound{Kind: CurrentRow}}}, true},
+			Frame: WindowFrame{Mode: RangeFrame, End: FrameBound{Kind: CurrentRow}}}, true, 0},
+		"range": {WindowCall{Agg: "sum(bigint)->numeric", Args: []int{3}, T: types.Of(types.Numeric),
+			Frame: WindowFrame{Mode: RangeFrame, End: FrameBound{Kind: Following, Col: 2}}}, true, 3},
+		"far range": {WindowCall{Agg: "sum(bigint)->numeric", Args: []int{3}, T: types.Of(types.Numeric),
+			Frame: WindowFrame{Mode: RangeFrame, End: FrameBound{Kind: Following, Col: 2}}}, false, 0},
 		"total": {WindowCall{Agg: "sum(bigint)->numeric", Args: []int{3}, T: types.Of(types.Numeric),
-			Frame: WindowFrame{Mode: RangeFrame, End: FrameBound{Kind: UnboundedFollowing}}}, false},
+			Frame: WindowFrame{Mode: RangeFrame, End: FrameBound{Kind: UnboundedFollowing}}}, false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			call := windowCallOf(c.call)
 			h := optest.New(t, []types.Schema{schema}, func(in []executor.Spec) executor.Spec {
 				return &OverWindow{In: in[0], Partition: []int{1}, Keys: []SortKey{{Col: 2}}, RowKey: []int{0}, Rows: TableRef{ID: 100},
-					Calls: []WindowCall{call}, Out: append(slices.Clone(schema), types.Column{Name: "c", Type: call.T})}
+					Ahead: c.ahead, Calls: []WindowCall{call}, Out: append(slices.Clone(schema), types.Column{Name: "c", Type: call.T})}
 			}, optest.Options{})
 			h.Watermark(0, 2, 7)
 			if len(h.Watermarks) != 0 {
@@ -469,7 +474,7 @@ func TestOverWindowWatermark(t *testing.T) {
 			h.Barrier()
 			want := []stream.Watermark{{Column: 1, Time: 3}}
 			if c.passes {
-				want = append(want, stream.Watermark{Column: 2, Time: 7})
+				want = append(want, stream.Watermark{Column: 2, Time: 7 - c.ahead})
 			}
 			if !slices.Equal(h.Watermarks, want) {
 				t.Fatalf("watermarks %v, want %v", h.Watermarks, want)

@@ -64,6 +64,9 @@ func (l *lowerer) window(n *logical.Window, need logical.Set) (*rel, error) {
 			w.WindowKey, w.Closed = i, l.table("closed")
 		}
 	}
+	if l.job {
+		w.Ahead = l.framesAhead(calls)
+	}
 	if l.job && w.PassesOrder() && r.marks.Has(n.Keys[0].Col) {
 		out.marks = union(out.marks, n.Keys[0].Col)
 	}
@@ -133,6 +136,34 @@ func (l *lowerer) frameBound(r *rel, f *logical.Frame, b *logical.FrameBound, si
 		return out, sqlerr.New(sqlerr.InvalidPrecedingOrFollowing, "frame %s offset must not be negative", side)
 	}
 	return out, nil
+}
+
+// framesAhead is the greatest distance that a RANGE frame goes ahead of a row, at
+// least 1; 0 if there is none. In time a month counts as 31 days.
+func (l *lowerer) framesAhead(calls []logical.WindowCall) (ahead int64) {
+	for i := range calls {
+		f := &calls[i].Frame
+		if f.Mode != logical.RangeFrame || f.End.Offset == nil || op.BoundKind(f.End.Kind) != op.Following {
+			continue
+		}
+		d, err := l.constant(f.End.Offset)
+		if err != nil || d.Null {
+			continue // windowCall says so
+		}
+		n := d.I
+		if f.End.Offset.Type().ID == types.Interval {
+			span := types.DecodeInterval([]byte(d.S))
+			days := float64(span.Days) + 31*float64(span.Months)
+			if days*float64(types.Day)+float64(span.Micros) > 1<<62 {
+				return 0
+			}
+			n = (int64(span.Days)+31*int64(span.Months))*types.Day + span.Micros
+		} else if !f.End.Offset.Type().IsInteger() {
+			return 0
+		}
+		ahead = max(ahead, n, 1)
+	}
+	return min(ahead, 1<<62)
 }
 
 // negative reports whether a distance is below zero, or NaN.
