@@ -106,6 +106,8 @@ func (w *windowEval) aggregate(ctx *expr.Ctx, p *winPart, c *windowCall, from, t
 	case c.def.Extreme != 0:
 		a.extreme(from, to)
 		return nil
+	case c.stacks():
+		return a.twoStacks(from, to)
 	}
 	return a.each(from, to)
 }
