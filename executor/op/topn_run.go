@@ -91,6 +91,11 @@ type topGroup struct {
 	loaded bool
 	all    bool // no row of the group is only in the table
 	hot    bool // changed since the last eviction
+	// The least sort key of the epoch's changes, in data; length 0: none. Kept where
+	// one row, and those that tie with it, are all that an input without
+	// retractions can give.
+	first    span
+	firstLen uint32
 }
 
 type topChange struct {
@@ -150,6 +155,9 @@ func (t *topN) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitt
 		if (t.table == nil || t.spec.AppendOnly) && t.beyond(g, key, sortLen) {
 			continue
 		}
+		if t.firstOnly() && g.firstLen > 0 && bytes.Compare(key[:sortLen], t.data.get(g.first, int(g.firstLen))) > 0 {
+			continue
+		}
 		klen := len(key)
 		t.buf = binary.AppendUvarint(t.buf, uint64(sortLen))
 		t.buf = storage.AppendRow(t.buf, cols, i)
@@ -162,13 +170,20 @@ func (t *topN) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitt
 			t.trim(g, nil)
 			continue
 		}
-		t.changes = append(t.changes, topChange{ids[i], uint32(klen), uint32(len(t.buf) - klen), t.data.add(t.buf), int32(b.Op(i))})
+		c := topChange{ids[i], uint32(klen), uint32(len(t.buf) - klen), t.data.add(t.buf), int32(b.Op(i))}
+		t.changes = append(t.changes, c)
+		if t.firstOnly() {
+			g.first, g.firstLen = c.at, uint32(sortLen)
+		}
 	}
 	if t.table == nil {
 		return t.memory.grow(t.set.Bytes() + t.groups.Bytes() - had)
 	}
 	return nil
 }
+
+// firstOnly says that only the least sort key of a group counts.
+func (t *topN) firstOnly() bool { return t.spec.AppendOnly && t.end == 1 }
 
 // beyond reports whether a row of an input without retractions can never be in
 // the window.
@@ -299,7 +314,7 @@ func (t *topN) prefix(id int32) []byte {
 
 func (t *topN) applyGroup(id int32, cs []topChange) error {
 	g := &t.state[id]
-	g.hot = true
+	g.hot, g.firstLen = true, 0
 	prefix := t.prefix(id)
 	if !g.loaded {
 		if err := t.load(g, prefix, t.slack); err != nil {
@@ -325,14 +340,21 @@ func (t *topN) applyGroup(id int32, cs []topChange) error {
 		}
 	}
 	for _, c := range cs {
-		if c.weight > 0 {
-			if err := t.insert(g, prefix, t.change(c), c.weight, bound); err != nil {
-				return err
+		if c.weight <= 0 {
+			continue
+		}
+		r := t.change(c)
+		if t.spec.AppendOnly { // in order: where one is beyond the window, so are those after it
+			if sortLen, _ := binary.Uvarint(r.val); t.beyond(g, r.key, int(sortLen)) {
+				break
 			}
 		}
-	}
-	if t.spec.AppendOnly {
-		t.trim(g, prefix)
+		if err := t.insert(g, prefix, r, c.weight, bound); err != nil {
+			return err
+		}
+		if t.spec.AppendOnly {
+			t.trim(g, prefix)
+		}
 	}
 	after, err := t.window(g, prefix)
 	if err != nil {

@@ -90,6 +90,8 @@ func TestTopN(t *testing.T) {
 		{Limit: 0, Group: []int{1}},
 		{Limit: 3, Group: []int{1}, AppendOnly: true},
 		{Limit: 2, WithTies: true, AppendOnly: true},
+		{Limit: 1, Group: []int{1}, WithTies: true, AppendOnly: true},
+		{Limit: 1, Group: []int{1}, AppendOnly: true},
 	} {
 		for _, desc := range []bool{false, true} {
 			spec := c
