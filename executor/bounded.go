@@ -16,10 +16,6 @@ type FirstInputer interface {
 	FirstInput() int
 }
 
-// Settled is implemented by operators that may have all they need before their
-// input has run: then a bounded run leaves the input out.
-type Settled interface{ Settled() bool }
-
 // RunBounded runs a tree of operators to its end in the caller's goroutine: a
 // SELECT. The tree has no exchanges (no Input leaves). Leaves are Pollers (Poll
 // returning false means that the leaf is at its end), or emit in Barrier alone. Each
@@ -106,9 +102,6 @@ func (r *boundedRun) node(n *node) error {
 
 // inputs runs what is below n, or n itself when it is a leaf.
 func (r *boundedRun) inputs(n *node) error {
-	if s, ok := n.op.(Settled); ok && s.Settled() {
-		return nil
-	}
 	if p, ok := n.op.(Poller); ok && len(n.children) == 0 {
 		for {
 			if err := r.cancelled(); err != nil {

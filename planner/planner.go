@@ -33,8 +33,6 @@ type BoundQuery struct {
 	root logical.Node
 	ids  []logical.ColID // of Cols
 	meta *logical.Meta
-	// noSharing computes what is needed in several places there.
-	noSharing bool
 }
 
 // Query binds a query. It fills in ctx.ParamTypes.
@@ -53,7 +51,7 @@ func optimized(ctx *Context, b *bind.Binder, rel *bind.Rel) (*BoundQuery, error)
 	if err != nil {
 		return nil, err
 	}
-	q := &BoundQuery{root: root, meta: b.Meta, Params: params(ctx), noSharing: ctx.Switches.NoSharing}
+	q := &BoundQuery{root: root, meta: b.Meta, Params: params(ctx)}
 	for _, c := range rel.Cols {
 		q.ids = append(q.ids, c.ID)
 		q.Origins = append(q.Origins, b.Meta.Origins[c.ID])
@@ -83,5 +81,5 @@ func params(ctx *Context) []types.T {
 // may be read.
 func Bounded(q *BoundQuery, eval *expr.Ctx, access Access) (executor.Spec, error) {
 	meta := &logical.Meta{Cols: slices.Clone(q.meta.Cols)}
-	return lower.Bounded(meta, q.root, q.ids, q.Cols, lower.Options{Eval: eval, Access: access, NoSharing: q.noSharing})
+	return lower.Bounded(meta, q.root, q.ids, q.Cols, lower.Options{Eval: eval, Access: access})
 }

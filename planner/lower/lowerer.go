@@ -29,11 +29,9 @@ type lowerer struct {
 	waits map[*op.Backfill][]*op.Backfill // those that begin after others
 	frags []executor.Fragment
 	share *sharing // nil: nothing is shared
-	// repeats are the subplans that a SELECT computes once; nil: there are none.
-	repeats *repeats
-	props   map[executor.Spec]Properties
-	wish    *orderWish  // SELECT: the order that the LIMIT above asks for
-	ends    logical.Set // the columns that are ends of windows
+	props map[executor.Spec]Properties
+	wish  *orderWish  // SELECT: the order that the LIMIT above asks for
+	ends  logical.Set // the columns that are ends of windows
 }
 
 // dist is where the rows of a stream are.
@@ -146,9 +144,6 @@ func (l *lowerer) sortKeys(r *rel, keys []logical.SortKey) []op.SortKey {
 func (l *lowerer) lower(n logical.Node, need logical.Set) (*rel, error) {
 	if class := l.share.worth(n); class != nil {
 		return l.lowerShared(class, n, need)
-	}
-	if class := l.repeats.worth(n); class != nil {
-		return l.lowerOnce(class, n)
 	}
 	r, err := l.node(n, need)
 	if err == nil {

@@ -12,9 +12,6 @@ import (
 func Bounded(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Schema, opt Options) (spec executor.Spec, err error) {
 	l := &lowerer{meta: m, opt: opt}
 	defer l.check(&err)
-	if !opt.NoSharing {
-		l.repeats = repeatsOf(root)
-	}
 	r, err := l.lower(root, logical.SetOf(ids...))
 	if err != nil {
 		return nil, err
