@@ -37,7 +37,7 @@ type Pacer struct {
 
 const (
 	firstRate  = 50_000 // rows a second
-	leastRate  = 20_000
+	leastRate  = 10_000
 	mostRate   = 20_000_000
 	burst      = 4 * time.Millisecond // of rows at once
 	leastBurst = 128                  // rows
