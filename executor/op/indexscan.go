@@ -85,7 +85,7 @@ func (s *IndexScan) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 		x.from = &s.Base
 		x.keyDec = s.Table.Decoder(s.BaseKey)
 	}
-	x.dec = x.from.Decoder(s.Cols)
+	x.scanOutput = scanOutput{name: s.Name, dec: x.from.Decoder(s.Cols)}
 	x.snapshot = ctx.Snapshot()
 	return x, nil
 }
@@ -96,10 +96,7 @@ type indexScan struct {
 	snapshot storage.Snapshot
 	from     *RowTable // whose columns are given
 	cols     []int
-	dec      *storage.RowDecoder
-	builders []*vec.Builder
-	rows     int
-	size     int
+	scanOutput
 
 	keyDec *storage.RowDecoder // of the base's key
 	keys   []*vec.Builder
@@ -129,8 +126,7 @@ func (s *indexScan) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) 
 		return false, nil
 	}
 	s.done = true
-	s.size = scanFirstRows
-	s.builders = s.from.Builders(s.cols, s.size)
+	s.begin(s.from, s.cols)
 	if s.keyDec != nil {
 		s.keys = s.spec.Table.Builders(s.spec.BaseKey, scanFirstRows)
 	}
@@ -313,30 +309,4 @@ func (s *indexScan) lookUp(ctx *executor.Ctx, out executor.Emitter) error {
 		b.Reset(scanFirstRows)
 	}
 	return nil
-}
-
-func (s *indexScan) add(ctx *executor.Ctx, value []byte, out executor.Emitter) error {
-	if err := s.dec.Append(s.builders, value); err != nil {
-		return fmt.Errorf("relation %s: %w", s.spec.Name, err)
-	}
-	if s.rows++; s.rows < s.size {
-		return nil
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return s.flush(out)
-}
-
-func (s *indexScan) flush(out executor.Emitter) error {
-	if s.rows == 0 {
-		return nil
-	}
-	b := batchOf(s.builders, s.rows, nil)
-	s.rows = 0
-	s.size = min(2*s.size, stream.BatchRows)
-	for _, b := range s.builders {
-		b.Reset(s.size)
-	}
-	return out.Emit(b)
 }

@@ -63,6 +63,11 @@ func (c *winClose) admit(w *overWindow, cols []vec.Vec, rows []int32) {
 func (w *overWindow) Watermark(_ *executor.Ctx, _ int, m stream.Watermark, _ executor.Emitter) error {
 	c := &w.close
 	switch {
+	case m.Column == stream.AllRead: // at the barrier, behind the rows
+		if c.marks == nil {
+			c.marks = map[int]int64{}
+		}
+		c.marks[m.Column] = m.Time
 	case m.Column == w.spec.window():
 		c.closing = max(c.closing, m.Time)
 	case slices.Contains(w.spec.Partition, m.Column) || w.spec.PassesOrder() && w.spec.Keys[0].Col == m.Column:

@@ -2,7 +2,6 @@ package op
 
 import (
 	"errors"
-	"fmt"
 
 	"streamdb/executor"
 	"streamdb/expr"
@@ -56,7 +55,7 @@ func (s *TableScan) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 	}
 	return &tableScan{
 		spec: s, snapshot: ctx.Snapshot(),
-		dec: s.Table.Decoder(s.Cols),
+		scanOutput: scanOutput{name: s.Name, dec: s.Table.Decoder(s.Cols)},
 	}, nil
 }
 
@@ -64,11 +63,8 @@ type tableScan struct {
 	executor.Base
 	spec     *TableScan
 	snapshot storage.Snapshot
-	dec      *storage.RowDecoder
-	builders []*vec.Builder
-	rows     int
-	size     int // rows aimed at in the batch now filled
-	done     bool
+	scanOutput
+	done bool
 }
 
 // scanFirstRows is the size of the first batch: a LIMIT often needs no more.
@@ -97,8 +93,7 @@ func (s *tableScan) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) 
 		return false, nil
 	}
 	s.done = true
-	s.size = scanFirstRows
-	s.builders = s.spec.Table.Builders(s.spec.Cols, s.size)
+	s.begin(&s.spec.Table, s.spec.Cols)
 	if len(s.spec.Point) > 0 {
 		if err := s.point(ctx, out); err != nil {
 			return false, err
@@ -139,32 +134,6 @@ func (s *tableScan) point(ctx *executor.Ctx, out executor.Emitter) error {
 	return s.snapshot.Scan(t.Def.ID, vnode, key, prefixEnd(key), func(_, value []byte) (bool, error) {
 		return true, s.add(ctx, value, out)
 	})
-}
-
-func (s *tableScan) add(ctx *executor.Ctx, value []byte, out executor.Emitter) error {
-	if err := s.dec.Append(s.builders, value); err != nil {
-		return fmt.Errorf("relation %s: %w", s.spec.Name, err)
-	}
-	if s.rows++; s.rows < s.size {
-		return nil
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return s.flush(out)
-}
-
-func (s *tableScan) flush(out executor.Emitter) error {
-	if s.rows == 0 {
-		return nil
-	}
-	b := batchOf(s.builders, s.rows, nil)
-	s.rows = 0
-	s.size = min(2*s.size, stream.BatchRows)
-	for _, b := range s.builders {
-		b.Reset(s.size)
-	}
-	return out.Emit(b)
 }
 
 // batchOf wraps what builders hold as a batch of n rows; the builders need a Reset.
