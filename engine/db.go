@@ -27,7 +27,8 @@ type DB struct {
 	clock     *checkpoint.Clock
 	coord     *checkpoint.Coordinator
 	graph     *executor.Graph
-	memory    *executor.Accountant
+	state     *executor.Accountant // memory of the operators of jobs
+	queries   *executor.Accountant // and of statements that run
 	env       *op.Env
 	current   atomic.Pointer[catalog.Catalog]
 	ddlMu     sync.Mutex // one DDL statement at a time
@@ -54,11 +55,13 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		o.MemoryLimit = DefaultMemoryLimit()
 	}
 	began := time.Now()
-	store, err := storage.Open(storage.Options{Dir: o.DataDir, Log: o.Log, CacheBytes: max(o.MemoryLimit/8, 16<<20)})
+	budget := SplitMemory(o.MemoryLimit)
+	store, err := storage.Open(storage.Options{Dir: o.DataDir, Log: o.Log, CacheBytes: budget.Cache})
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{opts: o, log: o.Log, store: store, writers: newWriters(), started: began}
+	db := &DB{opts: o, log: o.Log, store: store, writers: newWriters(), started: began,
+		state: executor.NewAccountant(budget.State), queries: executor.NewAccountant(budget.Queries)}
 	db.life, db.end = context.WithCancel(context.Background())
 	db.work.Go(func() { returnMemory(db.life) })
 	if err := db.recover(ctx); err != nil {
@@ -78,7 +81,6 @@ func (db *DB) recover(ctx context.Context) error {
 	db.current.Store(meta.catalog)
 	db.system.load(meta.system)
 	db.ids.load(meta)
-	db.memory = executor.NewAccountant(db.opts.MemoryLimit)
 	db.clock = checkpoint.NewClock(db.store.OpenTime(), !db.opts.TestClock.IsZero(), db.opts.TestClock)
 	db.coord = checkpoint.New(checkpoint.Options{
 		Store:              db.store,
@@ -107,7 +109,7 @@ func (db *DB) recover(ctx context.Context) error {
 		Coordinator: db.coord,
 		Store:       db.store,
 		Parallelism: db.opts.Parallelism,
-		Memory:      db.memory,
+		Memory:      db.state,
 		Env:         db.env,
 		Log:         db.log,
 		OnJobFailed: db.jobFailed,

@@ -163,7 +163,7 @@ func (s *Session) collect(ctx context.Context, t *txn, q *planner.BoundQuery, ar
 	if err != nil {
 		return nil, err
 	}
-	memory := s.db.memory.Child(0)
+	memory := s.db.queries.Child(0)
 	defer memory.Close()
 	var out []*stream.Batch
 	err = executor.RunBounded(ctx, s.openCtx(ctx, t, args, memory), spec, func(b *stream.Batch) error {

@@ -2,28 +2,45 @@ package engine
 
 import (
 	"context"
-	"os"
 	"runtime/debug"
 	"runtime/metrics"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// DefaultMemoryLimit is half of the machine's memory, or 1 GB where that is not known.
+// DefaultMemoryLimit is three quarters of the memory that the machine or, if that
+// is less, the container has; 1 GB where neither is known.
 func DefaultMemoryLimit() int64 {
-	b, err := os.ReadFile("/proc/meminfo")
-	if err == nil {
-		for line := range strings.Lines(string(b)) {
-			f := strings.Fields(line)
-			if len(f) >= 2 && f[0] == "MemTotal:" {
-				if kb, err := strconv.ParseInt(f[1], 10, 64); err == nil {
-					return kb << 10 / 2
-				}
-			}
-		}
+	n, err := memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)()
+	if err != nil || n == 0 {
+		return 1 << 30
 	}
-	return 1 << 30
+	return int64(n / 4 * 3)
+}
+
+// MemoryBudget says what a memory limit is for, in bytes. State and Queries are
+// parts of Heap; what is left of it is for rows on their way, for changes that
+// wait for their commit, and for garbage.
+type MemoryBudget struct {
+	Heap    int64 // what the runtime may hold: for debug.SetMemoryLimit
+	State   int64 // operators of jobs shed what they hold beyond it
+	Queries int64 // statements that want more together end with 53200
+	Cache   int64 // the store's blocks, outside of the heap
+}
+
+const (
+	fixedMemory = 108 << 20 // the program itself, the store's memtables and its buffers
+	leastCache  = 16 << 20
+)
+
+// SplitMemory divides a limit so that the process as a whole stays below it.
+func SplitMemory(limit int64) MemoryBudget {
+	b := MemoryBudget{Cache: max(limit/8, leastCache)}
+	fragments := limit / 16 // that the C allocator behind the cache loses
+	b.Heap = max(limit-b.Cache-fragments-fixedMemory, limit/2)
+	b.State, b.Queries = b.Heap/2, b.Heap/4
+	return b
 }
 
 const (

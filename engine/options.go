@@ -12,7 +12,7 @@ type Options struct {
 	BarrierInterval    time.Duration // between barriers while data flows; 100 ms
 	CheckpointInterval time.Duration // at most between two synced epochs; 1 s
 	Parallelism        int           // instances of a parallel fragment; the number of cores
-	MemoryLimit        int64         // bytes for state, caches and queries; 0: half of what the machine has
+	MemoryLimit        int64         // bytes for state, caches and queries; 0: three quarters of what the machine has
 	MaxConnections     int           // 1000
 	TestClock          time.Time     // if not zero, the clock stands there, until ALTER SYSTEM SET test_clock
 	Log                *slog.Logger

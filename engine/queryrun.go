@@ -31,7 +31,7 @@ type queryRows struct {
 // of leading columns that belong to the result.
 func (s *Session) run(ctx context.Context, t *txn, spec executor.Spec, args []types.Datum, cols []wire.Column, verb string) *queryRows {
 	ctx, cancel := s.withTimeout(ctx)
-	q := &queryRows{cols: cols, width: len(cols), verb: verb, cancel: cancel, memory: s.db.memory.Child(0)}
+	q := &queryRows{cols: cols, width: len(cols), verb: verb, cancel: cancel, memory: s.db.queries.Child(0)}
 	seq := func(yield func(*stream.Batch, error) bool) {
 		stopped := false
 		err := executor.RunBounded(ctx, s.openCtx(ctx, t, args, q.memory), spec, func(b *stream.Batch) error {

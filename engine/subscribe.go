@@ -198,7 +198,7 @@ func (x *subscription) read(snap storage.Snapshot) {
 	for i := range rt.Cols {
 		scan.Cols = append(scan.Cols, i)
 	}
-	memory := x.session.db.memory.Child(0)
+	memory := x.session.db.queries.Child(0)
 	tmpl := executor.OpenCtx{Context: x.ctx, Log: x.session.db.log, Parallelism: 1, VNodes: storage.AllVNodes, Bounded: true,
 		Snapshot: func() storage.Snapshot { return snap }, Memory: memory, Expr: &expr.Ctx{}}
 	x.next, x.stop = iter.Pull2(func(yield func(*stream.Batch, error) bool) {

@@ -56,7 +56,7 @@ func parseConfig(args []string, out io.Writer) (*config, error) {
 	fs.DurationVar(&c.barrierInterval, "barrier-interval", 100*time.Millisecond, "time between two epochs while data flows: how old a view's rows may be")
 	fs.DurationVar(&c.checkpointInterval, "checkpoint-interval", time.Second, "most time between two epochs that are synced to disk")
 	fs.IntVar(&c.parallelism, "parallelism", 0, "instances of each parallel part of a job; 0: the number of cores")
-	fs.Var(&c.memoryLimit, "memory-limit", "`size` of the memory for state, caches and queries, as 4GB or 512MB; 0: half of the machine's")
+	fs.Var(&c.memoryLimit, "memory-limit", "`size` of the memory for state, caches and queries, as 4GB or 512MB; 0: three quarters of the machine's")
 	fs.IntVar(&c.maxConnections, "max-connections", 1000, "most clients at a time")
 	fs.DurationVar(&c.stopTimeout, "stop-timeout", 10*time.Second, "time that running statements get to end when the server is stopped")
 	fs.StringVar(&c.tlsCert, "tls-cert", "", "`file` with the certificate for TLS, in PEM")

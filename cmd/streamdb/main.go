@@ -72,9 +72,8 @@ func serve(ctx context.Context, c *config, addr *net.TCPAddr, log *slog.Logger, 
 	if limit == 0 {
 		limit = engine.DefaultMemoryLimit()
 	}
-	// The collector works harder as the heap nears the limit; the rest is for the
-	// store's cache and memtables, which are outside the heap.
-	debug.SetMemoryLimit(limit / 10 * 8)
+	// The collector works harder as the heap nears its part.
+	debug.SetMemoryLimit(engine.SplitMemory(limit).Heap)
 	db, err := engine.Open(ctx, engine.Options{
 		DataDir:            c.dataDir,
 		BarrierInterval:    c.barrierInterval,

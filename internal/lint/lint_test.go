@@ -52,6 +52,7 @@ var doors = map[string][]string{
 	"github.com/twmb/franz-go":                     {"connector/kafka"},
 	"github.com/valyala/fastjson":                  {"types", "connector/format"},
 	"github.com/peterbourgon/ff":                   {"cmd"},
+	"github.com/KimMachineGun/automemlimit":        {"engine"},
 	"github.com/apache/arrow/go/v15":               {"vec", "stream"},
 	"github.com/jackc/pgx":                         {"cmd", "sqllogictest", "bench"},
 	"github.com/wasilibs/go-pgquery":               {},
