@@ -29,6 +29,7 @@ type config struct {
 	tlsCert, tlsKey    string
 	logLevel           slog.Level
 	logFormat          string
+	debugListen        string
 	demo               bool
 	testClock          time.Time
 	beyondLoopback     bool
@@ -63,6 +64,7 @@ func parseConfig(args []string, out io.Writer) (*config, error) {
 	fs.StringVar(&c.tlsKey, "tls-key", "", "`file` with the certificate's private key, in PEM")
 	fs.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
 	fs.StringVar(&c.logFormat, "log-format", "text", "`form` of the log on standard error: text or json")
+	fs.StringVar(&c.debugListen, "debug-listen", "", "`address` on loopback to answer profiles on, over HTTP under /debug/pprof/")
 	fs.BoolVar(&c.demo, "demo", false, "make sources and views of auction bids, and print results once a second")
 	fs.TextVar(&c.testClock, "test-clock", time.Time{}, "for tests: the `time` at which the clock of now() stands, as 2026-01-01T00:00:00Z, until ALTER SYSTEM SET test_clock moves it")
 	fs.BoolVar(&c.beyondLoopback, "insecure-listen-beyond-loopback", false,

@@ -68,6 +68,14 @@ func serve(ctx context.Context, c *config, addr *net.TCPAddr, log *slog.Logger, 
 		return err
 	}
 	defer ln.Close()
+	if c.debugListen != "" {
+		at, stop, err := serveDebug(c.debugListen)
+		if err != nil {
+			return fmt.Errorf("-debug-listen %s: %w", c.debugListen, err)
+		}
+		defer stop()
+		log.Info("profiles are on", "address", at)
+	}
 	limit := int64(c.memoryLimit)
 	if limit == 0 {
 		limit = engine.DefaultMemoryLimit()
