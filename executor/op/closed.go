@@ -83,6 +83,32 @@ func (c *closedMark) save() {
 	}
 }
 
+// risingMark is a closedMark that rises at barriers: when the rows of the epoch
+// have been taken in.
+type risingMark struct {
+	closedMark
+	next   int64 // the watermark of this epoch; minWindow: none
+	resend bool  // the mark was not passed on yet in this run
+}
+
+// openRising is openClosed.
+func openRising(ctx *executor.OpenCtx, ref TableRef, kind string, id storage.TableID) (risingMark, error) {
+	c, err := openClosed(ctx, ref, kind, id)
+	return risingMark{closedMark: c, next: minWindow, resend: c.at > minWindow}, err
+}
+
+// note keeps a watermark for the barrier.
+func (c *risingMark) note(t int64) { c.next = max(c.next, t) }
+
+// rise moves and saves the mark, and reports whether it is to be passed on: it
+// rose, or was not told in this run.
+func (c *risingMark) rise() bool {
+	tell := c.raise(c.next) || c.resend
+	c.next, c.resend = minWindow, false
+	c.save()
+	return tell
+}
+
 // missed counts n late rows.
 func (c *closedMark) missed(n int) {
 	if n > 0 {

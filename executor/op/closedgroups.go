@@ -4,16 +4,150 @@ import (
 	"bytes"
 	"math"
 
+	"streamdb/executor"
 	"streamdb/storage"
+	"streamdb/stream"
 	"streamdb/types"
+	"streamdb/vec"
 )
 
+// rowGroups is the groups of an operator that keeps rows by group: all of them in
+// a table, under keys that begin with the group, some in memory. The watermark on
+// one column of the group drops the groups at or below it from both: their results
+// stay with who got them. Watermarks on other columns are passed on behind the rows
+// of the epoch.
+type rowGroups struct {
+	groupTypes []types.T
+	groups     *keyTable // those in memory
+	table      storage.StateTable
+	res        residency
+
+	closer  int // the input column whose watermark closes groups; -1: none does
+	timeKey int // which column of the group that is
+	closed  risingMark
+	owned   storage.VNodeSet
+	sweepAt int64              // no group has a time at or below it
+	marks   []stream.Watermark // on other columns, to pass on
+}
+
+// inMemory is what an operator has of a group beside its key.
+type inMemory interface {
+	vnodeOf(id int32) storage.VNode
+	drop(id int32)
+}
+
+// open opens the table of rows and reads how far groups were closed.
+func (g *rowGroups) open(ctx *executor.OpenCtx, rows, closed TableRef, kind string) (err error) {
+	g.table = ctx.Table(rows)
+	if g.res, err = openResidency(g.table); err != nil || g.closer < 0 {
+		return err
+	}
+	if g.sweepAt = math.MaxInt64; g.res.partial {
+		g.sweepAt = minWindow
+	}
+	g.owned = ctx.VNodes
+	g.closed, err = openRising(ctx, closed, kind, rows.ID)
+	return err
+}
+
+// onTime is the rows of b whose group is not closed.
+func (g *rowGroups) onTime(b *stream.Batch) *stream.Batch {
+	if g.closer < 0 {
+		return b
+	}
+	return g.closed.onTime(b, g.closer, true)
+}
+
+// admit notes the times of groups that have just come to memory: those of rows.
+func (g *rowGroups) admit(cols []vec.Vec, rows []int32) {
+	if g.closer < 0 {
+		return
+	}
+	t := &cols[g.closer]
+	for _, i := range rows {
+		if !t.Null(int(i)) {
+			g.sweepAt = min(g.sweepAt, t.I64[int(i)&t.Mask()]-1)
+		}
+	}
+}
+
+// prefix is the state key of a group.
+func (g *rowGroups) prefix(id int32) []byte {
+	return appendStateKey(nil, g.groupTypes, g.groups.Keys([]int32{id}), 0)
+}
+
+// note keeps a watermark for the barrier.
+func (g *rowGroups) note(m stream.Watermark) {
+	if m.Column != stream.AllRead && m.Column == g.closer {
+		g.closed.note(m.Time)
+	} else {
+		g.marks = newestMark(g.marks, m)
+	}
+}
+
+// passMarks passes on the watermarks on other columns than that which closes.
+func (g *rowGroups) passMarks(out executor.Emitter) error {
+	for _, m := range g.marks {
+		if err := out.EmitWatermark(m); err != nil {
+			return err
+		}
+	}
+	g.marks = g.marks[:0]
+	return nil
+}
+
+// close drops the groups that can no longer change and passes watermarks on.
+func (g *rowGroups) close(mem inMemory, out executor.Emitter) error {
+	if err := g.passMarks(out); err != nil || g.closer < 0 || !g.closed.rise() {
+		return err
+	}
+	if g.closed.at > g.sweepAt {
+		if err := g.sweep(mem); err != nil {
+			return err
+		}
+	}
+	return out.EmitWatermark(stream.Watermark{Column: g.closer, Time: g.closed.at})
+}
+
+// sweep drops closed groups: those in memory, then those that are only in the table.
+func (g *rowGroups) sweep(mem inMemory) error {
+	live := g.groups.All()
+	times := g.groups.Keys(live)[g.timeKey]
+	g.sweepAt = math.MaxInt64
+	for i, id := range live {
+		if times.Null(i) {
+			continue
+		}
+		if at := times.I64[i]; at > g.closed.at {
+			g.sweepAt = min(g.sweepAt, at-1)
+			continue
+		}
+		if err := deleteRows(g.table, mem.vnodeOf(id), g.prefix(id)); err != nil {
+			return err
+		}
+		mem.drop(id)
+	}
+	if !g.res.partial {
+		return nil
+	}
+	low, err := closedGroups(g.table, g.owned, g.groupTypes, g.timeKey, g.closed.at)
+	g.sweepAt = min(g.sweepAt, low)
+	return err
+}
+
+// deleteRows deletes what is stored under a prefix.
+func deleteRows(t storage.StateTable, v storage.VNode, prefix []byte) error {
+	return t.Scan(v, prefix, func(key, _ []byte) (bool, error) {
+		t.Delete(v, key)
+		return true, nil
+	})
+}
+
 // closedGroups reads a table whose keys begin with a group, one key of a group
-// each: gone is called, after the reading, for the groups whose column at is at or
-// below a mark; groups is their types. low is the least that stays, less one;
-// MaxInt64: none. Groups with NULL there stay.
-func closedGroups(table storage.StateTable, owned storage.VNodeSet, groups []types.T, at int, mark int64,
-	gone func(v storage.VNode, prefix []byte) error) (low int64, err error) {
+// each, and then deletes those whose column at is at or below a mark; groups is
+// their types. low is the least that stays, less one; MaxInt64: none. Groups with
+// NULL there stay.
+func closedGroups(table storage.StateTable, owned storage.VNodeSet, groups []types.T, at int, mark int64) (low int64, err error) {
 	type group struct {
 		vnode storage.VNode
 		key   []byte
@@ -45,7 +179,7 @@ func closedGroups(table storage.StateTable, owned storage.VNodeSet, groups []typ
 		}
 	}
 	for _, g := range closed {
-		if err := gone(g.vnode, g.key); err != nil {
+		if err := deleteRows(table, g.vnode, g.key); err != nil {
 			return low, err
 		}
 	}

@@ -20,10 +20,7 @@ func (a *hashAgg) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, _ execut
 	switch {
 	case k < 0:
 	case k == a.spec.WindowKey:
-		if a.closing == nil || w.Time > *a.closing {
-			t := w.Time
-			a.closing = &t
-		}
+		a.closed.note(w.Time)
 	default:
 		a.marks = newestMark(a.marks, stream.Watermark{Column: k, Time: w.Time})
 	}
@@ -33,14 +30,8 @@ func (a *hashAgg) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, _ execut
 // closeWindows drops the groups that can no longer change. Their results are
 // final: they have been emitted, or are now, with EmitOnClose.
 func (a *hashAgg) closeWindows(ctx *executor.Ctx, out executor.Emitter) error {
-	if a.closing != nil {
-		a.resend = a.closed.raise(*a.closing) || a.resend
-		a.closing = nil
-	}
-	a.closed.save()
 	swept := false
-	if a.resend {
-		a.resend = false
+	if a.closed.rise() {
 		if a.closed.at > a.sweepAt {
 			swept = true
 			if err := a.sweep(ctx, out); err != nil {
@@ -68,12 +59,8 @@ func (a *hashAgg) closeWindows(ctx *executor.Ctx, out executor.Emitter) error {
 
 // sweep closes windows: those in memory, then those that are only in the table.
 func (a *hashAgg) sweep(ctx *executor.Ctx, out executor.Emitter) error {
-	var live, gone []int32
-	for id := range a.groups {
-		if a.keys.Live(int32(id)) {
-			live = append(live, int32(id))
-		}
-	}
+	var gone []int32
+	live := a.keys.All()
 	keys := a.keys.Keys(live)
 	windows := keys[a.spec.WindowKey]
 	a.sweepAt = math.MaxInt64

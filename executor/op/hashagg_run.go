@@ -24,10 +24,9 @@ func (s *HashAgg) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 		a.dist = s.Keys
 	}
 	var err error
-	if a.closed, err = openClosed(ctx, s.Closed, s.Kind(), s.Groups.ID); err != nil {
+	if a.closed, err = openRising(ctx, s.Closed, s.Kind(), s.Groups.ID); err != nil {
 		return nil, err
 	}
-	a.resend = a.closed.at > minWindow
 	if !ctx.Bounded {
 		a.table = ctx.Table(s.Groups)
 		if a.res, err = openResidency(a.table); err != nil {
@@ -90,10 +89,8 @@ type hashAgg struct {
 
 	rowBuf []byte
 
-	closed  closedMark         // the watermark on the window key
+	closed  risingMark         // the watermark on the window key
 	sweepAt int64              // no group has a window at or below it
-	closing *int64             // the watermark of this epoch
-	resend  bool               // the mark was not passed on yet in this run
 	marks   []stream.Watermark // on other keys, to pass on at the barrier
 	low     []int64            // by key: the least value among the groups that waited at the last sweep
 }

@@ -109,6 +109,17 @@ func (t *keyTable) Ids() int { return len(t.tags) }
 // Live reports whether an id stands for a key now.
 func (t *keyTable) Live(id int32) bool { return t.tags[id] != 0 }
 
+// All lists the ids of all keys.
+func (t *keyTable) All() []int32 {
+	live := make([]int32, 0, t.live)
+	for id, tag := range t.tags {
+		if tag != 0 {
+			live = append(live, int32(id))
+		}
+	}
+	return live
+}
+
 // Bytes is the memory the table takes.
 func (t *keyTable) Bytes() int64 {
 	return int64(8*cap(t.slots)+4*cap(t.tags)+4*cap(t.frees)+8*cap(t.vals)+8*cap(t.nulls)+16*cap(t.refs)) + t.arena.size

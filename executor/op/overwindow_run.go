@@ -36,11 +36,12 @@ func (s *OverWindow) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 		}
 	}
 	w := &overWindow{
-		spec: s, eval: eval, in: schemaTypes(in), dist: s.Dist, groupTypes: colTypes(in, s.Partition), outLayouts: schemaLayouts(outs),
+		rowGroups: rowGroups{groupTypes: colTypes(in, s.Partition), closer: s.window(), timeKey: s.WindowKey},
+		spec:      s, eval: eval, in: schemaTypes(in), dist: s.Dist, outLayouts: schemaLayouts(outs),
 		sort: newSortEncoder(in, s.Keys), memory: memory{acc: ctx.Memory},
 		dec: storage.NewRowDecoder(schemaLayouts(in), nil), outDec: storage.NewRowDecoder(schemaLayouts(outs), nil),
 	}
-	w.groups = newKeyTable(w.groupTypes)
+	w.renew()
 	if w.dist == nil {
 		w.dist = s.Partition
 	}
@@ -49,13 +50,7 @@ func (s *OverWindow) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 		rowKey[i] = SortKey{Col: c}
 	}
 	w.row = newSortEncoder(in, rowKey)
-	w.table = ctx.Table(s.Rows)
-	w.res, err = openResidency(w.table)
-	if err != nil {
-		return nil, err
-	}
-	w.renew()
-	return w, w.close.open(w, ctx)
+	return w, w.open(ctx, s.Rows, s.Closed, s.Kind())
 }
 
 // overWindow keeps the rows of each partition in order, with their results: so
@@ -78,28 +73,24 @@ func (s *OverWindow) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 // values (array_agg) read for an unbounded frame, in these columns.
 type overWindow struct {
 	executor.Base
+	rowGroups  // the partitions
 	spec       *OverWindow
 	eval       *windowEval
 	in         []types.T
 	dist       []int
-	groupTypes []types.T
 	outLayouts []types.Layout
 	sort, row  *sortEncoder
-	table      storage.StateTable
-	res        residency
 	memory     memory
 	dec        *storage.RowDecoder
 	outDec     *storage.RowDecoder
 
-	groups *keyTable
-	parts  []winGroup // by partition id
-	data   *arena     // rows of all partitions
-	spare  []winRow   // for merging
-	held   int64      // bytes of parts beside the arena
+	parts []winGroup // by partition id
+	data  *arena     // rows of all partitions
+	spare []winRow   // for merging
+	held  int64      // bytes of parts beside the arena
 
 	changes []topChange
 	buffer  arena // keys and values of changes
-	close   winClose
 	ids     []int32
 	buf     []byte
 	out     []*vec.Builder
@@ -121,9 +112,7 @@ func (w *overWindow) renew() {
 }
 
 func (w *overWindow) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
-	if at := w.spec.window(); at >= 0 {
-		b = w.close.closed.onTime(b, at, true)
-	}
+	b = w.onTime(b)
 	cols, n := b.Cols(), b.Rows()
 	if n == 0 {
 		return nil
@@ -138,7 +127,7 @@ func (w *overWindow) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor
 	}
 	fresh, rows := w.groups.FindOrInsert(group, nil, n, ids)
 	if len(fresh) > 0 {
-		w.close.admit(w, cols, rows)
+		w.admit(cols, rows)
 		vnodes := executor.VNodes(cols, w.dist, w.in, n, nil)
 		for k, id := range fresh {
 			for int(id) >= len(w.parts) {
@@ -260,11 +249,6 @@ func (w *overWindow) flush(out executor.Emitter) error {
 	b := stream.NewBatch(len(w.ops), cols, ops)
 	w.begin()
 	return out.Emit(b)
-}
-
-// prefix is the state key of a partition.
-func (w *overWindow) prefix(id int32) []byte {
-	return appendStateKey(nil, w.groupTypes, w.groups.Keys([]int32{id}), 0)
 }
 
 // bytes is what the operator holds, about.

@@ -19,7 +19,8 @@ import (
 func (s *TopN) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 	in := s.In.Schema()
 	t := &topN{
-		spec: s, in: schemaTypes(in), dist: s.Dist, groupTypes: colTypes(in, s.Group),
+		rowGroups: rowGroups{groupTypes: colTypes(in, s.Group), closer: s.window(), timeKey: s.WindowKey},
+		spec:      s, in: schemaTypes(in), dist: s.Dist,
 		sort: newSortEncoder(in, s.Keys), end: math.MaxInt, memory: memory{acc: ctx.Memory},
 		dec: storage.NewRowDecoder(schemaLayouts(in), nil), set: newOrdSet(),
 	}
@@ -41,12 +42,7 @@ func (s *TopN) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 	if ctx.Bounded {
 		return t, nil
 	}
-	t.table = ctx.Table(s.Rows)
-	var err error
-	if t.res, err = openResidency(t.table); err != nil {
-		return nil, err
-	}
-	return t, t.windows.open(t, ctx)
+	return t, t.open(ctx, s.Rows, s.Closed, s.Kind())
 }
 
 // topN keeps per group an ordered set of the first rows, at least up to the
@@ -57,27 +53,22 @@ func (s *TopN) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 //	group | sort key | row key -> length of the sort key (uvarint), row
 type topN struct {
 	executor.Base
-	spec       *TopN
-	in         []types.T
-	dist       []int
-	groupTypes []types.T
-	sort, row  *sortEncoder
-	end        int // ranks up to here are emitted
-	slack      int // rows kept in memory per group when there are more
-	table      storage.StateTable
-	res        residency
-	memory     memory
-	dec        *storage.RowDecoder
-	seq        uint64 // bounded: rows so far, breaks ties
+	rowGroups // bounded: no table
+	spec      *TopN
+	in        []types.T
+	dist      []int
+	sort, row *sortEncoder
+	end       int // ranks up to here are emitted
+	slack     int // rows kept in memory per group when there are more
+	memory    memory
+	dec       *storage.RowDecoder
+	seq       uint64 // bounded: rows so far, breaks ties
 
-	groups *keyTable
-	state  []topGroup // by group id
-	set    *ordSet
+	state []topGroup // by group id
+	set   *ordSet
 
 	changes []topChange
-	data    arena              // keys and values of changes
-	marks   []stream.Watermark // on columns that closeRanks names, to pass on at the barrier
-	windows topWindows
+	data    arena // keys and values of changes
 	ids     []int32
 	buf     []byte
 	out     []*vec.Builder
@@ -116,9 +107,7 @@ var topNSlack = 16
 type topRow struct{ key, val []byte }
 
 func (t *topN) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
-	if w := t.spec.window(); w >= 0 && t.table != nil {
-		b = t.windows.closed.onTime(b, w, true)
-	}
+	b = t.onTime(b)
 	cols, n := b.Cols(), b.Rows()
 	if cap(t.ids) < n {
 		t.ids = make([]int32, n)
@@ -138,7 +127,7 @@ func (t *topN) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitt
 			has := t.table != nil && t.res.mayHold(t.groups.tags[id])
 			t.state[id] = topGroup{vnode: vnodes[rows[k]], loaded: !has, all: !has}
 		}
-		t.windows.admit(t, cols, rows)
+		t.admit(cols, rows)
 	}
 	had := t.set.Bytes() + t.groups.Bytes()
 	for i := range n {
@@ -272,7 +261,7 @@ func (t *topN) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emitter
 	if err := t.flush(out); err != nil {
 		return err
 	}
-	if err := t.closeWindows(out); err != nil {
+	if err := t.close(t, out); err != nil {
 		return err
 	}
 	t.evict()
@@ -304,12 +293,6 @@ func (t *topN) consolidate(cs []topChange) []topChange {
 		out = out[:k]
 	}
 	return out
-}
-
-// prefix is the state key of a group.
-func (t *topN) prefix(id int32) []byte {
-	cols := t.groups.Keys([]int32{id})
-	return appendStateKey(nil, t.groupTypes, cols, 0)
 }
 
 func (t *topN) applyGroup(id int32, cs []topChange) error {
@@ -555,8 +538,7 @@ func (t *topN) evict() {
 			g.hot = false
 		} else {
 			t.res.evict(t.groups.tags[id])
-			t.set.Clear(&g.root)
-			t.groups.Delete(int32(id))
+			t.drop(int32(id))
 		}
 	}
 	if t.groups.Len() < t.groups.Ids()/4 { // deleting gives no memory back: everything leaves
