@@ -8,6 +8,7 @@ import (
 
 	"streamdb/catalog"
 	"streamdb/connector"
+	"streamdb/connector/all"
 	"streamdb/executor/op"
 	"streamdb/expr"
 	"streamdb/internal/sqlerr"
@@ -90,7 +91,7 @@ func (s *Session) addColumn(cat *catalog.Catalog, o *catalog.Object, col catalog
 	n := *o
 	add(&n)
 	if n.Connector != nil {
-		d, cfg, err := openable(&n, n.Connector)
+		d, cfg, err := openable(all.Find, &n, n.Connector)
 		if err != nil {
 			return nil, err
 		}

@@ -36,7 +36,7 @@ func createSink(text Statement, st *ast.CreateSink) action {
 			}
 			o := &catalog.Object{ID: s.db.newID(), Kind: catalog.Sink, Schema: schema, Name: st.Name.Base(), Owner: s.info.User,
 				Definition: text.Text(), Query: queryText, SearchPath: s.settings.searchPath(s.info.User), Creating: true}
-			if err := sinkConnector(o, st); err != nil {
+			if err := sinkConnector(s.db.connector, o, st); err != nil {
 				return nil, err
 			}
 			bctx := s.jobCtx(cat, text.Text())
@@ -57,7 +57,7 @@ func createSink(text Statement, st *ast.CreateSink) action {
 }
 
 // sinkConnector reads and checks the WITH part of CREATE SINK.
-func sinkConnector(o *catalog.Object, st *ast.CreateSink) error {
+func sinkConnector(find func(string) (*connector.Def, bool), o *catalog.Object, st *ast.CreateSink) error {
 	options, name, err := optionMap(st.Options)
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func sinkConnector(o *catalog.Object, st *ast.CreateSink) error {
 			return err
 		}
 	}
-	d, cfg, err := openable(o, conn)
+	d, cfg, err := openable(find, o, conn)
 	if err != nil {
 		return err
 	}

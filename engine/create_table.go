@@ -276,7 +276,7 @@ func readConnector(o *catalog.Object, def *ast.RelationDef) error {
 			return err
 		}
 	}
-	d, cfg, err := openable(o, conn)
+	d, cfg, err := openable(all.Find, o, conn)
 	if err != nil {
 		return err
 	}
@@ -322,8 +322,8 @@ func ownColumns(o *catalog.Object, d *connector.Def, cfg *connector.Config) erro
 }
 
 // openable finds the connector of an object, and its configuration.
-func openable(o *catalog.Object, conn *catalog.Connector) (*connector.Def, connector.Config, error) {
-	d, ok := all.Find(conn.Name)
+func openable(find func(string) (*connector.Def, bool), o *catalog.Object, conn *catalog.Connector) (*connector.Def, connector.Config, error) {
+	d, ok := find(conn.Name)
 	if !ok {
 		return nil, connector.Config{}, sqlerr.New(sqlerr.UndefinedObject, "connector '%s' does not exist", conn.Name).
 			WithHint("There are: %s.", connectorNames())

@@ -11,6 +11,7 @@ import (
 
 	"streamdb/catalog"
 	"streamdb/checkpoint"
+	"streamdb/connector"
 	"streamdb/connector/all"
 	"streamdb/executor"
 	"streamdb/executor/op"
@@ -56,7 +57,12 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	began := time.Now()
 	budget := SplitMemory(o.MemoryLimit)
-	store, err := storage.Open(storage.Options{Dir: o.DataDir, Log: o.Log, CacheBytes: budget.Cache})
+	so := o.Store
+	so.Dir, so.Log = o.DataDir, o.Log
+	if so.CacheBytes == 0 {
+		so.CacheBytes = budget.Cache
+	}
+	store, err := storage.Open(so)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +101,7 @@ func (db *DB) recover(ctx context.Context) error {
 	db.env = &op.Env{
 		Inboxes:    &op.Inboxes{},
 		RowIDs:     func(n int) int64 { return db.rowIDs.take(n) },
-		Connectors: all.Find,
+		Connectors: db.connector,
 		Active:     func(stream.JobID) { db.coord.Active(db.coord.Next()) },
 		Sources:    &op.SourceHub{},
 		Stats:      &op.Stats{},
@@ -148,6 +154,14 @@ func (db *DB) Close(ctx context.Context) error {
 		errs = append(errs, db.coord.Close())
 	}
 	return errors.Join(append(errs, db.store.Close())...)
+}
+
+// connector finds a connector by name.
+func (db *DB) connector(name string) (*connector.Def, bool) {
+	if d, ok := all.Find(name); ok || db.opts.Sinks == nil {
+		return d, ok
+	}
+	return db.opts.Sinks(name)
 }
 
 // catalog is the latest committed catalog.

@@ -4,6 +4,9 @@ import (
 	"log/slog"
 	"runtime"
 	"time"
+
+	"streamdb/connector"
+	"streamdb/storage"
 )
 
 // Options is what a DB is opened with. The zero value of a member means its default.
@@ -16,6 +19,12 @@ type Options struct {
 	MaxConnections     int           // 1000
 	TestClock          time.Time     // if not zero, the clock stands there, until ALTER SYSTEM SET test_clock
 	Log                *slog.Logger
+
+	// For simulations. Store is what the store is opened with beyond Dir, Log and
+	// CacheBytes: a filesystem, sizes that make it work hard. Sinks finds connectors
+	// of sinks that are not in connector/all; nil: there are none.
+	Store storage.Options
+	Sinks func(name string) (*connector.Def, bool)
 }
 
 func (o Options) withDefaults() Options {

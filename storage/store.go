@@ -30,14 +30,13 @@ type Options struct {
 	// tables and ingested instead of passing through the log; default 3 MB: what
 	// still fits half a memtable, beyond which the log would only be a second copy.
 	IngestBytes int
+	// MemTableBytes is the size of a memtable, and so about that of the log that an
+	// open replays; default 8 MB: at most 0.5 s.
+	MemTableBytes uint64
 	// Fatal is called by the store when it can no longer keep its promises (the
 	// log cannot be written). It should not return; default: log and panic.
 	Fatal func(msg string)
 }
-
-// memTableBytes bounds the write-ahead log: it is dropped when its memtable is
-// flushed, so that no more than about this much is replayed at open (<= 0.5 s).
-const memTableBytes = 8 << 20
 
 // Store is the database on disk. All its methods are safe for concurrent use,
 // but those of the StateTables it opens.
@@ -88,6 +87,9 @@ func Open(o Options) (*Store, error) {
 	if o.IngestBytes == 0 {
 		o.IngestBytes = 3 << 20
 	}
+	if o.MemTableBytes == 0 {
+		o.MemTableBytes = 8 << 20
+	}
 	s := &Store{opts: o, fs: o.FS, log: o.Log}
 	if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, sqlerr.Wrap(sqlerr.IOError, err, "could not create data directory %q", o.Dir)
@@ -130,7 +132,7 @@ func (s *Store) pebbleOptions(lock *pebble.Lock) *pebble.Options {
 		Cache:              s.cache,
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             pebbleLogger{s},
-		MemTableSize:       memTableBytes,
+		MemTableSize:       s.opts.MemTableBytes,
 		// Two full memtables may wait for their flush before writers stop.
 		MemTableStopWritesThreshold: 4,
 		// Ingested epochs and flushes pile up in level 0; a writer is only stopped
