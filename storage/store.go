@@ -90,7 +90,7 @@ func Open(o Options) (*Store, error) {
 	if o.MemTableBytes == 0 {
 		o.MemTableBytes = 8 << 20
 	}
-	s := &Store{opts: o, fs: o.FS, log: o.Log}
+	s := &Store{opts: o, fs: markerFS{o.FS}, log: o.Log}
 	if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, sqlerr.Wrap(sqlerr.IOError, err, "could not create data directory %q", o.Dir)
 	}
