@@ -54,6 +54,8 @@ func (s *Session) analyse(p *Prepared) error {
 		return p.will(flush)
 	case *ast.Wait:
 		return p.will(waitJobs)
+	case *ast.Check:
+		return s.analyseCheck(p, st)
 	case *ast.CancelJobs:
 		return s.analyseCancelJobs(p, st)
 	case *ast.Recover:
@@ -150,11 +152,16 @@ func textRows(cols []wire.Column, rows [][]*string, verb string) wire.Rows {
 			}
 		}
 	}
-	vecs := make([]vec.Vec, len(cols))
-	for i := range b {
-		vecs[i] = b[i].Vec()
+	return builtRows(cols, b, len(rows), verb)
+}
+
+// builtRows is a result of the n rows in builders, one for each column.
+func builtRows(cols []wire.Column, bs []*vec.Builder, n int, tag string) wire.Rows {
+	vecs := make([]vec.Vec, len(bs))
+	for i := range bs {
+		vecs[i] = bs[i].Vec()
 	}
-	return &result{cols: cols, rows: stream.NewBatch(len(rows), vecs, nil), tag: verb}
+	return &result{cols: cols, rows: stream.NewBatch(n, vecs, nil), tag: tag}
 }
 
 // textColumns makes columns of type text.

@@ -322,7 +322,7 @@ func (r *lawRunner) check(ctx context.Context) error {
 			return r.differs(v.view, "postgres", "%s\n%s", v.query, lawDiff(view, query, "streamdb", "Postgres"))
 		}
 	}
-	return nil
+	return r.checkStatements(ctx, todo)
 }
 
 // checkEach finds the view that made a check fail.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -134,4 +135,14 @@ func (r *snapshot) scan(t TableID, lower, upper []byte, fn func(key, value []byt
 		return storeError(err, "could not read table %d", t)
 	}
 	return nil
+}
+
+// TimeOf is the time of the epoch that a snapshot shows.
+func TimeOf(s Snapshot) (time.Time, error) {
+	b, err := s.Get(manifestTable, 0, manifestKey[keyHead:])
+	if err != nil {
+		return time.Time{}, err
+	}
+	m, err := decodeManifest(b)
+	return m.Time, err
 }

@@ -49,7 +49,7 @@
 //	            Resume ApplyReplacement RawAction ..
 //	session.go  Set Reset Show Begin Commit Rollback Savepoint Flush Wait CancelJobs
 //	            Recover DeclareCursor Fetch CloseCursor Subscribe Prepare Execute
-//	            Deallocate Describe Explain Discard Maintenance Use
+//	            Deallocate Describe Explain Discard Maintenance Use Check Backup
 //
 // String prints any node as canonical SQL that parses back to an equal tree;
 // Walk visits a node and all below it.

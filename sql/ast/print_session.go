@@ -49,6 +49,11 @@ func (p *printer) session(s Stmt) {
 		p.w("WAIT")
 	case *Recover:
 		p.w("RECOVER")
+	case *Check:
+		p.w("CHECK ", strings.ToUpper(s.Kind), " ")
+		p.name(s.Name)
+	case *Backup:
+		p.w("BACKUP TO ", QuoteString(s.Directory))
 	case *CancelJobs:
 		p.w("CANCEL JOBS ", strings.Join(s.IDs, ", "))
 	case *Kill:

@@ -97,6 +97,19 @@ type Wait struct{ Pos }
 // Recover is RECOVER.
 type Recover struct{ Pos }
 
+// Check is CHECK MATERIALIZED VIEW name, CHECK TABLE name or CHECK INDEX name.
+type Check struct {
+	Pos
+	Kind string // "materialized view", "table" or "index"
+	Name Name
+}
+
+// Backup is BACKUP TO 'directory'.
+type Backup struct {
+	Pos
+	Directory string
+}
+
 // CancelJobs is CANCEL JOBS ids.
 type CancelJobs struct {
 	Pos
@@ -232,6 +245,8 @@ func (*Savepoint) stmt()      {}
 func (*Flush) stmt()          {}
 func (*Wait) stmt()           {}
 func (*Recover) stmt()        {}
+func (*Check) stmt()          {}
+func (*Backup) stmt()         {}
 func (*CancelJobs) stmt()     {}
 func (*Kill) stmt()           {}
 func (*DeclareCursor) stmt()  {}

@@ -90,6 +90,12 @@ func (r *reader) utility(w string) ast.Stmt {
 	case "recover":
 		r.skip(1)
 		return &ast.Recover{Pos: p}
+	case "check":
+		return r.check()
+	case "backup":
+		r.skip(1)
+		r.need("to")
+		return &ast.Backup{Pos: p, Directory: r.stringConst()}
 	case "cancel":
 		return r.cancelJobs()
 	case "kill":
@@ -119,6 +125,24 @@ func (r *reader) discarded() string {
 	}
 	r.skip(1)
 	return w
+}
+
+// check reads CHECK MATERIALIZED VIEW | TABLE | INDEX name.
+func (r *reader) check() ast.Stmt {
+	s := &ast.Check{Pos: r.pos()}
+	r.need("check")
+	switch {
+	case r.take("materialized"):
+		r.need("view")
+		s.Kind = "materialized view"
+	case r.take("index"):
+		s.Kind = "index"
+	default:
+		r.need("table")
+		s.Kind = "table"
+	}
+	s.Name = r.name()
+	return s
 }
 
 // cancelJobs reads CANCEL JOB | JOBS ids.
