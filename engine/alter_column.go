@@ -2,15 +2,18 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
 
 	"streamdb/catalog"
+	"streamdb/catalog/syscat"
 	"streamdb/connector"
 	"streamdb/connector/all"
 	"streamdb/executor/op"
 	"streamdb/expr"
+	"streamdb/expr/funcs"
 	"streamdb/internal/sqlerr"
 	"streamdb/planner"
 	"streamdb/sql/ast"
@@ -231,12 +234,18 @@ func mentions(text, name string) bool {
 // dropUsers begins the change of DROP COLUMN: what uses the column goes with it,
 // if CASCADE allows that.
 func (s *Session) dropUsers(cat *catalog.Catalog, o *catalog.Object, i int, cascade bool) (*change, error) {
-	users := columnUsers(cat, o, i)
-	if len(users) == 0 {
+	d := &dropping{session: s, cat: cat, st: &ast.Drop{Cascade: true}, gone: map[catalog.ID]bool{}}
+	users := slices.DeleteFunc(columnUsers(cat, o, i), func(u *catalog.Object) bool { // indexes go with what they are of
+		if u.Index != nil && indexNames(cat, u, i) {
+			d.gone[u.ID] = true
+		}
+		return u.Index != nil
+	})
+	if len(users) == 0 && len(d.gone) == 0 {
 		return &change{}, nil
 	}
 	col := "column " + o.Cols[i].Name + " of table " + o.Name
-	if !cascade {
+	if !cascade && len(users) > 0 {
 		lines := make([]string, len(users))
 		for k, u := range users {
 			lines[k] = string(u.Kind) + " " + u.Name + " depends on " + col
@@ -245,7 +254,6 @@ func (s *Session) dropUsers(cat *catalog.Catalog, o *catalog.Object, i int, casc
 			WithDetail("%s", strings.Join(lines, "\n")).
 			WithHint("Use DROP ... CASCADE to drop the dependent objects too.")
 	}
-	d := &dropping{session: s, cat: cat, st: &ast.Drop{Cascade: true}, gone: map[catalog.ID]bool{}}
 	for _, u := range users {
 		if !d.gone[u.ID] {
 			s.notice("00000", "drop cascades to %s %s", u.Kind, u.Name)
@@ -275,6 +283,23 @@ func columnUsers(cat *catalog.Catalog, o *catalog.Object, i int) []*catalog.Obje
 		}
 	}
 	return out
+}
+
+// indexNames reports whether an index was made of a column of its relation: as a
+// key, in one, or by INCLUDE. One that just has all columns can do without it.
+func indexNames(cat *catalog.Catalog, ix *catalog.Object, i int) bool {
+	x := ix.Index
+	at := slices.Index(x.From[:x.Given], i)
+	if at >= 0 && (at < x.Keys || syscat.IncludedNames(cat, ix) != nil) {
+		return true
+	}
+	return slices.ContainsFunc(x.Exprs, func(pinned json.RawMessage) bool {
+		if pinned == nil {
+			return false
+		}
+		e, err := funcs.Unmarshal(pinned)
+		return err != nil || slices.Contains(expr.Cols(e), i)
+	})
 }
 
 // dropColumn hides column i of o, which is a copy, for ever.

@@ -120,7 +120,9 @@ func IncludedNames(cat *catalog.Catalog, o *catalog.Object) []string {
 		if !c.Hidden && !slices.Contains(o.Index.From[:o.Index.Given], i) {
 			var names []string
 			for _, from := range o.Index.From[o.Index.Keys:o.Index.Given] {
-				names = append(names, quoteIdent(cat.ByID(o.Index.On).Cols[from].Name))
+				if c := cat.ByID(o.Index.On).Cols[from]; !c.Dropped {
+					names = append(names, quoteIdent(c.Name))
+				}
 			}
 			return names
 		}
