@@ -263,7 +263,7 @@ func (c *exprCtx) aggregate(e *ast.FuncCall, name string) (expr.Expr, error) {
 			return nil, err
 		}
 	}
-	item := logical.AggItem{Def: def.Key(), Distinct: e.Distinct, Zero: name == "count"}
+	item := logical.AggItem{Def: def.Key(), Distinct: e.Distinct, Zero: counts(name)}
 	if name == "approx_count_distinct" { // exact, and kept up to date value by value
 		count, _, err := b.resolveAgg(e, "count", wanted...)
 		if err != nil {
@@ -349,3 +349,6 @@ func (b *Binder) sortKey(o *ast.OrderItem, col logical.ColID) (logical.SortKey, 
 	}
 	return k, nil
 }
+
+// counts reports whether an aggregate gives 0 for no rows, and not NULL.
+func counts(name string) bool { return name == "count" || name == "regr_count" }

@@ -191,7 +191,7 @@ func (c *exprCtx) windowAgg(w *windowCall, e *ast.FuncCall, name string) (types.
 	if def.OrderedSet {
 		return types.T{}, b.errAt(e, sqlerr.FeatureNotSupported, "OVER is not supported for ordered-set aggregate %s", name)
 	}
-	w.Agg, w.Zero = def.Key(), name == "count"
+	w.Agg, w.Zero = def.Key(), counts(name)
 	for i, a := range args {
 		if a, err = b.coerce(a, wanted[i], casts.Implicit, e); err != nil {
 			return types.T{}, err
