@@ -159,14 +159,14 @@ func (s *Session) runDML(ctx context.Context, p *Prepared, d *planner.BoundDML, 
 func (s *Session) collect(ctx context.Context, t *txn, q *planner.BoundQuery, args []types.Datum) ([]*stream.Batch, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	spec, err := planner.Bounded(q, s.exprCtx(ctx, t, args), s.access(t))
+	plan, err := planner.Bounded(q, s.exprCtx(ctx, t, args), s.access(t))
 	if err != nil {
 		return nil, err
 	}
 	memory := s.db.queries.Child(0)
 	defer memory.Close()
 	var out []*stream.Batch
-	err = executor.RunBounded(ctx, s.openCtx(ctx, t, args, memory), spec, func(b *stream.Batch) error {
+	err = executor.RunBoundedPlan(ctx, s.openCtx(ctx, t, args, memory), plan, func(b *stream.Batch) error {
 		if b.Rows() > 0 {
 			out = append(out, b)
 		}

@@ -38,11 +38,11 @@ func (s *Session) analyseQuery(p *Prepared, st *ast.Query) error {
 			return nil, err
 		}
 		t.replayable = false
-		spec, err := planner.Bounded(q, s.exprCtx(ctx, t, args), s.access(t))
+		plan, err := planner.Bounded(q, s.exprCtx(ctx, t, args), s.access(t))
 		if err != nil {
 			return nil, err
 		}
-		return s.run(ctx, t, spec, args, p.cols, "SELECT"), nil
+		return s.run(ctx, t, plan, args, p.cols, "SELECT"), nil
 	}
 	return nil
 }
@@ -174,11 +174,11 @@ func (s *Session) explainQuery(q *planner.BoundQuery, verbose bool) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	spec, err := planner.Bounded(q, &expr.Ctx{Env: s.Env()}, s.access(t))
+	plan, err := planner.Bounded(q, &expr.Ctx{Env: s.Env()}, s.access(t))
 	if err != nil {
 		return nil, err
 	}
-	return lines(planner.Explain(spec, verbose)), nil
+	return lines(planner.Explain(plan, verbose)), nil
 }
 
 func lines(text string) []string { return strings.Split(strings.TrimRight(text, "\n"), "\n") }

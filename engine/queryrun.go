@@ -27,14 +27,14 @@ type queryRows struct {
 	memory *executor.Accountant
 }
 
-// run starts a spec tree over the transaction's snapshot. width is the number
+// run starts a plan over the transaction's snapshot. width is the number
 // of leading columns that belong to the result.
-func (s *Session) run(ctx context.Context, t *txn, spec executor.Spec, args []types.Datum, cols []wire.Column, verb string) *queryRows {
+func (s *Session) run(ctx context.Context, t *txn, plan *executor.Plan, args []types.Datum, cols []wire.Column, verb string) *queryRows {
 	ctx, cancel := s.withTimeout(ctx)
 	q := &queryRows{cols: cols, width: len(cols), verb: verb, cancel: cancel, memory: s.db.queries.Child(0)}
 	seq := func(yield func(*stream.Batch, error) bool) {
 		stopped := false
-		err := executor.RunBounded(ctx, s.openCtx(ctx, t, args, q.memory), spec, func(b *stream.Batch) error {
+		err := executor.RunBoundedPlan(ctx, s.openCtx(ctx, t, args, q.memory), plan, func(b *stream.Batch) error {
 			if !yield(b, nil) {
 				stopped = true
 				return executor.ErrStop

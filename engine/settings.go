@@ -92,7 +92,7 @@ var settingList = []setting{
 	{name: "streaming_use_shared_source", def: "on", noted: "sources are always shared", doc: "accepted"},
 	{name: "enable_locality_backfill", def: "off", noted: "there is one way of backfill", doc: "accepted"},
 	{name: "locality_backfill_mode", def: "default", noted: "there is one way of backfill", doc: "accepted"},
-	{name: "enable_share_plan", def: "on", check: checkBool, doc: "a new job computes equal subplans once"},
+	{name: "enable_share_plan", def: "on", check: checkBool, doc: "queries and new jobs compute equal subplans once"},
 	{name: "enable_two_phase_agg", def: "on", noted: "the planner decides", doc: "accepted"},
 	{name: "force_two_phase_agg", def: "off", noted: "the planner decides", doc: "accepted"},
 	{name: "enable_join_ordering", def: "on", check: checkBool, doc: "joins may be done in another order than that of the query"},

@@ -33,6 +33,9 @@ type Fragment struct {
 	// at the instance that owns its vnode. It is a property (for EXPLAIN, and for
 	// planning Forward inputs); what moves rows is the Dist of each Input.
 	Out Distribution `json:"out"`
+	// Once: a SELECT must not run it twice, whatever memory its rows take: it would
+	// give other rows. A job runs each fragment once anyway.
+	Once bool `json:"-"`
 }
 
 // DistKind is how the rows of a producer reach the instances of a consumer.

@@ -11,12 +11,19 @@ import (
 	"streamdb/types"
 )
 
-// Explain prints a tree of operators, one a line, inputs indented below.
-// verbose adds output columns.
-func Explain(root executor.Spec, verbose bool) string {
-	var b strings.Builder
-	explainTree(&b, root, 0, verbose, nil)
-	return b.String()
+// Explain prints the operators of a query, one a line, inputs indented below.
+// What is computed once for several places follows. verbose adds output columns.
+func Explain(p *executor.Plan, verbose bool) string {
+	x := explainer{query: true, verbose: verbose}
+	reads := readers(p)
+	last := len(p.Fragments) - 1
+	x.tree(p.Fragments[last].Root, 0)
+	for i := last - 1; i >= 0; i-- {
+		f := &p.Fragments[i]
+		fmt.Fprintf(&x.b, "Shared %d (read %d times)\n", f.ID, reads[f.ID])
+		x.tree(f.Root, 1)
+	}
+	return x.b.String()
 }
 
 // ExplainJob prints a job's fragments, the last (its output) first. verbose adds
@@ -24,8 +31,8 @@ func Explain(root executor.Spec, verbose bool) string {
 func ExplainJob(p *executor.Plan, verbose bool) string { return explainJob(p, verbose, nil) }
 
 func explainJob(p *executor.Plan, verbose bool, props map[executor.Spec]lower.Properties) string {
-	var b strings.Builder
-	reads := readers(p)
+	x := explainer{verbose: verbose, props: props}
+	b, reads := &x.b, readers(p)
 	for i := len(p.Fragments) - 1; i >= 0; i-- {
 		f := &p.Fragments[i]
 		par := "default"
@@ -36,8 +43,8 @@ func explainJob(p *executor.Plan, verbose bool, props map[executor.Spec]lower.Pr
 		if n := reads[f.ID]; n > 1 {
 			shared = fmt.Sprintf(", read %d times", n)
 		}
-		fmt.Fprintf(&b, "Fragment %d (parallelism %s, rows %s%s)\n", f.ID, par, named(f.Out, f.Root.Schema()), shared)
-		explainTree(&b, f.Root, 1, verbose, props)
+		fmt.Fprintf(b, "Fragment %d (parallelism %s, rows %s%s)\n", f.ID, par, named(f.Out, f.Root.Schema()), shared)
+		x.tree(f.Root, 1)
 	}
 	for _, w := range warnings(p) {
 		b.WriteString(w + "\n")
@@ -58,25 +65,42 @@ func readers(p *executor.Plan) map[int]int {
 	return n
 }
 
-func explainTree(b *strings.Builder, s executor.Spec, depth int, verbose bool, props map[executor.Spec]lower.Properties) {
+// explainer prints trees of operators.
+type explainer struct {
+	b       strings.Builder
+	query   bool // a SELECT: its Inputs read what is Shared
+	verbose bool
+	props   map[executor.Spec]lower.Properties
+}
+
+func (x *explainer) tree(s executor.Spec, depth int) {
 	indent := strings.Repeat("  ", depth)
-	fmt.Fprintf(b, "%s%s", indent, s.Kind())
-	if text := line(s); text != "" {
-		b.WriteString(" " + text)
+	text := s.Kind() + " " + line(s)
+	if in, ok := s.(*executor.Input); ok && x.query {
+		text = fmt.Sprintf("Shared %d %s", in.Fragment, nameList(in.Cols))
 	}
-	b.WriteByte('\n')
-	if verbose {
-		fmt.Fprintf(b, "%s    output: %s\n", indent, columns(s.Schema()))
-		if p, ok := props[s]; ok {
-			fmt.Fprintf(b, "%s    known: %s\n", indent, known(p))
+	x.b.WriteString(indent + strings.TrimRight(text, " ") + "\n")
+	if x.verbose {
+		fmt.Fprintf(&x.b, "%s    output: %s\n", indent, columns(s.Schema()))
+		if p, ok := x.props[s]; ok {
+			fmt.Fprintf(&x.b, "%s    known: %s\n", indent, known(p))
 		}
 		for _, t := range s.State() {
-			fmt.Fprintf(b, "%s    state: %s (table %d)%s\n", indent, t.Name, t.ID, stateKey(s, t))
+			fmt.Fprintf(&x.b, "%s    state: %s (table %d)%s\n", indent, t.Name, t.ID, stateKey(s, t))
 		}
 	}
 	for _, in := range s.Inputs() {
-		explainTree(b, in, depth+1, verbose, props)
+		x.tree(in, depth+1)
 	}
+}
+
+// nameList lists the names of columns: "[a, b]".
+func nameList(s types.Schema) string {
+	names := make([]string, len(s))
+	for i, c := range s {
+		names[i] = c.Name
+	}
+	return "[" + strings.Join(names, ", ") + "]"
 }
 
 // line is the operator's own line with columns by name.

@@ -33,6 +33,8 @@ type BoundQuery struct {
 	root logical.Node
 	ids  []logical.ColID // of Cols
 	meta *logical.Meta
+	// noSharing computes what is needed in several places there.
+	noSharing bool
 }
 
 // Query binds a query. It fills in ctx.ParamTypes.
@@ -51,7 +53,7 @@ func optimized(ctx *Context, b *bind.Binder, rel *bind.Rel) (*BoundQuery, error)
 	if err != nil {
 		return nil, err
 	}
-	q := &BoundQuery{root: root, meta: b.Meta, Params: params(ctx)}
+	q := &BoundQuery{root: root, meta: b.Meta, Params: params(ctx), noSharing: ctx.Switches.NoSharing}
 	for _, c := range rel.Cols {
 		q.ids = append(q.ids, c.ID)
 		q.Origins = append(q.Origins, b.Meta.Origins[c.ID])
@@ -76,10 +78,10 @@ func params(ctx *Context) []types.T {
 	return out
 }
 
-// Bounded lowers a query to a tree for executor.RunBounded. eval holds the
+// Bounded lowers a query to a plan for executor.RunBoundedPlan. eval holds the
 // parameters' values, which LIMIT and OFFSET need now; access says which indexes
 // may be read.
-func Bounded(q *BoundQuery, eval *expr.Ctx, access Access) (executor.Spec, error) {
+func Bounded(q *BoundQuery, eval *expr.Ctx, access Access) (*executor.Plan, error) {
 	meta := &logical.Meta{Cols: slices.Clone(q.meta.Cols)}
-	return lower.Bounded(meta, q.root, q.ids, q.Cols, lower.Options{Eval: eval, Access: access})
+	return lower.Bounded(meta, q.root, q.ids, q.Cols, lower.Options{Eval: eval, Access: access, NoSharing: q.noSharing})
 }

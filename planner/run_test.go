@@ -30,7 +30,7 @@ func (w *world) runQuery(sql string, sorted bool) (string, error) {
 		return "", err
 	}
 	var rows []string
-	err = executor.RunBounded(context.Background(), executor.OpenCtx{Expr: eval}, root, func(batch *stream.Batch) error {
+	err = executor.RunBoundedPlan(context.Background(), executor.OpenCtx{Expr: eval}, root, func(batch *stream.Batch) error {
 		for i := range batch.Rows() {
 			if batch.Op(i) != stream.Insert {
 				rows = append(rows, "a retraction")

@@ -25,7 +25,7 @@ type View struct {
 // MaterializedView lowers a plan to a job that keeps its result stored. The
 // stored key is the stream key.
 func MaterializedView(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Schema, job stream.JobID, opt Options) (*View, error) {
-	return share(m, root, opt, func(l *lowerer) (*View, error) { return l.materializedView(root, ids, out, job) })
+	return share(m, root, true, opt, func(l *lowerer) (*View, error) { return l.materializedView(root, ids, out, job) })
 }
 
 func (l *lowerer) materializedView(root logical.Node, ids []logical.ColID, out types.Schema, job stream.JobID) (*View, error) {
@@ -102,7 +102,7 @@ func (l *lowerer) finish(r *rel) { l.end(r) }
 
 // Sink lowers a plan to a job that delivers its changes to a connector.
 func Sink(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Schema, o *catalog.Object, opt Options) (*View, error) {
-	return share(m, root, opt, func(l *lowerer) (*View, error) { return l.sink(root, ids, out, o) })
+	return share(m, root, true, opt, func(l *lowerer) (*View, error) { return l.sink(root, ids, out, o) })
 }
 
 func (l *lowerer) sink(root logical.Node, ids []logical.ColID, out types.Schema, o *catalog.Object) (*View, error) {

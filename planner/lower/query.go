@@ -7,16 +7,18 @@ import (
 	"streamdb/types"
 )
 
-// Bounded lowers a plan to a tree for executor.RunBounded that gives the
-// columns ids, under the names and types of out.
-func Bounded(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Schema, opt Options) (spec executor.Spec, err error) {
-	l := &lowerer{meta: m, opt: opt}
-	defer l.check(&err)
-	r, err := l.lower(root, logical.SetOf(ids...))
-	if err != nil {
-		return nil, err
-	}
-	return l.output(r, ids, out).spec, nil
+// Bounded lowers a plan to fragments for executor.RunBoundedPlan, the last of
+// which gives the columns ids, under the names and types of out. The others are
+// what is needed in several places.
+func Bounded(m *logical.Meta, root logical.Node, ids []logical.ColID, out types.Schema, opt Options) (*executor.Plan, error) {
+	return share(m, root, false, opt, func(l *lowerer) (*executor.Plan, error) {
+		r, err := l.lower(root, logical.SetOf(ids...))
+		if err != nil {
+			return nil, err
+		}
+		l.end(l.output(r, ids, out))
+		return &executor.Plan{Fragments: l.frags}, nil
+	})
 }
 
 // output makes the columns exactly ids, repeats allowed, under given names.

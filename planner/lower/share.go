@@ -10,7 +10,7 @@ import (
 	"streamdb/storage"
 )
 
-// sharing computes a subplan that a job needs in several places (a common table
+// sharing computes a subplan that is needed in several places (a common table
 // expression that is named twice, the two sides of a self join) once: as a
 // fragment whose output several Inputs read. Two subplans are the same if they
 // are equal up to the identity of their columns (logical.Classes); the fragment
@@ -20,6 +20,7 @@ import (
 // after the fragment was made without it starts the lowering over, with the
 // column noted. Needs only grow, so that comes to an end.
 type sharing struct {
+	job     bool
 	classes *logical.Classes
 	made    func(logical.Node) []logical.ColID
 	need    map[*logical.Class]*logical.Set // places in the class's list of columns
@@ -36,13 +37,13 @@ type sharedRel struct {
 // errAgain says that a shared fragment lacks a column that was now asked for.
 var errAgain = errors.New("lower: a shared subplan needs more columns")
 
-// share begins the lowering of a job's plan. Rounds end with a plan: what fails
+// share begins the lowering of a plan. Rounds end with a plan: what fails
 // otherwise is the caller's error. Only the last round takes tables' ids.
-func share[V any](m *logical.Meta, root logical.Node, opt Options, round func(l *lowerer) (V, error)) (v V, err error) {
-	s := &sharing{need: map[*logical.Class]*logical.Set{}}
+func share[V any](m *logical.Meta, root logical.Node, job bool, opt Options, round func(l *lowerer) (V, error)) (v V, err error) {
+	s := &sharing{job: job, need: map[*logical.Class]*logical.Set{}}
 	s.classes, s.made = logical.ClassesOf(root)
 	try := func(opt Options) (v V, err error) {
-		l := &lowerer{meta: m, job: true, opt: opt}
+		l := &lowerer{meta: m, job: job, opt: opt}
 		if !opt.NoSharing && s.classes.Repeat() {
 			s.shared = map[*logical.Class]*sharedRel{}
 			l.share = s
@@ -66,13 +67,14 @@ func share[V any](m *logical.Meta, root logical.Node, opt Options, round func(l 
 }
 
 // worth reports whether a node is to be computed once for all of its class. A
-// list of constants is not: it costs less than an edge.
+// list of constants is not: it costs less than an edge. Neither are, in a SELECT,
+// rows that are read as they are: reading them again costs less than keeping them.
 func (s *sharing) worth(n logical.Node) *logical.Class {
 	if s == nil {
 		return nil
 	}
 	class := s.classes.Of(n)
-	if class == nil || class.Refs < 2 || constant(n) {
+	if class == nil || class.Refs < 2 || constant(n) || !s.job && plain(n) {
 		return nil
 	}
 	return class
@@ -85,6 +87,17 @@ func constant(n logical.Node) bool {
 		return true
 	case *logical.Filter, *logical.Project, *logical.ProjectSet:
 		return constant(n.Inputs()[0])
+	}
+	return false
+}
+
+// plain reports whether the rows of a plan are stored ones, filtered and mapped.
+func plain(n logical.Node) bool {
+	switch n := n.(type) {
+	case *logical.Scan, *logical.Virtual, *logical.SourceScan, *logical.Values:
+		return true
+	case *logical.Filter, *logical.Project, *logical.Watermark:
+		return plain(n.Inputs()[0])
 	}
 	return false
 }
@@ -113,8 +126,10 @@ func (l *lowerer) lowerShared(class *logical.Class, n logical.Node, need logical
 		for _, p := range all.IDs() {
 			ids.Add(cols[p])
 		}
+		wish := l.wish
+		l.wish = nil
 		r, err := l.node(n, ids)
-		if err != nil {
+		if l.wish = wish; err != nil {
 			return nil, err
 		}
 		l.note(r)
