@@ -228,7 +228,7 @@ func (s *signature) node(n Node) (known bool) {
 		s.exprs(n.E)
 	case *Hop:
 		s.col(n.Time)
-		s.text(fmt.Sprint(n.Slide, n.Size, n.Offset))
+		s.text(fmt.Sprint(n.Slide, n.Size, n.Offset, n.Cumulate))
 		s.add(n.Start, n.End)
 	case *Window:
 		s.window(n)
