@@ -46,13 +46,17 @@ func newChecker(log *slog.Logger, cat *catalog.Catalog, snap storage.Snapshot, m
 
 // run gives the rows of a bounded dataflow over the snapshot.
 func (c *checker) run(ctx context.Context, spec executor.Spec, sink func(*stream.Batch) error) error {
-	return executor.RunBounded(ctx, executor.OpenCtx{
+	return executor.RunBounded(ctx, c.openCtx(), spec, sink)
+}
+
+func (c *checker) openCtx() executor.OpenCtx {
+	return executor.OpenCtx{
 		Log:      c.log,
 		Snapshot: func() storage.Snapshot { return c.snap },
 		Memory:   c.memory,
 		Expr:     &expr.Ctx{Now: c.now, Location: time.UTC, Database: database},
 		Env:      c.env,
-	}, spec, sink)
+	}
 }
 
 // scan reads columns of an object's stored rows.
@@ -155,11 +159,11 @@ func (c *checker) viewDifference(ctx context.Context, o *catalog.Object, q *plan
 	}
 	d.left = func(sink func(*stream.Batch) error) error { return c.run(ctx, scan(o, cols), sink) }
 	d.right = func(sink func(*stream.Batch) error) error {
-		spec, err := planner.Bounded(q, &expr.Ctx{Now: c.now, Location: time.UTC}, planner.Access{Off: true})
+		plan, err := planner.Bounded(q, &expr.Ctx{Now: c.now, Location: time.UTC}, planner.Access{Off: true})
 		if err != nil {
 			return err
 		}
-		return c.run(ctx, spec, sink)
+		return executor.RunBoundedPlan(ctx, c.openCtx(), plan, sink)
 	}
 	return d.run()
 }
