@@ -63,12 +63,16 @@ func (c *WindowCall) reach() winReach {
 	return winReach{f.side(&f.Start, Preceding, UnboundedPreceding), f.side(&f.End, Following, UnboundedFollowing)}
 }
 
-// side is the reach of a bound in its own direction.
+// side is the reach of a bound in its own direction. One that is away in the
+// other direction can be at the row itself, with all its peers: at distance 0,
+// and by RANGE where the value is NULL or infinite.
 func (f *WindowFrame) side(b *FrameBound, away, unbounded BoundKind) reachSide {
 	switch {
 	case b.Kind == unbounded:
 		return reachSide{kind: reachAll}
 	case b.Kind == CurrentRow && f.Mode != RowsFrame:
+		return reachSide{kind: reachPeers}
+	case b.Kind != away && (f.Mode == RangeFrame || f.Mode == GroupsFrame && b.N == 0):
 		return reachSide{kind: reachPeers}
 	case b.Kind != away:
 		return reachSide{}
