@@ -34,6 +34,7 @@ type lawRel struct {
 	table bool
 	key   bool // a table whose first column is its primary key
 	next  int  // the next fresh key
+	timed bool // a view that changes as time passes
 }
 
 // lawGen makes statements from a seed. Every expression it makes is total: it
@@ -41,9 +42,10 @@ type lawRel struct {
 // deterministic up to the order of rows and the scale of equal numerics.
 type lawGen struct {
 	*rand.Rand
-	rels  []*lawRel
-	names int
-	big   bool // tables have thousands of rows
+	rels   []*lawRel
+	names  int
+	big    bool // tables have thousands of rows
+	schema bool // there is a second schema
 }
 
 func (g *lawGen) one(n int) bool { return g.IntN(n) == 0 } // true once in n
@@ -286,7 +288,7 @@ func (g *lawGen) change(tables []*lawRel) lawStmt {
 	}
 	where := ""
 	if r.key && g.one(2) {
-		where = fmt.Sprintf(" where id in (%d, %d, %d)", 1+g.IntN(r.next), 1+g.IntN(r.next), 1+g.IntN(r.next))
+		where = fmt.Sprintf(" where %s in (%d, %d, %d)", r.cols[0].name, 1+g.IntN(r.next), 1+g.IntN(r.next), 1+g.IntN(r.next))
 	} else if !g.one(12) {
 		where = " where " + g.pred(r.cols, g.IntN(2))
 	}
@@ -317,7 +319,7 @@ func (g *lawGen) change(tables []*lawRel) lawStmt {
 	case 3:
 		if r.key {
 			r.next++
-			return lawStmt{head: fmt.Sprintf("update %s set id = %d where id = %d", r.name, r.next-1, 1+g.IntN(r.next))}
+			return lawStmt{head: fmt.Sprintf("update %s set %s = %d where %[2]s = %[4]d", r.name, r.cols[0].name, r.next-1, 1+g.IntN(r.next))}
 		}
 		fallthrough
 	case 4:
@@ -329,10 +331,10 @@ func (g *lawGen) change(tables []*lawRel) lawStmt {
 	if g.one(6) {
 		return lawStmt{head: g.insertSelect(r, "(select * from "+r.name+" order by "+lawOrdinals(len(r.cols))+" limit 4) s")}
 	}
-	st := lawStmt{head: "insert into " + r.name + " values ", rows: g.insertRows(r, 1+g.IntN(8))}
+	st := lawStmt{head: "insert into " + r.name + lawColumns(r) + " values ", rows: g.insertRows(r, 1+g.IntN(8))}
 	if r.key && g.one(4) {
 		c := lawPick(g, free...)
-		st.tail = lawPick(g, " on conflict do nothing", fmt.Sprintf(" on conflict (id) do update set %s = excluded.%s", c.name, c.name))
+		st.tail = lawPick(g, " on conflict do nothing", fmt.Sprintf(" on conflict (%s) do update set %s = excluded.%s", r.cols[0].name, c.name, c.name))
 		// Two rows of one key would be an error of the statement.
 		st.rows = st.rows[:1]
 	}
@@ -355,14 +357,14 @@ func (g *lawGen) insertSelect(r *lawRel, src string) string {
 	for i, c := range r.cols {
 		v := c.name
 		if i == 0 && r.key {
-			v = fmt.Sprintf("id + %d", r.next)
+			v = fmt.Sprintf("%s + %d", c.name, r.next)
 		} else if g.one(3) {
 			v = g.constant(c.t)
 		}
 		vals = append(vals, v)
 	}
 	r.next *= 2
-	return fmt.Sprintf("insert into %s select %s from %s", r.name, strings.Join(vals, ", "), src)
+	return fmt.Sprintf("insert into %s%s select %s from %s", r.name, lawColumns(r), strings.Join(vals, ", "), src)
 }
 
 // bulk fills a table with more rows than a batch holds; few rows have the same
@@ -391,5 +393,5 @@ func (g *lawGen) bulk(r *lawRel) lawStmt {
 		vals = append(vals, k)
 	}
 	r.next += n + 1
-	return lawStmt{head: fmt.Sprintf("insert into %s select %s from generate_series(1, %d) as s(i)", r.name, strings.Join(vals, ", "), n)}
+	return lawStmt{head: fmt.Sprintf("insert into %s%s select %s from generate_series(1, %d) as s(i)", r.name, lawColumns(r), strings.Join(vals, ", "), n)}
 }

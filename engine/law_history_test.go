@@ -1,9 +1,11 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,6 +30,13 @@ type lawStep struct {
 	halt  string        // "restart" or "kill"
 	local string        // a statement for streamdb alone
 	pass  time.Duration // so much time passes; with halt, while the server is down
+	act   lawAct        // something else
+}
+
+// lawAct is a step that knows itself how to run.
+type lawAct interface {
+	do(ctx context.Context, r *lawRunner) error
+	String() string // for psql
 }
 
 // lawHistory is a test case: what it starts from, and its steps.
@@ -57,6 +66,8 @@ func (h lawHistory) String() string {
 // sql is the step's statements for streamdb.
 func (s lawStep) sql() string {
 	switch {
+	case s.act != nil:
+		return s.act.String()
 	case s.pass != 0:
 		return lawPass(s.pass)
 	case s.local != "":
@@ -81,12 +92,12 @@ func (s lawStep) postgres() string {
 	return lawPostgres(strings.Replace(s.sql(), "materialized view", "view", 1))
 }
 
-var lawTumble = regexp.MustCompile(`tumble\((\w+), (\w+), interval '10 minutes'\)`)
-var lawHop = regexp.MustCompile(`hop\((\w+), (\w+), interval '10 minutes', interval '20 minutes'\)`)
+var lawTumble = regexp.MustCompile(`tumble\(([\w.]+), (\w+), interval '10 minutes'\)`)
+var lawHop = regexp.MustCompile(`hop\(([\w.]+), (\w+), interval '10 minutes', interval '20 minutes'\)`)
 
 // lawPostgres writes the window functions of FROM as Postgres can do them.
 func lawPostgres(sql string) string {
-	sql = lawTimed(lawLateral(sql))
+	sql = lawSchemas(lawTimed(lawLateral(sql)))
 	sql = lawTumble.ReplaceAllString(sql, `(select x.*, date_bin('10 minutes', $2, '2000-01-01') as window_start,
 		date_bin('10 minutes', $2, '2000-01-01') + interval '10 minutes' as window_end from $1 x where $2 is not null)`)
 	return lawHop.ReplaceAllString(sql, `(select x.*, w as window_start, w + interval '20 minutes' as window_end from $1 x,
@@ -107,7 +118,7 @@ func newLawHistory(seed uint64, n int, kills bool) lawHistory {
 		if g.big {
 			h.steps = append(h.steps, lawStep{stmts: []lawStmt{g.bulk(r)}})
 		} else if !g.one(5) { // the others start empty
-			h.steps = append(h.steps, lawStep{stmts: []lawStmt{{head: "insert into " + r.name + " values ", rows: g.insertRows(r, 6+g.IntN(10))}}})
+			h.steps = append(h.steps, lawStep{stmts: []lawStmt{{head: "insert into " + r.name + lawColumns(r) + " values ", rows: g.insertRows(r, 6+g.IntN(10))}}})
 		}
 	}
 	for _, r := range tables {
@@ -118,8 +129,20 @@ func newLawHistory(seed uint64, n int, kills bool) lawHistory {
 	for range (views + 1) / 2 {
 		h.steps = append(h.steps, g.view(tables)...)
 	}
+	var into *lawIntoGen
+	if !g.big && g.one(2) {
+		var steps []lawStep
+		into, steps = g.into(tables)
+		h.steps = append(h.steps, steps...)
+	}
 	for i := range n {
 		switch {
+		case into != nil && g.one(4):
+			h.steps = append(h.steps, g.intoStep(into, tables))
+			continue
+		case g.one(7):
+			h.steps = append(h.steps, g.alter(tables, into)...)
+			continue
 		case i%max(1, n/(views/2)) == 2:
 			h.steps = append(h.steps, g.view(tables)...)
 			continue
@@ -155,12 +178,12 @@ func (g *lawGen) view(tables []*lawRel) []lawStep {
 	steps := g.planned()
 	if g.one(4) {
 		sql, cols := g.query(1)
-		p := &lawRel{name: g.name("p"), cols: cols, depth: g.depth(sql)}
+		p := &lawRel{name: g.name("p"), cols: cols, depth: g.depth(sql), timed: g.timedBelow(sql)}
 		steps = append(steps, lawStep{stmts: []lawStmt{{head: "create view " + p.name + " as " + sql}}})
 		g.add(p)
 	}
 	sql, cols := g.query(2)
-	v := &lawRel{name: g.name("v"), cols: cols, depth: g.depth(sql) + 1}
+	v := &lawRel{name: g.name("v"), cols: cols, depth: g.depth(sql) + 1, timed: g.timedBelow(sql)}
 	step := lawStep{view: v.name, query: sql}
 	if g.one(4) {
 		c := g.change(tables)
@@ -189,6 +212,11 @@ func (g *lawGen) depth(sql string) int {
 		}
 	}
 	return d
+}
+
+// timedBelow reports that what a query gives changes as time passes.
+func (g *lawGen) timedBelow(sql string) bool {
+	return lawTimedQuery(sql) || slices.ContainsFunc(g.rels, func(r *lawRel) bool { return r.timed && strings.Contains(sql, r.name+" ") })
 }
 
 // lawTable is the table that a statement changes.

@@ -41,7 +41,7 @@ func TestLaw(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() {
-			_, _ = pg.Exec(context.Background(), fmt.Sprintf("drop schema if exists law_%d cascade", os.Getpid())).ReadAll()
+			_ = lawDropSchemas(context.Background(), pg)
 			pg.Close(context.Background())
 		}()
 	}
