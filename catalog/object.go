@@ -67,6 +67,7 @@ type Object struct {
 	Plan        json.RawMessage   `json:"plan,omitempty"`        // the pinned physical plan of the job; Source: only while a job reads it
 	Upstreams   []ID              `json:"upstreams,omitempty"`   // the jobs that the plan reads, ascending
 	Creating    bool              `json:"creating,omitempty"`    // its backfill is not done: nobody reads it yet
+	Resuming    bool              `json:"resuming,omitempty"`    // Creating is that of ALTER .. RESUME
 	StateTables []storage.TableID `json:"stateTables,omitempty"` // all tables of the plan, dropped with the job
 	Parallelism int               `json:"parallelism,omitempty"`
 
@@ -139,6 +140,10 @@ type Failure struct {
 	Code  string `json:"code"`
 	Msg   string `json:"msg"`
 	Epoch uint64 `json:"epoch"` // the last epoch whose results are in the store
+	// Stopped is Epoch where that is exact: the state is that of this epoch, and all
+	// inputs up to it are in it. 0: not known.
+	Stopped uint64 `json:"stopped,omitempty"`
+	With    ID     `json:"with,omitempty"` // the job whose failure took this one along; 0: it failed itself
 }
 
 // Types returns the columns as the dataflow knows them.

@@ -45,6 +45,7 @@ func (c *Coordinator) takeComplete() *epoch {
 
 func (c *Coordinator) commit(e *epoch) {
 	taken := time.Now()
+	c.metaMu.Lock()
 	req := storage.CommitReq{Epoch: e.n, Time: e.at, Meta: c.takeAttached()}
 	for _, deltas := range e.deltas {
 		req.Deltas = append(req.Deltas, deltas...)
@@ -62,6 +63,7 @@ func (c *Coordinator) commit(e *epoch) {
 		req.Drop = append(req.Drop, t.req.Drop...)
 	}
 	info, err := c.tryCommit(req)
+	c.metaMu.Unlock()
 	if err != nil {
 		c.giveUp(err, good)
 		return

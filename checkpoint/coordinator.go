@@ -82,6 +82,7 @@ type Coordinator struct {
 	stop       chan struct{}
 	commitDone chan struct{} // closed when the committer has ended
 	wg         sync.WaitGroup
+	metaMu     sync.Mutex // held while entries of the meta keyspace are made and committed
 
 	active atomic.Uint64 // the highest epoch that holds data: see Active
 	dirty  atomic.Int64
@@ -105,7 +106,7 @@ type Coordinator struct {
 	injectedAt time.Time
 	lastTook   time.Duration // injection to commit of the last epoch
 	stats      statsRing
-	attached   []storage.KV // for the next commit: see Attach
+	attached   []func() []storage.KV // for the next commit: see Attach
 
 	alarms alarms
 	times  epochTimes

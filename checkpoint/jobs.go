@@ -115,6 +115,19 @@ func (c *Coordinator) FailJob(id stream.JobID, err error) {
 	wake(c.wakeInject)
 }
 
+// LastGood is the last epoch whose commit holds, or will hold, what a job did
+// that was just detached. It is for OnJobFailed and right after RemoveJob.
+func (c *Coordinator) LastGood() stream.Epoch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range c.flight {
+		if !e.taken {
+			return e.n - 1
+		}
+	}
+	return c.Next() - 1
+}
+
 // lastAckedLocked is the last epoch that all tasks of a job have acked.
 func (c *Coordinator) lastAckedLocked(id stream.JobID) stream.Epoch {
 	for _, e := range c.flight {

@@ -51,6 +51,8 @@ func (s *Session) alterAction(ctx context.Context, st *ast.Alter, a ast.AlterAct
 		return s.alterWatermark(ctx, st, a)
 	case *ast.SwapWith:
 		return s.alterSwap(ctx, st, a)
+	case *ast.Resume:
+		return s.alterResume(ctx, st, a)
 	}
 	what := strings.TrimPrefix(fmt.Sprintf("%T", a), "*ast.")
 	return sqlerr.Unsupported("ALTER %s with %s", strings.ToUpper(string(st.Kind)), what)

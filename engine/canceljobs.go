@@ -55,6 +55,10 @@ func (s *Session) cancelJob(ctx context.Context, id catalog.ID) (bool, error) {
 		if o == nil || !o.Creating {
 			return nil, nil
 		}
+		if o.Resuming {
+			return nil, sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "job %d is being resumed, which cannot be cancelled", id).
+				WithHint("DROP %s %s ends it for good.", strings.ToUpper(string(o.Kind)), o.Name)
+		}
 		gone = true
 		s.db.cancelled.Store(id, true)
 		d := &dropping{session: s, cat: cat, st: &ast.Drop{Cascade: true}, gone: map[catalog.ID]bool{}}

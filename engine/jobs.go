@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"streamdb/catalog"
@@ -64,10 +65,7 @@ func (db *DB) apply(ctx context.Context, c *change) error {
 		return slices.ContainsFunc(c.start, func(p *executor.Plan) bool { return p.Job == id })
 	}
 	for _, id := range slices.DeleteFunc(append(c.stop, c.halt...), restarted) {
-		db.env.Inboxes.Drop(id)
-		db.env.Stats.Drop(id)
-		db.env.Limits.Drop(id)
-		db.env.Sources.Drop(id)
+		db.forgetRun(id)
 	}
 	db.collectGarbage(c.drop)
 	return nil
@@ -76,19 +74,25 @@ func (db *DB) apply(ctx context.Context, c *change) error {
 // rewriteStale stores edited objects once more whose jobs failed while the edit
 // was on its way: whichever of both was stored last knew nothing of the other.
 func (db *DB) rewriteStale(written []*catalog.Object) {
-	var kvs []storage.KV
-	for _, o := range written {
-		now := db.catalog().ByID(o.ID)
-		if now == nil || now.Failed == o.Failed {
-			continue
+	stale := func() (out []*catalog.Object) {
+		for _, o := range written {
+			if now := db.catalog().ByID(o.ID); now != nil && now.Failed != o.Failed {
+				out = append(out, now)
+			}
 		}
-		if kv, err := putObject(now); err == nil {
-			kvs = append(kvs, kv)
+		return out
+	}
+	if len(stale()) == 0 {
+		return
+	}
+	db.coord.Submit(checkpoint.Request{Sync: true, Meta: func(stream.Epoch) (kvs []storage.KV) {
+		for _, o := range stale() {
+			if kv, err := putObject(o); err == nil {
+				kvs = append(kvs, kv)
+			}
 		}
-	}
-	if len(kvs) > 0 {
-		db.coord.Submit(checkpoint.Request{Sync: true, Meta: func(stream.Epoch) []storage.KV { return kvs }})
-	}
+		return kvs
+	}})
 }
 
 // update publishes the next catalog. Updates come from commits and are serialised.
@@ -130,38 +134,49 @@ func (db *DB) restartJobs(context.Context) error {
 // jobFailed marks a failed job and those that read it. It is called before any
 // epoch without them is committed, so that the mark is in the same commit.
 func (db *DB) jobFailed(id stream.JobID, err error, also []stream.JobID) {
-	cat := db.catalog()
-	epoch := uint64(db.store.Visible())
-	var kvs []storage.KV
-	var marked []*catalog.Object
-	mark := func(id stream.JobID, f *catalog.Failure) {
-		o := cat.ByID(catalog.ID(id))
-		if o == nil {
-			return
-		}
-		n := *o
-		n.Failed = f
-		kv, kvErr := putObject(&n)
-		if kvErr != nil {
-			db.log.Error("failure of a job not recorded", "job", o.Name, "err", kvErr)
-			return
-		}
-		kvs = append(kvs, kv)
-		marked = append(marked, &n)
-	}
+	stopped := uint64(db.coord.LastGood())
 	e := sqlerr.From(err)
-	mark(id, &catalog.Failure{Code: e.Code, Msg: e.Error(), Epoch: epoch})
-	if o := cat.ByID(catalog.ID(id)); o != nil {
+	first := &catalog.Failure{Code: e.Code, Msg: e.Error(), Epoch: stopped, Stopped: stopped}
+	marks := map[catalog.ID]*catalog.Failure{catalog.ID(id): first}
+	if o := db.catalog().ByID(catalog.ID(id)); o != nil {
 		for _, a := range also {
-			mark(a, &catalog.Failure{Code: e.Code, Msg: fmt.Sprintf("%s %s, which it reads, failed: %s", o.Kind, o.Name, e.Error()), Epoch: epoch})
+			f := *first
+			f.Msg = fmt.Sprintf("%s %s, which it reads, failed: %s", o.Kind, o.Name, e.Error())
+			f.With = o.ID
+			marks[catalog.ID(a)] = &f
 		}
 	}
-	db.coord.Attach(kvs)
+	db.markFailed(marks)
+}
+
+// markFailed marks objects whose jobs have ended: in the catalog now, in the
+// store with the next commit.
+func (db *DB) markFailed(marks map[catalog.ID]*catalog.Failure) {
 	db.update(func(cat *catalog.Catalog) *catalog.Catalog {
-		for _, o := range marked {
-			cat = cat.With(o)
+		for id, f := range marks {
+			if o := cat.ByID(id); o != nil {
+				n := *o
+				n.Failed = f
+				cat = cat.With(&n)
+			}
 		}
 		return cat
+	})
+	db.coord.AttachFunc(func() []storage.KV {
+		var kvs []storage.KV
+		for id := range marks {
+			o := db.catalog().ByID(id)
+			if o == nil { // dropped meanwhile
+				continue
+			}
+			kv, err := putObject(o)
+			if err != nil {
+				db.log.Error("failure of a job not recorded", "job", o.Name, "err", err)
+				continue
+			}
+			kvs = append(kvs, kv)
+		}
+		return kvs
 	})
 	db.coord.Submit(checkpoint.Request{Sync: true})
 }
@@ -170,7 +185,8 @@ func (db *DB) jobFailed(id stream.JobID, err error, also []stream.JobID) {
 func failedError(o *catalog.Object) error {
 	return sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "%s \"%s\" has failed", o.Kind, o.Name).
 		WithDetail("SQLSTATE %s: %s", o.Failed.Code, o.Failed.Msg).
-		WithHint("Its rows are those of epoch %d. See streamdb.jobs; drop it and create it again.", o.Failed.Epoch)
+		WithHint("Its rows are those of epoch %d. See streamdb.jobs. When the cause is gone: ALTER %s %s RESUME; or drop it and create it again.",
+			o.Failed.Epoch, strings.ToUpper(string(o.Kind)), o.Name)
 }
 
 // collectGarbage deletes the rows of dropped jobs. Transactions that began
@@ -273,7 +289,7 @@ func (db *DB) created(ctx context.Context, id catalog.ID) error {
 		case o.Failed != nil:
 			return failedError(o)
 		}
-		if db.backfilled(o) {
+		if db.backfilled(o) && !db.readsCreating(o) {
 			break
 		}
 		if time.Since(began) > time.Second {
@@ -298,7 +314,7 @@ func (db *DB) created(ctx context.Context, id catalog.ID) error {
 				return nil
 			}
 			n := *o
-			n.Creating = false
+			n.Creating, n.Resuming = false, false
 			shown = &n
 			kv, err := putObject(shown)
 			if err != nil {

@@ -56,7 +56,11 @@ func (s *Session) readable(cat *catalog.Catalog, ids []catalog.ID) error {
 		case o.Failed != nil:
 			return failedError(o)
 		case o.Creating:
-			return sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "%s \"%s\" is still being created", o.Kind, o.Name).
+			how := "created"
+			if o.Resuming {
+				how = "resumed"
+			}
+			return sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "%s \"%s\" is still being %s", o.Kind, o.Name, how).
 				WithHint("It is at %s rows; SHOW JOBS tells how far it is, WAIT waits for it.", s.db.progress(o))
 		}
 	}

@@ -28,6 +28,8 @@ var jobsTable = &runtimeTable{
 			switch {
 			case o.Failed != nil:
 				state, code, msg, epoch = "FAILED", o.Failed.Code, o.Failed.Msg, int64(o.Failed.Epoch)
+			case o.Resuming:
+				state = "RESUMING"
 			case o.Creating:
 				state = "CREATING"
 			}

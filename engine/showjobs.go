@@ -19,6 +19,9 @@ func showJobs(_ context.Context, s *Session, _ []types.Datum) (wire.Rows, error)
 			continue
 		}
 		id, state, kind := strconv.Itoa(int(o.ID)), "CREATING", createType(o)
+		if o.Resuming {
+			state = "RESUMING"
+		}
 		var failure *string
 		if o.Failed != nil {
 			state, failure = "FAILED", &o.Failed.Msg

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -241,17 +242,25 @@ func (alt *alteration) undo(err error) {
 func (g *Graph) forgetLeft() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for j := range g.leaving {
-		left := true
-		for _, t := range j.tasks() {
-			select {
-			case <-t.done:
-			default:
-				left = false
-			}
-		}
-		if left {
-			delete(g.leaving, j)
-		}
+	maps.DeleteFunc(g.leaving, func(j *runningJob, _ bool) bool { return !j.any(func(t *Task) bool { return !t.hasEnded() }) })
+	g.forgetLostLocked()
+}
+
+// forgetLostLocked drops detached jobs whose tasks have ended. One that is to start
+// yet does so only to end.
+func (g *Graph) forgetLostLocked() {
+	maps.DeleteFunc(g.lost, func(j *runningJob, _ bool) bool {
+		return !j.any(func(t *Task) bool { return t.started.Load() && !t.hasEnded() })
+	})
+}
+
+func (j *runningJob) any(is func(t *Task) bool) bool { return slices.ContainsFunc(j.tasks(), is) }
+
+func (t *Task) hasEnded() bool {
+	select {
+	case <-t.done:
+		return true
+	default:
+		return false
 	}
 }

@@ -55,7 +55,8 @@ type Graph struct {
 
 	mu      sync.Mutex
 	jobs    map[stream.JobID]*runningJob
-	leaving map[*runningJob]bool // stopped by a barrier on its way, or detached; tasks may still run
+	leaving map[*runningJob]bool // stopped by a barrier on its way; tasks may still run
+	lost    map[*runningJob]bool // detached while their tasks ran
 	order   []stream.JobID       // of start: upstreams before dependents
 	closed  bool
 }
@@ -71,7 +72,7 @@ func NewGraph(o GraphOptions) *Graph {
 	if o.Expr.Location == nil {
 		o.Expr.Location = time.UTC
 	}
-	g := &Graph{o: o, jobs: map[stream.JobID]*runningJob{}, leaving: map[*runningJob]bool{}}
+	g := &Graph{o: o, jobs: map[stream.JobID]*runningJob{}, leaving: map[*runningJob]bool{}, lost: map[*runningJob]bool{}}
 	g.ctx, g.cancel = context.WithCancelCause(context.Background())
 	o.Coordinator.SetOnJobFailed(g.jobFailed)
 	o.Coordinator.SetOnDetached(g.detached)
@@ -190,6 +191,7 @@ func (g *Graph) startTasks(j *runningJob, now time.Time) {
 	}
 	for _, t := range j.tasks() {
 		t.opts.now = now
+		t.started.Store(true)
 		t.durable.Store(uint64(durable))
 		g.wg.Add(1)
 		go func() {
@@ -238,6 +240,7 @@ func (g *Graph) removeLocked(ids []stream.JobID, err error) {
 	for _, id := range ids {
 		if j := g.jobs[id]; j != nil {
 			delete(g.jobs, id)
+			g.lost[j] = true
 			j.cancel(err)
 		}
 		for j := range g.leaving {
@@ -279,6 +282,21 @@ var (
 	errGraphClosed = sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
 	errEnded       = sqlerr.New(sqlerr.AdminShutdown, "the job was stopped")
 )
+
+// Lingers reports whether tasks of a job that failed or was dropped still run:
+// what they hold in memory, and do to the outside, must have ended before the
+// job runs again.
+func (g *Graph) Lingers(id stream.JobID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.forgetLostLocked()
+	for j := range g.lost {
+		if j.plan.Job == id {
+			return true
+		}
+	}
+	return false
+}
 
 // Running reports whether a job runs.
 func (g *Graph) Running(id stream.JobID) bool {

@@ -58,6 +58,7 @@ type Task struct {
 	injected []stream.Barrier
 	durable  atomic.Uint64 // the latest durable epoch, for Committed
 	listens  atomic.Bool   // some operator is Committed
+	started  atomic.Bool   // its goroutine runs, or has run
 
 	// What follows belongs to the goroutine.
 	tree     *tree

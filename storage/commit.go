@@ -160,15 +160,7 @@ func sortDeltas(req CommitReq) ([]sortedDelta, error) {
 func (s *Store) commitBatch(req CommitReq, manifest []byte, deltas []sortedDelta) error {
 	b := s.db.NewBatch()
 	err := b.Set(manifestKey, manifest, nil)
-	var key []byte
-	for _, kv := range req.Meta {
-		key = AppendKey(key[:0], metaTable, 0, kv.Key)
-		if kv.Value == nil {
-			err = firstError(err, b.Delete(key, nil))
-		} else {
-			err = firstError(err, b.Set(key, kv.Value, nil))
-		}
-	}
+	err = firstError(err, setMeta(b, req.Meta))
 	for _, t := range req.Drop {
 		from, to := tableBounds(t)
 		err = firstError(err, b.DeleteRange(from, to, nil))
@@ -191,6 +183,41 @@ func (s *Store) commitBatch(req CommitReq, manifest []byte, deltas []sortedDelta
 	}
 	if err := b.Close(); err != nil {
 		return storeError(err, "could not commit epoch %d", req.Epoch)
+	}
+	return nil
+}
+
+func setMeta(b *pebble.Batch, entries []KV) (err error) {
+	var key []byte
+	for _, kv := range entries {
+		key = AppendKey(key[:0], metaTable, 0, kv.Key)
+		if kv.Value == nil {
+			err = firstError(err, b.Delete(key, nil))
+		} else {
+			err = firstError(err, b.Set(key, kv.Value, nil))
+		}
+	}
+	return err
+}
+
+// CommitMeta writes entries of the meta keyspace alone, durably, as one step
+// between two epochs. All epochs that are visible become durable with them.
+func (s *Store) CommitMeta(entries []KV) error {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	if s.isClosed() {
+		return errClosed
+	}
+	b := s.db.NewBatch()
+	err := setMeta(b, entries)
+	if err == nil {
+		err = s.db.Apply(b, pebble.Sync)
+	}
+	if err == nil {
+		err = b.Close()
+	}
+	if err != nil {
+		return storeError(err, "could not commit a change of the catalog")
 	}
 	return nil
 }

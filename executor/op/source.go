@@ -36,7 +36,10 @@ type Source struct {
 // reads the splits by itself from their start, drops live rows that it has not
 // yet reached, and passes live rows on once both have met (per split).
 //
-//	's' split id -> split number, next offset, caught up
+// Again rises by one when the job is to catch up once more, from the offset that
+// it had come to: it had stopped while the source went on.
+//
+//	's' split id -> split number, next offset, caught up, offset behind the last live row, Again of then
 type SourceBackfill struct {
 	In     executor.Spec // an executor.Input of the shared source's job: Conf.Schema columns ++ _row_id
 	Conf   SourceConf
@@ -44,6 +47,7 @@ type SourceBackfill struct {
 	Out    types.Schema
 	State_ TableRef
 	After  []storage.TableID `json:",omitempty"` // as of Backfill
+	Again  int               `json:",omitempty"`
 }
 
 // Kind is "Source".

@@ -15,7 +15,9 @@ import (
 // start, while live rows of it are dropped, until what has been read reaches
 // the offset that the live source published as the end of what it has emitted:
 // everything below has then been read here, and everything at or above is still
-// to come live. From that offset on live rows pass.
+// to come live. From that offset on live rows pass. The last one is noted, so
+// that a job that was stopped while the source went on can do the same once more
+// from there: it begins with that row, and drops it.
 type sourceBackfill struct {
 	whole bool // all columns are read, those not asked for to check them only
 	*readers
@@ -69,6 +71,13 @@ func openSourceBackfill(s *SourceBackfill, ctx *executor.OpenCtx) (executor.Oper
 		if err != nil {
 			return false, err
 		}
+		if st.Done && st.Again < s.Again {
+			if !st.Follows {
+				return false, sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "how far source %s was read is not known", s.Conf.Name).
+					WithHint("The relation was made by an earlier version: drop it and create it again.")
+			}
+			st.Done, st.Next = false, max(st.Next, st.Seen-1)
+		}
 		b.known[st.ID] = &st
 		if st.Done { // passes live rows at once; the split's reader is never opened
 			b.byNum[int64(st.Number)] = &splitReader{SplitState: st, stat: &Stat{}}
@@ -101,16 +110,18 @@ func (b *sourceBackfill) Process(_ *executor.Ctx, _ int, batch *stream.Batch, ou
 	mask := ids.Mask()
 	sel := make([]int32, 0, n)
 	last, from := int64(-1), int64(-1) // rows of one split follow each other
+	var split *splitReader
 	for i := range n {
 		id := ids.I64[i&mask]
 		if num := id >> rowIDShift; num != last {
 			last, from = num, -1
-			if s := b.byNum[num]; s != nil && s.Done {
-				from = s.Next
+			if split = b.byNum[num]; split != nil && split.Done {
+				from = split.Next
 			}
 		}
-		if from >= 0 && id&(1<<rowIDShift-1) >= from {
+		if at := id & (1<<rowIDShift - 1); from >= 0 && at >= from {
 			sel = append(sel, int32(i))
+			split.Seen, split.dirty = max(split.Seen, at+1), true
 		}
 	}
 	switch len(sel) {
@@ -164,6 +175,9 @@ func (b *sourceBackfill) adopt(f foundSplits) {
 		s := &splitReader{SplitState: SplitState{ID: sp.ID, Number: number, Next: sp.Start}, split: sp, stat: &Stat{}, dirty: true}
 		if st := b.known[sp.ID]; st != nil {
 			s.SplitState, s.dirty = *st, false
+		}
+		if live := b.byNum[int64(number)]; live != nil {
+			s.Seen, s.dirty = live.Seen, live.dirty
 		}
 		b.splits = append(b.splits, s)
 		b.byNum[int64(number)] = s
@@ -263,10 +277,24 @@ func (b *sourceBackfill) show() {
 // rows is the chunk read last, as the columns asked for.
 func (b *sourceBackfill) rows(s *splitReader) *stream.Batch {
 	batch := b.batch(s)
-	if !b.whole {
+	if b.whole {
+		batch = stream.NewBatch(batch.Rows(), pickCols(batch.Cols(), b.cols), nil)
+	}
+	if s.Seen == 0 {
 		return batch
 	}
-	return stream.NewBatch(batch.Rows(), pickCols(batch.Cols(), b.cols), nil)
+	ids := batch.Cols()[len(batch.Cols())-1] // rising: begin behind what came live before
+	first := 0
+	for mask := ids.Mask(); first < batch.Rows() && ids.I64[first&mask]&(1<<rowIDShift-1) < s.Seen; first++ {
+	}
+	if first == 0 {
+		return batch
+	}
+	sel := make([]int32, 0, batch.Rows()-first)
+	for i := first; i < batch.Rows(); i++ {
+		sel = append(sel, int32(i))
+	}
+	return batch.Take(sel)
 }
 
 // decodes reports whether a connector's rows are decoded from bytes. Then which
@@ -323,10 +351,8 @@ func (b *sourceBackfill) Barrier(_ *executor.Ctx, at stream.Barrier, _ executor.
 		if s.Done && b.hub.ended(0, int(number), at.Epoch) {
 			b.hub.end(b.spec.State_.ID, int(number), at.Epoch)
 		}
-	}
-	for _, s := range b.splits {
 		if s.dirty {
-			s.dirty = false
+			s.dirty, s.Follows, s.Again = false, true, b.spec.Again
 			s.put(b.state)
 		}
 	}

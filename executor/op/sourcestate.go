@@ -21,24 +21,39 @@ type SplitState struct {
 	Number int
 	Next   int64 // the offset to read next
 	Done   bool  // Source: the split has ended; SourceBackfill: it has caught up
+	// SourceBackfill: the offset of the last row that came live, plus one; what begins
+	// behind it is not known, as rows may be long. Follows: that was noted.
+	Seen    int64
+	Follows bool
+	Again   int // of the SourceBackfill
 }
 
-const splitFormat = 1
+// The formats of a split's row: the second one ends with Seen and Again.
+const (
+	splitFormat        = 1
+	splitFormatFollows = 2
+)
 
 func (s *SplitState) put(t storage.StateTable) {
 	value := []byte{splitFormat, 0}
+	if s.Follows {
+		value[0] = splitFormatFollows
+	}
 	if s.Done {
 		value[1] = 1
 	}
 	value = binary.AppendUvarint(value, uint64(s.Number))
 	value = binary.AppendUvarint(value, uint64(s.Next))
+	if s.Follows {
+		value = binary.AppendUvarint(binary.AppendUvarint(value, uint64(s.Seen)), uint64(s.Again))
+	}
 	t.Put(splitVNode(s.Number), append([]byte{'s'}, s.ID...), value)
 }
 
 // DecodeSplit reads a row of a Splits table.
 func DecodeSplit(key, value []byte) (SplitState, error) {
 	bad := sqlerr.New(sqlerr.DataCorrupted, "unreadable state of a source's split")
-	if len(key) < 1 || key[0] != 's' || len(value) < 4 || value[0] != splitFormat {
+	if len(key) < 1 || key[0] != 's' || len(value) < 4 || value[0] != splitFormat && value[0] != splitFormatFollows {
 		return SplitState{}, bad
 	}
 	number, k := binary.Uvarint(value[2:])
@@ -49,7 +64,19 @@ func DecodeSplit(key, value []byte) (SplitState, error) {
 	if m <= 0 {
 		return SplitState{}, bad
 	}
-	return SplitState{ID: string(key[1:]), Number: int(number), Next: int64(next), Done: value[1] == 1}, nil
+	s := SplitState{ID: string(key[1:]), Number: int(number), Next: int64(next), Done: value[1] == 1}
+	if value[0] == splitFormatFollows {
+		seen, l := binary.Uvarint(value[2+k+m:])
+		if l <= 0 {
+			return SplitState{}, bad
+		}
+		again, l := binary.Uvarint(value[2+k+m+l:])
+		if l <= 0 {
+			return SplitState{}, bad
+		}
+		s.Follows, s.Seen, s.Again = true, int64(seen), int(again)
+	}
+	return s, nil
 }
 
 const (

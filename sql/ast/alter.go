@@ -114,8 +114,11 @@ type SwapWith struct {
 	Name Name
 }
 
-// Resume is RESUME: start a job that was paused or failed.
-type Resume struct{ Pos }
+// Resume is RESUME [WITH (..)]: start a job that was paused or failed.
+type Resume struct {
+	Pos
+	Options []*Option
+}
 
 // Pause is PAUSE.
 type Pause struct{ Pos }

@@ -166,6 +166,7 @@ func (p *printer) action(a AlterAction) {
 		p.name(a.Name)
 	case *Resume:
 		p.w("RESUME")
+		p.options(" WITH ", a.Options)
 	case *Pause:
 		p.w("PAUSE")
 	case *ApplyReplacement:

@@ -93,7 +93,7 @@ func (r *reader) alterAction(kind ast.ObjectKind) ast.AlterAction {
 	case r.take("refresh", "schema"):
 		return &ast.RefreshSchema{Pos: p}
 	case r.take("resume"):
-		return &ast.Resume{Pos: p}
+		return &ast.Resume{Pos: p, Options: r.withOptions()}
 	case r.take("pause"):
 		return &ast.Pause{Pos: p}
 	case r.take("connector", "with"):
