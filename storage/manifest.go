@@ -54,9 +54,7 @@ func (s *Store) Manifest() (Manifest, error) {
 func decodeManifest(b []byte) (Manifest, error) {
 	if len(b) >= 2 {
 		if f := binary.LittleEndian.Uint16(b); f > StateFormat {
-			return Manifest{}, sqlerr.New(sqlerr.FeatureNotSupported,
-				"the data directory was written by a newer version: state format %d, this version knows up to %d", f, StateFormat).
-				WithHint("Start the version that wrote it, or a later one.")
+			return Manifest{}, errNewerFormat(int(f))
 		}
 	}
 	if len(b) != manifestLen {
@@ -81,8 +79,8 @@ func (s *Store) openManifest() (Manifest, error) {
 		if err := it.Close(); err != nil {
 			return Manifest{}, storeError(err, "could not read the data directory")
 		}
-		if !empty {
-			return Manifest{}, sqlerr.New(sqlerr.DataCorrupted, "the data directory holds data but no manifest")
+		if !empty || s.opts.readOnly {
+			return Manifest{}, sqlerr.New(sqlerr.DataCorrupted, "the data directory holds no manifest")
 		}
 		m := Manifest{Format: StateFormat, Time: time.UnixMicro(0)}
 		if err := s.db.Set(manifestKey, m.encode(), pebble.Sync); err != nil {

@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -25,11 +24,3 @@ func (m markerFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File,
 
 // Unwrap is the filesystem below.
 func (m markerFS) Unwrap() vfs.FS { return m.FS }
-
-func syncDir(fs vfs.FS, dir string) error {
-	d, err := fs.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,8 @@ type Options struct {
 	// Fatal is called by the store when it can no longer keep its promises (the
 	// log cannot be written). It should not return; default: log and panic.
 	Fatal func(msg string)
+
+	readOnly bool // see OpenReadOnly
 }
 
 // Store is the database on disk. All its methods are safe for concurrent use,
@@ -91,8 +94,14 @@ func Open(o Options) (*Store, error) {
 		o.MemTableBytes = 8 << 20
 	}
 	s := &Store{opts: o, fs: markerFS{o.FS}, log: o.Log}
-	if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, sqlerr.Wrap(sqlerr.IOError, err, "could not create data directory %q", o.Dir)
+	if !o.readOnly {
+		if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
+			return nil, sqlerr.Wrap(sqlerr.IOError, err, "could not create data directory %q", o.Dir)
+		}
+	}
+	format, err := readFormat(o.FS, o.Dir)
+	if err != nil {
+		return nil, err
 	}
 	lock, err := pebble.LockDirectory(o.Dir, o.FS)
 	if err != nil {
@@ -100,9 +109,11 @@ func Open(o Options) (*Store, error) {
 	}
 	s.cache = pebble.NewCache(o.CacheBytes)
 	s.popts = s.pebbleOptions(lock)
-	if err := s.clearIngestDir(); err != nil {
-		s.cache.Unref()
-		return nil, errors.Join(err, lock.Close())
+	if !o.readOnly {
+		if err := s.clearIngestDir(); err != nil {
+			s.cache.Unref()
+			return nil, errors.Join(err, lock.Close())
+		}
 	}
 	s.db, err = pebble.Open(o.Dir, s.popts)
 	if err != nil {
@@ -111,6 +122,9 @@ func Open(o Options) (*Store, error) {
 	}
 	// The directory stays locked until Close, also through a failure here.
 	m, err := s.openManifest()
+	if err == nil {
+		err = s.beginWriting(format, m)
+	}
 	if err != nil {
 		err = errors.Join(err, s.db.Close(), lock.Close())
 		s.cache.Unref()
@@ -128,6 +142,7 @@ func Open(o Options) (*Store, error) {
 func (s *Store) pebbleOptions(lock *pebble.Lock) *pebble.Options {
 	p := &pebble.Options{
 		FS:                 s.fs,
+		ReadOnly:           s.opts.readOnly,
 		Lock:               lock,
 		Cache:              s.cache,
 		FormatMajorVersion: pebble.FormatNewest,
@@ -178,10 +193,17 @@ func (s *Store) Close() error {
 	s.current, s.synced = nil, nil
 	s.mu.Unlock()
 
-	syncErr := s.db.LogData(nil, pebble.Sync)
+	var syncErr error
+	if !s.opts.readOnly {
+		syncErr = s.db.LogData(nil, pebble.Sync)
+	}
 	current.release()
 	synced.release()
-	err := errors.Join(syncErr, s.db.Close(), s.popts.Lock.Close())
+	err := errors.Join(syncErr, s.db.Close())
+	if err == nil && !s.opts.readOnly {
+		err = writeFormat(s.fs, s.opts.Dir, formatInfo{StateFormat, s.Visible()})
+	}
+	err = errors.Join(err, s.popts.Lock.Close())
 	s.cache.Unref()
 	return err
 }
@@ -283,7 +305,21 @@ func storeError(err error, format string, args ...any) error {
 	case vfs.IsNoSpaceError(err):
 		code = sqlerr.DiskFull
 	}
-	return sqlerr.Wrap(code, err, format, args...)
+	e := sqlerr.Wrap(code, err, format, args...)
+	if i := pebble.ExtractDataCorruptionInfo(err); i != nil {
+		e.WithDetail("The file %s is damaged: %s.", i.Path, firstLine(i.Details))
+	} else if code == sqlerr.DataCorrupted {
+		e.WithDetail("%s", firstLine(err))
+	}
+	if code == sqlerr.DataCorrupted {
+		e.WithHint("\"streamdb check\" lists what is damaged; \"streamdb restore\" makes a data directory of a backup.")
+	}
+	return e
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
 }
 
 // pebbleLogger brings what Pebble says into the store's log.
