@@ -72,7 +72,7 @@ func (c *checker) rows(ctx context.Context, o *catalog.Object) *finding {
 		if f.rows > 0 {
 			last = fmt.Sprintf(" after %d rows", f.rows)
 		}
-		f.add("its rows cannot be read%s: %v", last, err)
+		f.add("its rows cannot be read%s: %s", last, reason(err))
 	}
 	return f
 }
@@ -172,7 +172,7 @@ func (c *checker) index(ctx context.Context, o *catalog.Object) *finding {
 	}
 	rows, more, err := c.indexDifference(ctx, o, mostProblems)
 	if err != nil {
-		f.add("it cannot be compared with what it is of: %v", err)
+		f.add("it cannot be compared with what it is of: %s", reason(err))
 		return f
 	}
 	name := "its relation"

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"streamdb/engine"
 )
 
 // checkStatements asks the database itself, now and then, whether its views equal
@@ -42,6 +44,19 @@ func (r *lawRunner) checkStatements(ctx context.Context, views []lawStep) error 
 				return r.differs("", "check", "of table %s: %s: %s", row[0], found[0], found[2])
 			}
 		}
+	}
+	return nil
+}
+
+// checkClosed stops the server and has its directory checked.
+func (r *lawRunner) checkClosed(ctx context.Context) error {
+	if err := r.close(false); err != nil {
+		return r.differs("", "stop", "%v", err)
+	}
+	var report strings.Builder
+	problems, err := engine.CheckDir(ctx, r.dir, &report)
+	if err != nil || problems > 0 {
+		return r.differs("", "check", "of the directory: %v\n%s", err, report.String())
 	}
 	return nil
 }

@@ -108,7 +108,7 @@ func (r *lawRunner) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return r.checkClosed(ctx)
 }
 
 func (r *lawRunner) open(ctx context.Context) error {

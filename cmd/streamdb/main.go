@@ -28,6 +28,9 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is the program; it returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
+	if code, ok := runTool(args, stdout, stderr); ok {
+		return code
+	}
 	c, err := parseConfig(args, stdout)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

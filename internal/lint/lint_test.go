@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"wire":            {"stream", "types", "vec", "internal/sqlerr"},
 	"engine": {"wire", "planner", "catalog", "catalog/syscat", "sql/ast", "sql/parse", "connector", "executor", "executor/op", "checkpoint",
 		"storage", "stream", "expr", "types", "vec", "internal/sqlerr"},
-	"cmd":           {"engine", "wire"},
+	"cmd":           {"engine", "wire", "internal/sqlerr"},
 	"sqllogictest":  {"sqllogictest"},
 	"bench/nexmark": {"engine", "wire", "connector", "stream", "types", "vec"},
 }
