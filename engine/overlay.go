@@ -15,6 +15,7 @@ import (
 type overlay struct {
 	base   storage.Snapshot
 	writes map[storage.TableID]*tableWrites
+	reads  *readSet // nil: not serializable
 }
 
 // tableWrites is what a transaction has written to one table.
@@ -64,6 +65,7 @@ func (o *overlay) Epoch() stream.Epoch { return o.base.Epoch() }
 func (o *overlay) Close() error { return nil }
 
 func (o *overlay) Get(t storage.TableID, v storage.VNode, key []byte) ([]byte, error) {
+	o.reads.point(t, v, key)
 	if w := o.writes[t]; w != nil {
 		if r, ok := w.rows[rowKey(v, key)]; ok {
 			return r.now, nil
@@ -73,6 +75,7 @@ func (o *overlay) Get(t storage.TableID, v storage.VNode, key []byte) ([]byte, e
 }
 
 func (o *overlay) Scan(t storage.TableID, v storage.VNode, from, to []byte, fn func(key, value []byte) (bool, error)) error {
+	o.reads.scan(t, v, from, to)
 	w := o.writes[t]
 	if w == nil {
 		return o.base.Scan(t, v, from, to, fn)
@@ -99,6 +102,7 @@ func (o *overlay) Scan(t storage.TableID, v storage.VNode, from, to []byte, fn f
 }
 
 func (o *overlay) ScanTable(t storage.TableID, fn func(v storage.VNode, key, value []byte) (bool, error)) error {
+	o.reads.table(t)
 	w := o.writes[t]
 	if w == nil {
 		return o.base.ScanTable(t, fn)

@@ -60,6 +60,7 @@ func (s *Session) withTimeout(ctx context.Context) (context.Context, context.Can
 
 // openCtx is what the operators of a query see.
 func (s *Session) openCtx(ctx context.Context, t *txn, args []types.Datum, memory *executor.Accountant) executor.OpenCtx {
+	t.queried = true
 	return executor.OpenCtx{
 		Context:     ctx,
 		Log:         s.db.log,

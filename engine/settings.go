@@ -46,8 +46,8 @@ var settingList = []setting{
 	{name: "in_hot_standby", def: "off", readOnly: true, report: true, doc: "never a standby"},
 	{name: "default_transaction_read_only", def: "off", report: true, check: checkBool, doc: "new transactions refuse to write"},
 	{name: "transaction_read_only", def: "off", check: checkBool, doc: "this transaction refuses to write"},
-	{name: "transaction_isolation", def: "repeatable read", check: checkIsolation, doc: "every transaction reads one snapshot"},
-	{name: "default_transaction_isolation", def: "repeatable read", check: checkIsolation, doc: "every transaction reads one snapshot"},
+	{name: "transaction_isolation", def: "repeatable read", check: checkIsolation, doc: "level of this transaction; each reads one snapshot"},
+	{name: "default_transaction_isolation", def: "repeatable read", check: checkIsolation, doc: "level of new transactions: repeatable read or serializable"},
 	{name: "transaction_deferrable", def: "off", check: checkBool, doc: "accepted"},
 	{name: "search_path", def: "\"$user\", public", doc: "schemas that unqualified names are looked up in"},
 	{name: "statement_timeout", def: "0", check: checkDuration, show: showDuration, doc: "a statement is cancelled after this time; 0: never"},
@@ -153,10 +153,14 @@ func (s *settings) get(name string) (string, error) {
 
 // raw returns a setting's value as check made it.
 func (s *settings) raw(name string) (string, error) {
-	if v, ok := s.values[strings.ToLower(name)]; ok {
+	key := strings.ToLower(name)
+	if v, ok := s.values[key]; ok {
 		return v, nil
 	}
-	if v, ok := s.base[strings.ToLower(name)]; ok {
+	if key == transactionIsolation { // no transaction has its own
+		return s.raw("default_transaction_isolation")
+	}
+	if v, ok := s.base[key]; ok {
 		return v, nil
 	}
 	def, err := findSetting(name)
@@ -403,10 +407,9 @@ func checkTimeZone(s string) (string, error) {
 func checkIsolation(s string) (string, error) {
 	switch l := strings.ToLower(s); l {
 	case "read uncommitted", "read committed", "repeatable read":
-		return "repeatable read", nil
-	case "serializable":
-		return "", sqlerr.New(sqlerr.FeatureNotSupported, "isolation level serializable is not supported").
-			WithHint("Transactions read one snapshot and fail with 40001 when they would lose an update: \"repeatable read\".")
+		return repeatableRead, nil
+	case serializable:
+		return serializable, nil
 	}
 	return "", invalidValue(s)
 }

@@ -32,7 +32,11 @@ func begin(st *ast.Begin) action {
 // txnModes applies the modes of BEGIN and SET TRANSACTION.
 func (s *Session) txnModes(t *txn, m ast.TxnModes) error {
 	if m.Isolation != "" {
-		if _, err := checkIsolation(m.Isolation); err != nil {
+		level, err := checkIsolation(m.Isolation)
+		if err != nil {
+			return err
+		}
+		if err := s.setIsolation(t, level); err != nil {
 			return err
 		}
 	}
@@ -56,8 +60,9 @@ func setTransaction(st *ast.SetTransaction) action {
 				}
 			}
 			if st.Modes.Isolation != "" {
-				_, err := checkIsolation(st.Modes.Isolation)
-				return done("SET"), err
+				if err := s.change("default_transaction_isolation", st.Modes.Isolation, false, false); err != nil {
+					return nil, err
+				}
 			}
 			return done("SET"), nil
 		}

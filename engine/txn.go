@@ -21,7 +21,7 @@ import (
 
 // txn is a transaction: one snapshot of rows and names, and the writes staged
 // on top. It commits by handing its net changes to the tables' jobs in one
-// epoch. Isolation is snapshot isolation with first-committer-wins: of two
+// epoch. Isolation is snapshot isolation, or more (see serializable.go), with first-committer-wins: of two
 // transactions that write the same key at the same time, the later to commit
 // gets 40001 (Berenson et al., "A Critique of ANSI SQL Isolation Levels", 1995).
 type txn struct {
@@ -30,6 +30,7 @@ type txn struct {
 	failed    bool
 	committed bool
 	readOnly  bool
+	queried   bool // a statement has run
 	start     time.Time
 	cat       *catalog.Catalog
 	snap      storage.Snapshot
@@ -77,6 +78,9 @@ func (s *Session) begun() (*txn, error) {
 	t.overlay = &overlay{base: snap, writes: map[storage.TableID]*tableWrites{}}
 	s.db.writers.enter(t, snap.Epoch())
 	s.txn, s.env = t, nil
+	if s.settings.must("default_transaction_isolation") == serializable {
+		t.serialize()
+	}
 	return t, nil
 }
 
@@ -90,6 +94,7 @@ func (s *Session) endTxn() {
 	s.txn.close()
 	s.txn, s.env = nil, nil
 	s.settings.endTransaction(committed)
+	delete(s.settings.values, transactionIsolation)
 }
 
 // commitTxn commits the open transaction; it is over afterwards in any case.
@@ -174,6 +179,10 @@ func (t *txn) stage(table storage.TableID, v storage.VNode, key, row []byte) err
 var errConflict = sqlerr.New(sqlerr.SerializationFailure, "could not serialize access due to concurrent update").
 	WithHint("Another transaction has changed the same row. Run this transaction again.")
 
+// errReadConflict is errConflict of a serializable transaction.
+var errReadConflict = sqlerr.New(sqlerr.SerializationFailure, "could not serialize access due to read/write dependencies among transactions").
+	WithHint("Another transaction has changed what this one read. Run this transaction again.")
+
 // tableChange is what a transaction does to one table.
 type tableChange struct {
 	obj     *catalog.Object
@@ -186,12 +195,22 @@ type tableChange struct {
 func (t *txn) commit(ctx context.Context) error {
 	ids := t.written()
 	if len(ids) == 0 {
-		return nil
+		return t.endReading(ctx)
+	}
+	var reads map[storage.TableID]*tableReads
+	if t.overlay.reads != nil {
+		var err error
+		if reads, err = t.overlay.reads.ofTables(t.cat); err != nil {
+			return err
+		}
 	}
 	unlock := t.db.shapes.share(ids)
 	changes, err := t.changes()
 	if err != nil || len(changes) == 0 {
 		unlock()
+		if err == nil {
+			err = t.endReading(ctx)
+		}
 		return err
 	}
 	var jobs []stream.JobID
@@ -201,7 +220,7 @@ func (t *txn) commit(ctx context.Context) error {
 	ticket := t.db.coord.Submit(checkpoint.Request{
 		Sync:   true,
 		Jobs:   jobs,
-		Before: func(epoch stream.Epoch) error { return t.enter(epoch, changes) },
+		Before: func(epoch stream.Epoch) error { return t.enter(epoch, changes, reads) },
 	})
 	_, err = ticket.Wait(ctx)
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -289,7 +308,7 @@ func stillNotNull(was, now *catalog.Object, batches []*stream.Batch) error {
 
 // enter checks for conflicts and hands the changes to the jobs, at the barrier
 // of their epoch.
-func (t *txn) enter(epoch stream.Epoch, changes []tableChange) error {
+func (t *txn) enter(epoch stream.Epoch, changes []tableChange, reads map[storage.TableID]*tableReads) error {
 	now := t.db.catalog()
 	for _, c := range changes {
 		obj := now.ByID(c.obj.ID)
@@ -302,6 +321,9 @@ func (t *txn) enter(epoch stream.Epoch, changes []tableChange) error {
 		if t.db.writers.conflict(c.obj.Rows.Table.ID, c.keys, t.snap.Epoch()) {
 			return errConflict
 		}
+	}
+	if t.db.writers.changed(reads, t.snap.Epoch()) {
+		return errReadConflict
 	}
 	for _, c := range changes {
 		t.db.writers.record(c.obj.Rows.Table.ID, c.keys, epoch)
@@ -398,6 +420,11 @@ func (w *writers) leave(t *txn) {
 
 func trackedKey(table storage.TableID, key string) string {
 	return string([]byte{byte(table >> 24), byte(table >> 16), byte(table >> 8), byte(table)}) + key
+}
+
+// untracked is the inverse of trackedKey.
+func untracked(k string) (storage.TableID, string) {
+	return storage.TableID(k[0])<<24 | storage.TableID(k[1])<<16 | storage.TableID(k[2])<<8 | storage.TableID(k[3]), k[4:]
 }
 
 // oldest is the oldest snapshot that an open transaction reads.

@@ -33,7 +33,11 @@ func setVariable(st *ast.Set) action {
 		if st.Name == "database" || st.Name == "session_authorization" || st.Name == "role" {
 			return done("SET"), nil
 		}
-		return done("SET"), s.change(st.Name, strings.Join(parts, ", "), false, local)
+		value := strings.Join(parts, ", ")
+		if st.Name == transactionIsolation {
+			return done("SET"), s.setThisIsolation(value)
+		}
+		return done("SET"), s.change(st.Name, value, false, local)
 	}
 }
 
