@@ -100,6 +100,16 @@ type OverWindow struct {
 	// Partition drops the partitions at or below it from state.
 	Closed    TableRef
 	WindowKey int
+	// Final is for EMIT ON WINDOW CLOSE: rows come once, when all that stand before
+	// them have come (see EmitOnClose), and come out once, when all that their frames
+	// reach have.
+	Final bool
+	// Forget drops the rows that no result to come depends on from state (see
+	// overWindow.forget): by a watermark on the first sort key, for which Closed is
+	// then kept, or, with Final, by the rows behind them.
+	Forget bool
+	// Behind is as Ahead, but before a row; 0: none does, or it is not known how far.
+	Behind int64
 	// Ahead is how far RANGE frames reach beyond a row, in units of the first sort
 	// key's watermarks: so much later are results final. 0: none does, or it is not
 	// known how far.
@@ -133,31 +143,15 @@ func (s *OverWindow) Explain() string {
 		calls[i] = s.Calls[i].explain(in)
 	}
 	parts = append(parts, "calls: ["+strings.Join(calls, ", ")+"]")
+	if s.Final {
+		parts = append(parts, "emitted when final")
+	}
 	if at := s.window(); at >= 0 {
 		parts = append(parts, "state cleaned by watermark of "+colName(in, at))
+	} else if s.Forget {
+		parts = append(parts, "state cleaned by watermark of "+colName(in, s.Keys[0].Col))
 	}
 	return strings.Join(parts, ", ")
-}
-
-// PassesOrder reports whether a watermark on the first sort key passes: rows
-// come in its order, and the result of none depends on later ones, but for peers
-// and what is within Ahead.
-func (s *OverWindow) PassesOrder() bool {
-	if len(s.Keys) == 0 || s.Keys[0].Desc || s.Keys[0].NullsFirst {
-		return false
-	}
-	for i := range s.Calls {
-		switch s.Calls[i].reach().ahead.kind {
-		case reachNone, reachPeers:
-		case reachRange:
-			if s.Ahead == 0 {
-				return false
-			}
-		default:
-			return false
-		}
-	}
-	return true
 }
 
 // explain shows a call as SQL would, its frame where that is not the default.

@@ -24,11 +24,56 @@ type winPoint struct {
 // winRange is the rows from .. to-1.
 type winRange struct{ from, to int }
 
-// apply merges an epoch's changes into a partition and computes again what they
-// touch.
+// apply merges an epoch's changes into a partition, computes again what they
+// touch, or, if Final, for the first time what they complete, and forgets what is
+// looked at no more.
 func (w *overWindow) apply(ctx *executor.Ctx, id int32, cs []topChange, out executor.Emitter) error {
 	g := &w.parts[id]
-	g.hot, g.idle, g.prefix = true, 0, w.prefix(id)
+	g.hot, g.idle = true, 0
+	if err := w.enter(g, w.prefix(id)); err != nil {
+		return err
+	}
+	had := g.total
+	points, err := w.merge(g, cs, out)
+	if err != nil {
+		return err
+	}
+	w.grown += int64(g.total - had)
+	if len(points) > 0 {
+		g.trimChecks(points[0].at)
+		w.eval.renew()
+		if w.spec.Final {
+			err = w.complete(ctx, g, points, out)
+		} else {
+			err = w.update(ctx, g, points, out)
+		}
+		if err != nil {
+			return err
+		}
+		w.eval.renew()
+	}
+	g.cols, g.view = nil, 0
+	if err := w.forget(g); err != nil {
+		return err
+	}
+	w.leave(id)
+	return nil
+}
+
+// update computes again what changes may alter.
+func (w *overWindow) update(ctx *executor.Ctx, g *winGroup, points []winPoint, out executor.Emitter) error {
+	ranges, err := w.touched(&g.winPart, points)
+	for _, r := range ranges {
+		if err == nil {
+			err = w.recompute(ctx, g, r, out)
+		}
+	}
+	return err
+}
+
+// enter gets a partition, whose state key is prefix, ready to be looked at.
+func (w *overWindow) enter(g *winGroup, prefix []byte) error {
+	g.prefix = prefix
 	if g.winPages == nil {
 		g.winPages = &winPages{pages: []winPage{{loaded: true}}, owner: w}
 	} else {
@@ -44,31 +89,18 @@ func (w *overWindow) apply(ctx *executor.Ctx, id int32, cs []topChange, out exec
 	if g.checks == nil {
 		g.checks = make([][]winCheck, len(w.eval.calls))
 	}
-	points, err := w.merge(g, cs, out)
-	if err != nil {
-		return err
-	}
-	if len(points) > 0 {
-		g.trimChecks(points[0].at)
-		w.eval.renew()
-		ranges, err := w.touched(&g.winPart, points)
-		if err != nil {
-			return err
-		}
-		for _, r := range ranges {
-			if err := w.recompute(ctx, g, r, out); err != nil {
-				return err
-			}
-		}
-		w.eval.renew()
-	}
+	return nil
+}
+
+// leave ends that, for a partition in memory.
+func (w *overWindow) leave(id int32) {
+	g := &w.parts[id]
 	g.cols, g.view = nil, 0
 	w.held += g.held()
 	if g.total == 0 {
 		w.drop(id)
 	}
 	w.tidy()
-	return nil
 }
 
 // trimChecks forgets the kept states of running aggregates over row at.

@@ -161,7 +161,7 @@ func (p *winPages) take(pg *winPage, key, value []byte) error {
 // load finds the pages of a partition, and keeps their rows while there is memory.
 func (w *overWindow) load(g *winGroup) error {
 	p := g.winPages
-	p.pages, g.loaded = []winPage{{loaded: true}}, true
+	p.pages, g.loaded, g.done = []winPage{{loaded: true}}, true, 0
 	if err := w.table.Scan(g.vnode, g.prefix, func(key, value []byte) (bool, error) {
 		key = key[len(g.prefix):]
 		pg := &p.pages[len(p.pages)-1]
@@ -178,7 +178,11 @@ func (w *overWindow) load(g *winGroup) error {
 			pg = &p.pages[len(p.pages)-1]
 		}
 		pg.n++
-		return true, p.take(pg, key, value)
+		err := p.take(pg, key, value)
+		if err == nil && pg.rows[len(pg.rows)-1].olen != noOutput {
+			g.done++
+		}
+		return true, err
 	}); err != nil {
 		return err
 	}
@@ -227,14 +231,10 @@ func (w *overWindow) shed(p *winPages, keep func(k int) bool) {
 		}
 		for i := range pg.rows {
 			r := &pg.rows[i]
-			if r.olen != noOutput {
-				w.data.free(int(r.klen + r.ilen + r.olen))
-				continue
+			if r.olen == noOutput {
+				w.storeWaiting(p.group, r)
 			}
-			b := w.data.get(r.at, int(r.klen+r.ilen))
-			key := append(g0(p.group.prefix), b[:r.klen]...)
-			w.table.Put(p.group.vnode, key, appendWinStored(nil, r.slen, b[r.klen:], nil))
-			w.data.free(len(b))
+			w.data.free(r.size())
 		}
 		p.in -= len(pg.rows)
 		pg.rows, pg.loaded = nil, false

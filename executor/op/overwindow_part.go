@@ -18,6 +18,14 @@ type winRow struct {
 // noOutput is the olen of a row whose results have not been computed yet.
 const noOutput = ^uint32(0)
 
+// size is how many bytes the row has in the arena.
+func (r *winRow) size() int {
+	if r.olen == noOutput {
+		return int(r.klen + r.ilen)
+	}
+	return int(r.klen + r.ilen + r.olen)
+}
+
 // winPart is the rows of one partition in order. Of the columns that calls read
 // it has a section: the rows from base on.
 type winPart struct {

@@ -30,6 +30,20 @@ type reachSide struct {
 type winReach struct{ back, ahead reachSide }
 
 func (c *WindowCall) reach() winReach {
+	r := c.reachOf()
+	for _, s := range []*reachSide{&r.back, &r.ahead} {
+		switch {
+		case s.n > 0:
+		case s.kind == reachRows:
+			s.kind = reachNone
+		case s.kind == reachGroups:
+			s.kind = reachPeers
+		}
+	}
+	return r
+}
+
+func (c *WindowCall) reachOf() winReach {
 	all := reachSide{kind: reachAll}
 	switch c.Func {
 	case "row_number", "rank", "dense_rank":
@@ -86,6 +100,28 @@ func (f *WindowFrame) side(b *FrameBound, away, unbounded BoundKind) reachSide {
 	return reachSide{kind: reachRange, col: b.Col}
 }
 
+// reachKinds is a set of kinds.
+type reachKinds uint
+
+func (s reachKinds) has(k reachKind) bool { return s>>k&1 != 0 }
+
+// only reports whether there are no others than those.
+func (s reachKinds) only(ks ...reachKind) bool {
+	for _, k := range ks {
+		s &^= 1 << k
+	}
+	return s == 0
+}
+
+// looks is how the calls look back and ahead.
+func (s *OverWindow) looks() (back, ahead reachKinds) {
+	for i := range s.Calls {
+		r := s.Calls[i].reach()
+		back, ahead = back|1<<r.back.kind, ahead|1<<r.ahead.kind
+	}
+	return back, ahead
+}
+
 // seenFrom is the first row from which a change at p is seen: p is where a row
 // with the sort key was put in or, the rows there being those after it, taken
 // out. side is how far the rows before look ahead.
@@ -138,6 +174,29 @@ func (w *windowEval) seenTo(p *winPart, side reachSide, at int, key []byte) (int
 		return at + k, err
 	}
 	return at, nil
+}
+
+// backTo is the first row on which the results of row at, and of those behind it,
+// may depend.
+func (w *windowEval) backTo(p *winPart, side reachSide, at int) (int, error) {
+	switch side.kind {
+	case reachNone:
+		return at, nil
+	case reachRows:
+		return max(0, at-int(min(side.n, noLimit))), nil
+	case reachPeers:
+		return p.groupStart(at), nil
+	case reachGroups:
+		return p.groupsBack(at, side.n), nil
+	case reachRange:
+		var err error
+		key := w.boundOf(p, side.col, at, &err)
+		if err != nil {
+			return 0, err
+		}
+		return min(at, p.firstFrom(key, false)), nil
+	}
+	return 0, nil
 }
 
 // boundOf is boundKey for a row that is not in the section.

@@ -50,7 +50,10 @@ func (s *OverWindow) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 		rowKey[i] = SortKey{Col: c}
 	}
 	w.row = newSortEncoder(in, rowKey)
-	return w, w.open(ctx, s.Rows, s.Closed, s.Kind())
+	if err := w.open(ctx, s.Rows, s.Closed, s.Kind()); err != nil {
+		return nil, err
+	}
+	return w, w.openOrder(ctx)
 }
 
 // overWindow keeps the rows of each partition in order, with their results: so
@@ -71,9 +74,13 @@ func (s *OverWindow) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 // read back by a scan (see winPages); results are computed some rows at a time.
 // What remains linear is what IGNORE NULLS, EXCLUDE and aggregates that need all
 // values (array_agg) read for an unbounded frame, in these columns.
+//
+// With Final rows wait in the table without results until they are complete, and
+// with Forget the rows that are looked at no more leave it.
 type overWindow struct {
 	executor.Base
-	rowGroups  // the partitions
+	rowGroups // the partitions
+	winOrder
 	spec       *OverWindow
 	eval       *windowEval
 	in         []types.T
@@ -104,6 +111,7 @@ type winGroup struct {
 	loaded bool
 	hot    bool  // changed since the last eviction
 	idle   uint8 // evictions since it changed
+	done   int   // Final: how many rows, the first ones, have results
 	prefix []byte
 }
 
@@ -113,6 +121,9 @@ func (w *overWindow) renew() {
 
 func (w *overWindow) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
 	b = w.onTime(b)
+	if w.spec.Forget && !w.spec.Final {
+		b = w.order.onTime(b, w.spec.Keys[0].Col, true)
+	}
 	cols, n := b.Cols(), b.Rows()
 	if n == 0 {
 		return nil
@@ -156,6 +167,9 @@ func (w *overWindow) change(c *topChange) (key, val []byte) {
 // Barrier applies the changes of the epoch and emits what they did.
 func (w *overWindow) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
 	w.begin()
+	if w.spec.Forget && !w.spec.Final {
+		w.rose = w.order.rise()
+	}
 	slices.SortFunc(w.changes, func(a, b topChange) int {
 		if a.group != b.group {
 			return cmp.Compare(a.group, b.group)

@@ -89,24 +89,7 @@ func (w *windowEval) needFrom(p *winPart, c *windowCall, a int) (int, error) {
 	if c.far(side) {
 		return a, nil
 	}
-	switch side.kind {
-	case reachAll:
-		return 0, nil
-	case reachRows:
-		return max(0, a-int(min(side.n, noLimit))), nil
-	case reachPeers:
-		return p.groupStart(a), nil
-	case reachGroups:
-		return p.groupsBack(a, side.n), nil
-	case reachRange:
-		var err error
-		key := w.boundOf(p, side.col, a, &err)
-		if err != nil {
-			return 0, err
-		}
-		return min(a, p.firstFrom(key, false)), nil
-	}
-	return a, nil
+	return w.backTo(p, side, a)
 }
 
 func (w *windowEval) needTo(p *winPart, c *windowCall, b int) (int, error) {

@@ -40,8 +40,17 @@ type windowOracle struct {
 }
 
 func (o *windowOracle) rows(in [][]optest.Row) []optest.Row {
+	var out []optest.Row
+	for _, part := range o.parts(in[0]) {
+		out = append(out, o.results(part)...)
+	}
+	return out
+}
+
+// parts is the partitions, each in order.
+func (o *windowOracle) parts(rows []optest.Row) map[string][]optest.Row {
 	parts := map[string][]optest.Row{}
-	for _, r := range in[0] {
+	for _, r := range rows {
 		g := ""
 		for _, c := range o.spec.Partition {
 			g += fmt.Sprint(r[c], "|")
@@ -52,16 +61,20 @@ func (o *windowOracle) rows(in [][]optest.Row) []optest.Row {
 	for _, c := range o.spec.RowKey {
 		full = append(full, SortKey{Col: c})
 	}
-	var out []optest.Row
-	for _, rows := range parts {
-		slices.SortFunc(rows, func(a, b optest.Row) int { return compareBy(o.schema, full, a, b) })
-		for i := range rows {
-			res := slices.Clone(rows[i])
-			for k := range o.spec.Calls {
-				res = append(res, o.call(&o.spec.Calls[k], rows, i))
-			}
-			out = append(out, res)
+	for _, part := range parts {
+		slices.SortFunc(part, func(a, b optest.Row) int { return compareBy(o.schema, full, a, b) })
+	}
+	return parts
+}
+
+// results is the rows of a partition with their results.
+func (o *windowOracle) results(rows []optest.Row) (out []optest.Row) {
+	for i := range rows {
+		res := slices.Clone(rows[i])
+		for k := range o.spec.Calls {
+			res = append(res, o.call(&o.spec.Calls[k], rows, i))
 		}
+		out = append(out, res)
 	}
 	return out
 }

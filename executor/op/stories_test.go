@@ -107,8 +107,8 @@ func storyInterval(st *opStory, has func(string) bool) ([]types.Schema, optest.B
 	return []types.Schema{s, s}, c.build(st.t, s)
 }
 
-// over [lead|close]: lag(v), or lead(v), by k in order of t; close: sum(v) by t, k in
-// order of id.
+// over [lead] [forget] [final] [close]: lag(v), or lead(v), by k in order of t; close:
+// sum(v) by t, k in order of id.
 func storyOver(st *opStory, has func(string) bool) ([]types.Schema, optest.Build) {
 	s := optest.Schema(st.t, storyRows)
 	name := "lag"
@@ -118,6 +118,9 @@ func storyOver(st *opStory, has func(string) bool) ([]types.Schema, optest.Build
 	call := windowCallOf(WindowCall{Func: name, Args: []int{2}, Shift: 1})
 	spec := OverWindow{Partition: []int{1}, Keys: []SortKey{{Col: 0}}, RowKey: []int{3}, Rows: TableRef{ID: 100, Name: "rows"},
 		Calls: []WindowCall{call}, Out: append(slices.Clone(s), types.Column{Name: name, Type: call.T})}
+	if spec.Forget, spec.Final = has("forget"), has("final"); spec.Forget && !spec.Final {
+		spec.Closed = TableRef{ID: 101, Name: "closed"}
+	}
 	if has("close") {
 		call = windowCallOf(WindowCall{Agg: "sum(bigint)->numeric", Args: []int{2}, T: types.Of(types.Numeric),
 			Frame: WindowFrame{Mode: RangeFrame, End: FrameBound{Kind: CurrentRow}}})
