@@ -75,6 +75,7 @@ type eventLaw struct {
 // which of them the watermark %s has passed.
 type eventView struct {
 	name, query, closed string
+	final               string   // in place of the condition: the query of the rows that are final under MARK
 	last                []string // its rows when they were last looked at
 }
 
@@ -203,7 +204,7 @@ func (x *eventLaw) create() {
 		"string_agg(id::text, ',' order by id) as ids", "sum(v) filter (where k = 1) as s, avg(v) as a")
 	key := lawPick(x.lawGen, "", "k, ", "v, ")
 	group := key + "window_start, window_end"
-	switch x.IntN(11) {
+	switch x.IntN(14) {
 	case 0, 1:
 		v.query = fmt.Sprintf("select %s, %s from tumble(%s, ts, interval '%s')%s group by %s", group, aggs, from,
 			lawPick(x.lawGen, "5 minutes", "1 minute", "1 hour"), where, group)
@@ -228,7 +229,9 @@ func (x *eventLaw) create() {
 	case 9: // OVER within windows
 		v.query = fmt.Sprintf("select id, window_start, window_end, sum(v) over w as s, lead(id) over w as after from tumble(%s, ts, interval '5 minutes')%s window w as (partition by %swindow_start, window_end order by id)",
 			from, where, key)
-	case 10:
+	case 10, 11, 12:
+		x.ahead(v, from, where)
+	case 13:
 		v.query, v.closed = fmt.Sprintf("select id, k, ts, v from %s%s", from, where), "ts < %s"
 		if x.one(2) { // as rows come
 			v.name = x.name("p")
@@ -253,8 +256,12 @@ func (x *eventLaw) check() {
 	mark := fmt.Sprintf("(select max(ts) - interval '%d seconds' from events)", x.delay)
 	sql := "begin; select id from events; select rows from streamdb.late_rows where rows > 0"
 	for _, v := range x.views {
-		sql += "; select * from " + v.name + "; select * from (" + v.query + ") q"
-		if v.closed != "" {
+		sql += "; select * from " + v.name + "; "
+		if v.final != "" {
+			sql += strings.ReplaceAll(v.final, "MARK", mark)
+			continue
+		}
+		if sql += "select * from (" + v.query + ") q"; v.closed != "" {
 			sql += " where " + fmt.Sprintf(v.closed, mark)
 		}
 	}

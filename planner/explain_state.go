@@ -67,11 +67,15 @@ func stateKey(s executor.Spec, t storage.TableDef) string {
 		}
 	case *op.OverWindow:
 		if t.ID == s.Rows.ID {
-			in, window := s.In.Schema(), -1
-			if s.Closed.ID != 0 {
-				window = s.WindowKey
+			in := s.In.Schema()
+			text := key(in, slices.Concat(s.Partition, sortCols(s.Keys), s.RowKey))
+			switch {
+			case s.Forget:
+				text += cleaned(in, sortCols(s.Keys), 0)
+			case s.Closed.ID != 0:
+				text += cleaned(in, s.Partition, s.WindowKey)
 			}
-			return key(in, slices.Concat(s.Partition, sortCols(s.Keys), s.RowKey)) + cleaned(in, s.Partition, window)
+			return text
 		}
 	case *op.Materialize:
 		if t.ID == s.Table.Def.ID {

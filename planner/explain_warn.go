@@ -53,8 +53,12 @@ func (w *warner) look(s executor.Spec) {
 			w.growing(s, "a group is never dropped, as the input is append-only and no column of the group has a watermark")
 		}
 	case *op.OverWindow:
-		if s.Closed.ID == 0 && w.endless(s.In) {
+		switch {
+		case !w.endless(s.In) || s.Closed.ID != 0 && !s.Forget:
+		case !s.Forget:
 			w.growing(s, "no row is ever dropped, as the input is append-only and no column of the partition has a watermark")
+		case s.KeepsLast() && !bounded(s.In.Schema(), s.Partition):
+			w.growing(s, "the last rows of a partition are never dropped, as the input is append-only and no column of the partition has a watermark")
 		}
 	}
 }

@@ -26,6 +26,7 @@ type world struct {
 	system      func(schema, name string) (types.Schema, bool)
 	env         *types.Env
 	rows        map[string]int64
+	emitOnClose bool
 }
 
 func newWorld() *world {
@@ -34,7 +35,7 @@ func newWorld() *world {
 
 func (w *world) context(sql string) *Context {
 	return &Context{
-		Catalog: w.cat, SearchPath: []string{"public"}, Text: sql, Parallelism: w.parallelism,
+		Catalog: w.cat, SearchPath: []string{"public"}, Text: sql, Parallelism: w.parallelism, EmitOnClose: w.emitOnClose,
 		SystemTable: w.system, Env: w.env,
 		RowsOf:      func(o *catalog.Object) int64 { return w.rows[o.Name] },
 		NextTableID: func() storage.TableID { w.nextTable++; return w.nextTable - 1 },
@@ -253,7 +254,7 @@ func errorText(err error) string {
 //
 //	create                CREATE statements
 //	plan [verbose]        a SELECT or DML statement, explained
-//	job [p=n] [verbose]   a query as a materialized view with parallelism n
+//	job [p=n] [verbose]   a query as a materialized view with parallelism n; emit: ON WINDOW CLOSE
 //	rows                  how many rows tables have, for what is planned from here on
 //	cols                  names and types of a query's result
 func TestPlans(t *testing.T) {
@@ -262,7 +263,7 @@ func TestPlans(t *testing.T) {
 		w.system = testSystemTable
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			verbose := d.HasArg("verbose")
-			w.parallelism = 1
+			w.parallelism, w.emitOnClose = 1, d.HasArg("emit")
 			d.MaybeScanArgs(t, "p", &w.parallelism)
 			var out string
 			var err error

@@ -103,9 +103,51 @@ func (l *lowerer) emitOnClose(r *rel, ids []logical.ColID) (*rel, error) {
 			return nil, err
 		}
 	}
+	return l.holdBack(r, by, r.key), nil
+}
+
+// holdBack keeps rows until the watermark on column by has passed them. key tells
+// them apart, and says where they are.
+func (l *lowerer) holdBack(r *rel, by logical.ColID, key []logical.ColID) *rel {
 	out := *r
-	out.spec = &op.EmitOnClose{In: r.spec, Time: r.pos(by), RowKey: r.posAll(r.key), AppendOnly: r.appendOnly,
-		Rows: l.table("waiting"), Closed: l.table("closed"), Dist: l.vnodeCols(r, r.key)}
+	out.spec = &op.EmitOnClose{In: r.spec, Time: r.pos(by), RowKey: r.posAll(key), AppendOnly: r.appendOnly,
+		Rows: l.table("waiting"), Closed: l.table("closed"), Dist: l.vnodeCols(r, key)}
 	out.appendOnly, out.final, out.marks = true, true, logical.SetOf(by)
-	return &out, nil
+	return &out
+}
+
+// closeWindow lets windows forget partitions, or rows that are far behind in their
+// order, and says which columns keep their watermarks. Where EMIT ON WINDOW CLOSE
+// asks for frames that reach a number of rows ahead, no watermark says when they
+// are complete: rows then come to the window when those before them are, and leave
+// it when those that they reach have come.
+func (l *lowerer) closeWindow(w *op.OverWindow, n *logical.Window, calls []logical.WindowCall, r, out *rel) {
+	out.appendOnly, out.final, out.marks = false, false, r.marks.Intersect(logical.SetOf(n.Partition...))
+	if !l.job {
+		return
+	}
+	for i, c := range n.Partition {
+		if r.marks.Has(c) && w.Closed.ID == 0 {
+			w.WindowKey, w.Closed = i, l.table("closed")
+		}
+	}
+	var steady bool
+	w.Behind, w.Ahead, steady = l.framesReach(calls)
+	if !w.Ascends() || !r.marks.Has(n.Keys[0].Col) {
+		return
+	}
+	by := n.Keys[0].Col
+	if w.PassesOrder() {
+		out.marks = union(out.marks, by)
+	}
+	if w.Closed.ID != 0 {
+		return
+	}
+	if l.opt.EmitOnClose && !w.PassesOrder() && w.FillsFrames() {
+		w.In = l.holdBack(r, by, union(logical.SetOf(r.key...), n.Partition...).IDs()).spec
+		w.Final, out.appendOnly, out.final = true, true, true
+	}
+	if w.Forget = steady && w.Forgets(); w.Forget && !w.Final {
+		w.Closed = l.table("closed")
+	}
 }

@@ -31,6 +31,11 @@ func (l *lowerer) window(n *logical.Window, need logical.Set) (*rel, error) {
 	for _, k := range n.Keys {
 		below = union(below, k.Col)
 	}
+	if l.opt.EmitOnClose {
+		if m := l.aheadLast(n); m != nil {
+			return l.window(m, need)
+		}
+	}
 	r, err := l.lower(n.In, below)
 	if err != nil {
 		return nil, err
@@ -43,6 +48,20 @@ func (l *lowerer) window(n *logical.Window, need logical.Set) (*rel, error) {
 			}
 		}
 	}
+	if l.opt.EmitOnClose { // a watermark passes what looks ahead by time, so that goes first
+		timed, rest := l.inTimeFirst(calls)
+		if len(timed) > 0 {
+			if r, err = l.windowOver(r, n, timed); err != nil {
+				return nil, err
+			}
+			calls = rest
+		}
+	}
+	return l.windowOver(r, n, calls)
+}
+
+// windowOver is window for some of the calls, over rows that are in place.
+func (l *lowerer) windowOver(r *rel, n *logical.Window, calls []logical.WindowCall) (*rel, error) {
 	w := &op.OverWindow{In: r.spec, Partition: r.posAll(n.Partition), Keys: l.sortKeys(r, n.Keys), Rows: l.table("window")}
 	out := *r
 	out.cols = slices.Clone(r.cols)
@@ -58,19 +77,86 @@ func (l *lowerer) window(n *logical.Window, need logical.Set) (*rel, error) {
 		w.RowKey, w.Dist = r.posAll(r.key), l.vnodeCols(r, n.Partition)
 	}
 	w.Out = l.schema(out.cols)
-	out.spec, out.appendOnly, out.final, out.marks = w, false, false, r.marks.Intersect(logical.SetOf(n.Partition...))
-	for i, c := range n.Partition {
-		if l.job && r.marks.Has(c) && w.Closed.ID == 0 {
-			w.WindowKey, w.Closed = i, l.table("closed")
+	out.spec = w
+	l.closeWindow(w, n, calls, r, &out)
+	return &out, nil
+}
+
+// How a call looks ahead, beyond peers, as far as its form tells.
+const (
+	aheadNot = iota
+	aheadInRows
+	aheadInTime
+)
+
+func (l *lowerer) ahead(c *logical.WindowCall) int {
+	if c.Func == "lead" || c.Func == "lag" {
+		shift := int64(1)
+		if c.Shift != nil {
+			d, err := l.constant(c.Shift)
+			if err != nil {
+				return aheadNot // windowCall says so
+			}
+			shift = d.I
+		}
+		if c.ShiftCol != 0 || (shift > 0) == (c.Func == "lead") && shift != 0 {
+			return aheadInRows
+		}
+		return aheadNot
+	}
+	switch {
+	case c.Func != "" && c.Func != "first_value" && c.Func != "last_value" && c.Func != "nth_value" || op.BoundKind(c.Frame.End.Kind) != op.Following:
+		return aheadNot
+	case c.Frame.Mode == logical.RangeFrame:
+		return aheadInTime
+	}
+	return aheadInRows
+}
+
+// inTimeFirst takes the calls that look ahead by time apart from others if some of
+// those do by rows.
+func (l *lowerer) inTimeFirst(calls []logical.WindowCall) (timed, rest []logical.WindowCall) {
+	byRows := false
+	for _, c := range calls {
+		switch l.ahead(&c) {
+		case aheadInTime:
+			timed = append(timed, c)
+			continue
+		case aheadInRows:
+			byRows = true
+		}
+		rest = append(rest, c)
+	}
+	if !byRows {
+		return nil, calls
+	}
+	return timed, rest
+}
+
+// aheadLast is a window over another one that looks ahead by rows, in the other
+// order, if it does not itself: no watermark passes what does. nil: it is right as
+// it is.
+func (l *lowerer) aheadLast(n *logical.Window) *logical.Window {
+	below, ok := n.In.(*logical.Window)
+	inRows := func(c logical.WindowCall) bool { return l.ahead(&c) == aheadInRows }
+	if !ok || slices.ContainsFunc(n.Calls, inRows) || !slices.ContainsFunc(below.Calls, inRows) {
+		return nil
+	}
+	reads := logical.SetOf(n.Partition...)
+	for _, k := range n.Keys {
+		reads = union(reads, k.Col)
+	}
+	for _, c := range n.Calls {
+		reads.AddSet(c.Reads())
+	}
+	for _, c := range below.Calls {
+		if reads.Has(c.Col) {
+			return nil
 		}
 	}
-	if l.job {
-		w.Ahead = l.framesAhead(calls)
-	}
-	if l.job && w.PassesOrder() && r.marks.Has(n.Keys[0].Col) {
-		out.marks = union(out.marks, n.Keys[0].Col)
-	}
-	return &out, nil
+	first, last := *n, *below
+	first.In, last.In = below.In, &first
+	return &last
 }
 
 func (l *lowerer) windowCall(r *rel, c *logical.WindowCall, keys int) (op.WindowCall, error) {
@@ -138,32 +224,60 @@ func (l *lowerer) frameBound(r *rel, f *logical.Frame, b *logical.FrameBound, si
 	return out, nil
 }
 
-// framesAhead is the greatest distance that a RANGE frame goes ahead of a row, at
-// least 1; 0 if there is none. In time a month counts as 31 days.
-func (l *lowerer) framesAhead(calls []logical.WindowCall) (ahead int64) {
+// framesReach is the greatest distance that a RANGE frame goes behind and ahead of
+// a row, at least 1; 0 if there is none, or it is not known. In time a month counts
+// as 31 days. steady: no such frame of a row is before that of an earlier one.
+func (l *lowerer) framesReach(calls []logical.WindowCall) (behind, ahead int64, steadily bool) {
+	steadily = true
 	for i := range calls {
 		f := &calls[i].Frame
-		if f.Mode != logical.RangeFrame || f.End.Offset == nil || op.BoundKind(f.End.Kind) != op.Following {
+		if f.Mode != logical.RangeFrame {
 			continue
 		}
-		d, err := l.constant(f.End.Offset)
-		if err != nil || d.Null {
-			continue // windowCall says so
-		}
-		n := d.I
-		if f.End.Offset.Type().ID == types.Interval {
-			span := types.DecodeInterval([]byte(d.S))
-			days := float64(span.Days) + 31*float64(span.Months)
-			if days*float64(types.Day)+float64(span.Micros) > 1<<62 {
-				return 0
+		for _, b := range []*logical.FrameBound{&f.Start, &f.End} {
+			if b.Offset == nil {
+				continue
 			}
-			n = (int64(span.Days)+31*int64(span.Months))*types.Day + span.Micros
-		} else if !f.End.Offset.Type().IsInteger() {
-			return 0
+			d, err := l.constant(b.Offset)
+			if err != nil || d.Null {
+				continue // windowCall says so
+			}
+			steadily = steadily && steady(b.Offset.Type(), d)
+			n := offsetReach(b.Offset.Type(), d)
+			switch {
+			case b == &f.End && op.BoundKind(b.Kind) == op.Following:
+				ahead = further(ahead, n)
+			case b == &f.Start && op.BoundKind(b.Kind) == op.Preceding:
+				behind = further(behind, n)
+			}
 		}
-		ahead = max(ahead, n, 1)
 	}
-	return min(ahead, 1<<62)
+	return max(behind, 0), max(ahead, 0), steadily
+}
+
+// further is the greater of two distances, one of which may be unknown: -1.
+func further(a, b int64) int64 {
+	if a < 0 || b < 0 {
+		return -1
+	}
+	return max(a, b)
+}
+
+// offsetReach is an offset of a RANGE frame in the units of watermarks, at least 1; -1:
+// that is not known.
+func offsetReach(t types.T, d types.Datum) int64 {
+	n := d.I
+	if t.ID == types.Interval {
+		span := types.DecodeInterval([]byte(d.S))
+		days := float64(span.Days) + 31*float64(span.Months)
+		if days*float64(types.Day)+float64(span.Micros) > 1<<62 {
+			return -1
+		}
+		n = (int64(span.Days)+31*int64(span.Months))*types.Day + span.Micros
+	} else if !t.IsInteger() {
+		return -1
+	}
+	return min(max(n, 1), 1<<62)
 }
 
 // negative reports whether a distance is below zero, or NaN.
