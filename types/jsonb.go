@@ -3,7 +3,9 @@ package types
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -346,6 +348,63 @@ func appendJsonKey(dst, b []byte, top bool) []byte {
 		return true
 	})
 	return dst
+}
+
+// decodeJsonKey appends the value of the key at the front of b.
+func decodeJsonKey(dst, b []byte) (text, rest []byte, ok bool) {
+	if len(b) == 0 {
+		return nil, nil, false
+	}
+	kind := b[0]
+	switch b = b[1:]; kind {
+	case 0:
+		return append(dst, "[]"...), b, true
+	case 1:
+		return append(dst, "null"...), b, true
+	case 2:
+		s, rest, ok := decodeKeyString(b)
+		return AppendJsonString(dst, string(s)), rest, ok
+	case 3:
+		d, rest, ok := decodeKeyDecimal(b)
+		return append(dst, d.String()...), rest, ok
+	case 4:
+		if len(b) == 0 {
+			return nil, nil, false
+		}
+		return strconv.AppendBool(dst, b[0] != 0), b[1:], true
+	case 5, 6:
+		return decodeJsonMembers(dst, b, kind == 6)
+	}
+	return nil, nil, false
+}
+
+// decodeJsonMembers is decodeJsonKey for an array or object behind its kind.
+func decodeJsonMembers(dst, b []byte, object bool) (text, rest []byte, ok bool) {
+	if len(b) < 4 {
+		return nil, nil, false
+	}
+	n := binary.BigEndian.Uint32(b)
+	b = b[4:]
+	ends := "[]"
+	if object {
+		ends = "{}"
+	}
+	dst = append(dst, ends[0])
+	for i := range n {
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		if object {
+			if dst, b, ok = decodeJsonKey(dst, b); !ok { // the name, a string
+				return nil, nil, false
+			}
+			dst = append(dst, ": "...)
+		}
+		if dst, b, ok = decodeJsonKey(dst, b); !ok {
+			return nil, nil, false
+		}
+	}
+	return append(dst, ends[1]), b, true
 }
 
 // CompareJsonb orders jsonb values as Postgres does, strings by bytes.

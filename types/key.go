@@ -194,8 +194,8 @@ func errKey() error { return sqlerr.New(sqlerr.DataCorrupted, "malformed key") }
 // DecodeKey reads the ascending key at the front of b and returns what follows
 // it. The value is equal in SQL to the one encoded, not always identical:
 // numeric comes back without zeros at the end (1.50 as 1.5), interval as days and
-// time, character without padding, and array elements likewise. Where the exact
-// form matters, store the value beside the key. A jsonb key does not decode.
+// time, character without padding, and array elements and the numbers in jsonb
+// likewise. Where the exact form matters, store the value beside the key.
 func DecodeKey(t T, b []byte) (Datum, []byte, error) { return decodeKey(t, b, false) }
 
 // DecodeKeyDesc is DecodeKey for descending keys.
@@ -275,7 +275,11 @@ func decodeKeyBody(t T, b []byte) (Datum, []byte, error) {
 		}
 		return spanOfNormal(int64(days^1<<63), int64(us^1<<63)).Datum(), b, nil
 	case Jsonb:
-		return Datum{}, nil, sqlerr.Unsupported("decoding a jsonb key")
+		text, rest, ok := decodeJsonKey(nil, b)
+		if !ok {
+			return Datum{}, nil, errKey()
+		}
+		return BytesDatum(string(text)), rest, nil
 	case Array, Int2Vector, OIDVector:
 		return decodeKeyArray(t, b)
 	case Record:

@@ -308,6 +308,28 @@ func TestTopNClosed(t *testing.T) {
 	}
 }
 
+// TestClosedGroupsOfAnyType: groups that are only in the table are closed, whatever
+// types their columns have.
+func TestClosedGroupsOfAnyType(t *testing.T) {
+	s := optest.Schema(t, "t int8, k jsonb, n numeric, a int8[], f float8, i interval, v int8")
+	h := optest.New(t, []types.Schema{s}, func(in []executor.Spec) executor.Spec {
+		return &TopN{In: in[0], Group: []int{1, 2, 3, 4, 5, 0}, Keys: []SortKey{{Col: 6}}, RowKey: []int{6}, Limit: 1,
+			Rows: TableRef{ID: 100}, Closed: TableRef{ID: 101}, WindowKey: 5}
+	}, optest.Options{})
+	for i, k := range []string{`null`, `"a\\b"`, `-1.50`, `true`, `[]`, `[1,[],{"x":[null]}]`, `{"b":{},"a":"\u0001"}`} {
+		for at := range 2 {
+			h.PushText(0, fmt.Sprintf("%d %s 1.%d0 {%d,NULL} -0.5 1_mon %d", at, k, i, i, 2*i+at))
+		}
+	}
+	h.Barrier()
+	h.Restart()
+	h.Watermark(0, 0, 0)
+	h.Barrier()
+	if n := h.StateRows(TableRef{ID: 100}); n != 7 {
+		t.Fatalf("%d rows in state, want 7", n)
+	}
+}
+
 // naiveTop is the limit greatest v of each (k, t).
 func naiveTop(rows []optest.Row, limit int) []optest.Row {
 	rows = slices.Clone(rows)
