@@ -80,7 +80,7 @@ func (j *asOfJoin) Process(_ *executor.Ctx, in int, b *stream.Batch, out executo
 		var head int
 		j.buf, head = j.appendKey(j.buf[:0], in, cols, i)
 		row = d.appendRow(row[:0], i)
-		c.add(places[i], int8(b.Op(i)), j.buf, row, head)
+		c.add(int32(places[i]), b.Op(i), j.buf, row, head)
 	}
 	j.report(j.changes[0].bytes() + j.changes[1].bytes())
 	return j.flush()
@@ -120,19 +120,19 @@ func (j *asOfJoin) segments() error {
 	j.segs = j.segs[:0]
 	for i := range c.list {
 		x := &c.list[i]
-		key := c.key(x)
-		if n := len(j.segs); n > 0 && j.segs[n-1].v == x.v && bytes.Equal(j.segs[n-1].from, key) {
+		v, key := storage.VNode(x.group), c.key(x)
+		if n := len(j.segs); n > 0 && j.segs[n-1].v == v && bytes.Equal(j.segs[n-1].from, key) {
 			continue // the old and the new row at one place
 		}
-		s := asOfSegment{v: x.v, head: int(x.head), from: key, to: prefixEnd(key[:x.head])}
-		err := j.tables[1].ScanFrom(x.v, key[:x.head], append(bytes.Clone(key), 0), func(k, _ []byte) (bool, error) {
+		s := asOfSegment{v: v, head: int(x.head), from: key, to: prefixEnd(key[:x.head])}
+		err := j.tables[1].ScanFrom(v, key[:x.head], append(bytes.Clone(key), 0), func(k, _ []byte) (bool, error) {
 			s.to = bytes.Clone(k)
 			return false, nil
 		})
 		if err != nil {
 			return err
 		}
-		if n := len(j.segs); n > 0 && j.segs[n-1].v == x.v && (j.segs[n-1].to == nil || bytes.Compare(j.segs[n-1].to, key) > 0) {
+		if n := len(j.segs); n > 0 && j.segs[n-1].v == v && (j.segs[n-1].to == nil || bytes.Compare(j.segs[n-1].to, key) > 0) {
 			j.segs[n-1].to = key
 		}
 		j.segs = append(j.segs, s)
@@ -165,11 +165,11 @@ func (j *asOfJoin) output(op stream.Op) error {
 	c := &j.changes[0]
 	for i := range c.list {
 		x := &c.list[i]
-		if stream.Op(x.op) != op || j.inSegment(x.v, c.key(x)) {
+		v, key := storage.VNode(x.group), c.key(x)
+		if x.op != op || j.inSegment(v, key) {
 			continue
 		}
-		key := c.key(x)
-		right, err := j.match(x.v, key[:x.head], key)
+		right, err := j.match(v, key[:x.head], key)
 		if err == nil && (right != nil || j.outer) {
 			err = j.emit(op, c.row(x), right)
 		}

@@ -27,7 +27,7 @@ type winRange struct{ from, to int }
 // apply merges an epoch's changes into a partition, computes again what they
 // touch, or, if Final, for the first time what they complete, and forgets what is
 // looked at no more.
-func (w *overWindow) apply(ctx *executor.Ctx, id int32, cs []topChange, out executor.Emitter) error {
+func (w *overWindow) apply(ctx *executor.Ctx, id int32, cs []rowChange, out executor.Emitter) error {
 	g := &w.parts[id]
 	g.hot, g.idle = true, 0
 	if err := w.enter(g, w.prefix(id)); err != nil {
@@ -112,15 +112,15 @@ func (g *winGroup) trimChecks(at int) {
 
 // merge puts rows in and takes rows out, page by page; those that go are emitted.
 // cs are in order of key, at most one delete and one insert for each.
-func (w *overWindow) merge(g *winGroup, cs []topChange, out executor.Emitter) (points []winPoint, err error) {
+func (w *overWindow) merge(g *winGroup, cs []rowChange, out executor.Emitter) (points []winPoint, err error) {
 	grown := 0
 	for len(cs) > 0 {
-		key, _ := w.change(&cs[0])
+		key := w.changes.key(&cs[0])
 		k, n := g.pageOf(key), len(cs)
 		if k+1 < len(g.pages) {
 			low := g.pages[k+1].low
 			n = sort.Search(len(cs), func(i int) bool {
-				key, _ := w.change(&cs[i])
+				key := w.changes.key(&cs[i])
 				return bytes.Compare(key, low) >= 0
 			})
 		}
@@ -143,28 +143,28 @@ func (w *overWindow) merge(g *winGroup, cs []topChange, out executor.Emitter) (p
 
 // mergePage is merge for one page, whose first row will have the number base. The
 // changes of rows go to points.
-func (w *overWindow) mergePage(g *winGroup, pg *winPage, base int, cs []topChange, points []winPoint, out executor.Emitter) ([]winPoint, error) {
+func (w *overWindow) mergePage(g *winGroup, pg *winPage, base int, cs []rowChange, points []winPoint, out executor.Emitter) ([]winPoint, error) {
 	keyOf := func(r *winRow) []byte { return w.data.get(r.at, int(r.klen)) }
-	firstKey, _ := w.change(&cs[0])
+	firstKey := w.changes.key(&cs[0])
 	first := sort.Search(len(pg.rows), func(i int) bool { return bytes.Compare(keyOf(&pg.rows[i]), firstKey) >= 0 })
 	// What is before the first change stays where it is; the rest is merged.
 	next, old := pg.rows[:first], append(w.spare[:0], pg.rows[first:]...)
 	from := 0
 	for k := 0; k < len(cs); {
-		key, _ := w.change(&cs[k])
+		key := w.changes.key(&cs[k])
 		at := from + sort.Search(len(old)-from, func(i int) bool { return bytes.Compare(keyOf(&old[from+i]), key) >= 0 })
 		next = append(next, old[from:at]...)
 		from = at
 		had := at < len(old) && bytes.Equal(keyOf(&old[at]), key)
-		var gone, come *topChange
+		var gone, come *rowChange
 		for ; k < len(cs); k++ {
-			if other, _ := w.change(&cs[k]); !bytes.Equal(other, key) {
+			if !bytes.Equal(w.changes.key(&cs[k]), key) {
 				break
 			}
 			switch {
-			case cs[k].weight == -1 && gone == nil:
+			case cs[k].op == stream.Delete && gone == nil:
 				gone = &cs[k]
-			case cs[k].weight == 1 && come == nil:
+			case cs[k].op == stream.Insert && come == nil:
 				come = &cs[k]
 			default:
 				return nil, sqlerr.New(sqlerr.InternalError, "window: two rows have the same stream key")
@@ -194,7 +194,7 @@ func (w *overWindow) mergePage(g *winGroup, pg *winPage, base int, cs []topChang
 		if c == nil {
 			c = gone
 		}
-		_, val := w.change(c)
+		val := w.changes.row(c)
 		slen, n := binary.Uvarint(val)
 		p.key = key[:slen]
 		points = append(points, p)

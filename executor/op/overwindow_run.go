@@ -1,8 +1,6 @@
 package op
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -96,8 +94,7 @@ type overWindow struct {
 	spare []winRow   // for merging
 	held  int64      // bytes of parts beside the arena
 
-	changes []topChange
-	buffer  arena // keys and values of changes
+	changes rowChanges
 	ids     []int32
 	buf     []byte
 	out     []*vec.Builder
@@ -154,14 +151,9 @@ func (w *overWindow) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor
 		klen := len(key)
 		key = binary.AppendUvarint(key, uint64(sortLen))
 		w.buf = storage.AppendRow(key, cols, i)
-		w.changes = append(w.changes, topChange{ids[i], uint32(klen), uint32(len(w.buf) - klen), w.buffer.add(w.buf), int32(b.Op(i))})
+		w.changes.add(ids[i], b.Op(i), w.buf[:klen], w.buf[klen:], sortLen)
 	}
 	return nil
-}
-
-func (w *overWindow) change(c *topChange) (key, val []byte) {
-	b := w.buffer.get(c.at, int(c.klen+c.vlen))
-	return b[:c.klen], b[c.klen:]
 }
 
 // Barrier applies the changes of the epoch and emits what they did.
@@ -170,61 +162,18 @@ func (w *overWindow) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.E
 	if w.spec.Forget && !w.spec.Final {
 		w.rose = w.order.rise()
 	}
-	slices.SortFunc(w.changes, func(a, b topChange) int {
-		if a.group != b.group {
-			return cmp.Compare(a.group, b.group)
-		}
-		ak, av := w.change(&a)
-		bk, bv := w.change(&b)
-		if c := bytes.Compare(ak, bk); c != 0 {
-			return c
-		}
-		return bytes.Compare(av, bv)
-	})
-	w.changes = w.consolidate(w.changes)
-	for from := 0; from < len(w.changes); {
-		to := from + 1
-		for to < len(w.changes) && w.changes[to].group == w.changes[from].group {
-			to++
-		}
-		if err := w.apply(ctx, w.changes[from].group, w.changes[from:to], out); err != nil {
-			return err
-		}
-		from = to
+	if err := w.changes.sum(); err != nil {
+		return err
 	}
-	w.changes, w.buffer = w.changes[:0], arena{}
-	if cap(w.changes) > 1<<16 {
-		w.changes = nil
+	err := w.changes.each(func(id int32, cs []rowChange) error { return w.apply(ctx, id, cs, out) })
+	if err != nil {
+		return err
 	}
 	if err := w.flush(out); err != nil {
 		return err
 	}
 	w.evict()
 	return w.closePartitions(out)
-}
-
-// consolidate sums sorted changes of equal rows and drops what sums to nothing.
-func (w *overWindow) consolidate(cs []topChange) []topChange {
-	out := cs[:0]
-	for i := range cs {
-		c := cs[i]
-		if k := len(out) - 1; k >= 0 && out[k].group == c.group && out[k].klen == c.klen && out[k].vlen == c.vlen {
-			ak, av := w.change(&out[k])
-			bk, bv := w.change(&c)
-			if bytes.Equal(ak, bk) && bytes.Equal(av, bv) {
-				out[k].weight += c.weight
-				continue
-			}
-		}
-		if k := len(out) - 1; k >= 0 && out[k].weight == 0 {
-			out = out[:k]
-		}
-		out = append(out, c)
-	}
-	if k := len(out) - 1; k >= 0 && out[k].weight == 0 {
-		out = out[:k]
-	}
-	return out
 }
 
 // begin starts a batch of output.
@@ -252,15 +201,7 @@ func (w *overWindow) flush(out executor.Emitter) error {
 	if len(w.ops) == 0 {
 		return nil
 	}
-	cols := make([]vec.Vec, len(w.out))
-	for j := range cols {
-		cols[j] = w.out[j].Vec()
-	}
-	ops := w.ops
-	if !slices.Contains(ops, stream.Delete) {
-		ops = nil
-	}
-	b := stream.NewBatch(len(w.ops), cols, ops)
+	b := changesOf(w.out, w.ops)
 	w.begin()
 	return out.Emit(b)
 }

@@ -2,10 +2,12 @@ package op
 
 import (
 	"bytes"
-	"sort"
+	"cmp"
+	"slices"
 
 	"streamdb/internal/sqlerr"
 	"streamdb/storage"
+	"streamdb/stream"
 )
 
 // rowChanges collects the changes that an epoch makes to a state table of rows,
@@ -16,38 +18,43 @@ type rowChanges struct {
 }
 
 type rowChange struct {
-	v          storage.VNode
-	op         int8 // summed: +1 came, -1 went
-	key, row   span
+	group      int32 // the id of the group that the row is in, or the row's vnode
+	op         stream.Op
+	at         span // the key, then the row
 	klen, rlen int32
 	head       int32 // free for the owner: length of a part of the key
 }
 
-func (c *rowChanges) bytes() int64            { return c.arena.size + int64(32*cap(c.list)) }
-func (c *rowChanges) key(x *rowChange) []byte { return c.arena.get(x.key, int(x.klen)) }
-func (c *rowChanges) row(x *rowChange) []byte { return c.arena.get(x.row, int(x.rlen)) }
+func (c *rowChanges) bytes() int64            { return c.arena.size + int64(28*cap(c.list)) }
+func (c *rowChanges) key(x *rowChange) []byte { return c.arena.get(x.at, int(x.klen)) }
+func (c *rowChanges) row(x *rowChange) []byte {
+	return c.arena.get(x.at, int(x.klen+x.rlen))[x.klen:]
+}
 
-// sum sorts the changes and adds up those of equal rows.
+// add notes a change of a row.
+func (c *rowChanges) add(group int32, op stream.Op, key, row []byte, head int) {
+	c.list = append(c.list, rowChange{group: group, op: op, at: c.arena.add2(key, row),
+		klen: int32(len(key)), rlen: int32(len(row)), head: int32(head)})
+}
+
+func (c *rowChanges) compare(x, y *rowChange) int {
+	if x.group != y.group {
+		return cmp.Compare(x.group, y.group)
+	}
+	if o := bytes.Compare(c.key(x), c.key(y)); o != 0 {
+		return o
+	}
+	return bytes.Compare(c.row(x), c.row(y))
+}
+
+// sum sorts the changes by group, key and row, and adds up those of equal rows.
 func (c *rowChanges) sum() error {
-	sort.Slice(c.list, func(a, b int) bool {
-		x, y := &c.list[a], &c.list[b]
-		if x.v != y.v {
-			return x.v < y.v
-		}
-		if o := bytes.Compare(c.key(x), c.key(y)); o != 0 {
-			return o < 0
-		}
-		return bytes.Compare(c.row(x), c.row(y)) < 0
-	})
+	slices.SortFunc(c.list, func(x, y rowChange) int { return c.compare(&x, &y) })
 	n := 0
 	for i := 0; i < len(c.list); {
-		x, sum := &c.list[i], 0
-		for ; i < len(c.list); i++ {
-			y := &c.list[i]
-			if y.v != x.v || !bytes.Equal(c.key(x), c.key(y)) || !bytes.Equal(c.row(x), c.row(y)) {
-				break
-			}
-			sum += int(y.op)
+		x, sum := c.list[i], 0
+		for ; i < len(c.list) && c.compare(&x, &c.list[i]) == 0; i++ {
+			sum += int(c.list[i].op)
 		}
 		switch sum {
 		case 0:
@@ -56,31 +63,44 @@ func (c *rowChanges) sum() error {
 		default:
 			return sqlerr.New(sqlerr.InternalError, "a row changed by %d in an epoch", sum)
 		}
-		z := *x
-		z.op = int8(sum)
-		c.list[n] = z
+		x.op = stream.Op(sum)
+		c.list[n] = x
 		n++
 	}
 	c.list = c.list[:n]
 	return nil
 }
 
-// add notes a change of a row.
-func (c *rowChanges) add(v storage.VNode, op int8, key, row []byte, head int) {
-	c.list = append(c.list, rowChange{v: v, op: op, head: int32(head),
-		key: c.arena.add(key), klen: int32(len(key)), row: c.arena.add(row), rlen: int32(len(row))})
+// each calls fn for the changes of each group, once they are summed, and forgets
+// them all.
+func (c *rowChanges) each(fn func(group int32, cs []rowChange) error) error {
+	for list := c.list; len(list) > 0; {
+		n := 1
+		for n < len(list) && list[n].group == list[0].group {
+			n++
+		}
+		if err := fn(list[0].group, list[:n]); err != nil {
+			return err
+		}
+		list = list[n:]
+	}
+	c.list, c.arena = c.list[:0], arena{}
+	if cap(c.list) > 1<<16 {
+		c.list = nil
+	}
+	return nil
 }
 
-// write applies the summed changes to the table.
+// write applies the summed changes to the table; their groups are vnodes.
 func (c *rowChanges) write(t storage.StateTable) {
 	for i := range c.list {
-		if x := &c.list[i]; x.op < 0 {
-			t.Delete(x.v, c.key(x))
+		if x := &c.list[i]; x.op == stream.Delete {
+			t.Delete(storage.VNode(x.group), c.key(x))
 		}
 	}
 	for i := range c.list {
-		if x := &c.list[i]; x.op > 0 {
-			t.Put(x.v, c.key(x), c.row(x))
+		if x := &c.list[i]; x.op == stream.Insert {
+			t.Put(storage.VNode(x.group), c.key(x), c.row(x))
 		}
 	}
 }

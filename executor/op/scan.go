@@ -2,6 +2,7 @@ package op
 
 import (
 	"errors"
+	"slices"
 
 	"streamdb/executor"
 	"streamdb/expr"
@@ -143,6 +144,15 @@ func batchOf(builders []*vec.Builder, n int, ops []stream.Op) *stream.Batch {
 		cols[i] = b.Vec()
 	}
 	return stream.NewBatch(n, cols, ops)
+}
+
+// changesOf is batchOf with the rows' ops.
+func changesOf(builders []*vec.Builder, ops []stream.Op) *stream.Batch {
+	n := len(ops)
+	if !slices.Contains(ops, stream.Delete) {
+		ops = nil
+	}
+	return batchOf(builders, n, ops)
 }
 
 // prefixEnd is the first key after all keys that begin with prefix, nil if there is none.

@@ -241,11 +241,7 @@ func (x *session) flush(out executor.Emitter, least int) error {
 	if len(x.ops) < least || len(x.ops) == 0 {
 		return nil
 	}
-	ops := x.ops
-	if !slices.Contains(ops, stream.Delete) {
-		ops = nil
-	}
-	b := batchOf(x.out, len(x.ops), ops)
+	b := changesOf(x.out, x.ops)
 	x.renew()
 	return out.Emit(b)
 }

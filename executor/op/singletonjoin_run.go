@@ -129,7 +129,7 @@ func (j *singletonJoin) Process(_ *executor.Ctx, in int, b *stream.Batch, _ exec
 		}
 		j.buf = key
 		row = storage.AppendRow(row[:0], kept, i)
-		j.changes.add(places[i], int8(b.Op(i)), key, row, 0)
+		j.changes.add(int32(places[i]), b.Op(i), key, row, 0)
 	}
 	j.report(j.changes.bytes())
 	return nil
@@ -157,8 +157,8 @@ func (j *singletonJoin) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executo
 		return err
 	}
 	for i := range j.changes.list {
-		if x := &j.changes.list[i]; x.op < 0 {
-			j.rows.Delete(x.v, j.changes.key(x))
+		if x := &j.changes.list[i]; x.op == stream.Delete {
+			j.rows.Delete(storage.VNode(x.group), j.changes.key(x))
 		}
 	}
 	if !bytes.Equal(next, j.row) || (next == nil) != (j.row == nil) {
@@ -245,7 +245,7 @@ func (j *singletonJoin) open(row []byte) (*singleton, error) {
 func (j *singletonJoin) changed(ctx *executor.Ctx, s *singleton, op stream.Op) error {
 	for i := range j.changes.list {
 		x := &j.changes.list[i]
-		if stream.Op(x.op) != op {
+		if x.op != op {
 			continue
 		}
 		if full, err := j.collect(j.changes.row(x)); err != nil {

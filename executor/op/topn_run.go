@@ -2,10 +2,8 @@ package op
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"math"
-	"slices"
 
 	"streamdb/executor"
 	"streamdb/internal/sqlerr"
@@ -67,8 +65,7 @@ type topN struct {
 	state []topGroup // by group id
 	set   *ordSet
 
-	changes []topChange
-	data    arena // keys and values of changes
+	changes rowChanges
 	ids     []int32
 	buf     []byte
 	out     []*vec.Builder
@@ -82,18 +79,11 @@ type topGroup struct {
 	loaded bool
 	all    bool // no row of the group is only in the table
 	hot    bool // changed since the last eviction
-	// The least sort key of the epoch's changes, in data; length 0: none. Kept where
+	// The least sort key of the epoch's changes, in changes; length 0: none. Kept where
 	// one row, and those that tie with it, are all that an input without
 	// retractions can give.
 	first    span
 	firstLen uint32
-}
-
-type topChange struct {
-	group      int32
-	klen, vlen uint32
-	at         span
-	weight     int32
 }
 
 // noLimit is where a LIMIT or OFFSET is as good as infinite.
@@ -144,7 +134,7 @@ func (t *topN) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitt
 		if (t.table == nil || t.spec.AppendOnly) && t.beyond(g, key, sortLen) {
 			continue
 		}
-		if t.firstOnly() && g.firstLen > 0 && bytes.Compare(key[:sortLen], t.data.get(g.first, int(g.firstLen))) > 0 {
+		if t.firstOnly() && g.firstLen > 0 && bytes.Compare(key[:sortLen], t.changes.arena.get(g.first, int(g.firstLen))) > 0 {
 			continue
 		}
 		klen := len(key)
@@ -159,10 +149,9 @@ func (t *topN) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitt
 			t.trim(g, nil)
 			continue
 		}
-		c := topChange{ids[i], uint32(klen), uint32(len(t.buf) - klen), t.data.add(t.buf), int32(b.Op(i))}
-		t.changes = append(t.changes, c)
+		t.changes.add(ids[i], b.Op(i), t.buf[:klen], t.buf[klen:], sortLen)
 		if t.firstOnly() {
-			g.first, g.firstLen = c.at, uint32(sortLen)
+			g.first, g.firstLen = t.changes.list[len(t.changes.list)-1].at, uint32(sortLen)
 		}
 	}
 	if t.table == nil {
@@ -229,34 +218,17 @@ func (t *topN) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emitter
 	if t.table == nil {
 		return t.emitAll(out)
 	}
-	slices.SortFunc(t.changes, func(a, b topChange) int {
-		if a.group != b.group {
-			return cmp.Compare(a.group, b.group)
-		}
-		if c := bytes.Compare(t.data.get(a.at, int(a.klen)), t.data.get(b.at, int(b.klen))); c != 0 {
-			return c
-		}
-		return bytes.Compare(t.change(a).val, t.change(b).val)
-	})
-	t.changes = t.consolidate(t.changes)
-	for from := 0; from < len(t.changes); {
-		to := from + 1
-		for to < len(t.changes) && t.changes[to].group == t.changes[from].group {
-			to++
-		}
-		if err := t.applyGroup(t.changes[from].group, t.changes[from:to]); err != nil {
+	if err := t.changes.sum(); err != nil {
+		return err
+	}
+	err := t.changes.each(func(id int32, cs []rowChange) error {
+		if err := t.applyGroup(id, cs); err != nil || len(t.ops) < stream.BatchRows {
 			return err
 		}
-		from = to
-		if len(t.ops) >= stream.BatchRows {
-			if err := t.flush(out); err != nil {
-				return err
-			}
-		}
-	}
-	t.changes, t.data = t.changes[:0], arena{}
-	if cap(t.changes) > 1<<16 {
-		t.changes = nil
+		return t.flush(out)
+	})
+	if err != nil {
+		return err
 	}
 	if err := t.flush(out); err != nil {
 		return err
@@ -268,34 +240,7 @@ func (t *topN) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emitter
 	return nil
 }
 
-func (t *topN) change(c topChange) topRow {
-	b := t.data.get(c.at, int(c.klen+c.vlen))
-	return topRow{b[:c.klen], b[c.klen:]}
-}
-
-// consolidate sums sorted changes of equal rows and drops what sums to nothing.
-func (t *topN) consolidate(cs []topChange) []topChange {
-	out := cs[:0]
-	for _, c := range cs {
-		if k := len(out) - 1; k >= 0 && out[k].group == c.group && out[k].klen == c.klen && out[k].vlen == c.vlen {
-			a, b := t.change(out[k]), t.change(c)
-			if bytes.Equal(a.key, b.key) && bytes.Equal(a.val, b.val) {
-				out[k].weight += c.weight
-				continue
-			}
-		}
-		if k := len(out) - 1; k >= 0 && out[k].weight == 0 {
-			out = out[:k]
-		}
-		out = append(out, c)
-	}
-	if k := len(out) - 1; k >= 0 && out[k].weight == 0 {
-		out = out[:k]
-	}
-	return out
-}
-
-func (t *topN) applyGroup(id int32, cs []topChange) error {
+func (t *topN) applyGroup(id int32, cs []rowChange) error {
 	g := &t.state[id]
 	g.hot, g.firstLen = true, 0
 	prefix := t.prefix(id)
@@ -315,24 +260,23 @@ func (t *topN) applyGroup(id int32, cs []topChange) error {
 			bound = bytes.Clone(t.set.Key(t.set.Max(g.root)))
 		}
 	}
-	for _, c := range cs {
-		if c.weight < 0 {
-			if err := t.remove(g, prefix, t.change(c), bound); err != nil {
+	for i := range cs {
+		if c := &cs[i]; c.op == stream.Delete {
+			if err := t.remove(g, prefix, t.changes.key(c), bound); err != nil {
 				return err
 			}
 		}
 	}
-	for _, c := range cs {
-		if c.weight <= 0 {
+	for i := range cs {
+		c := &cs[i]
+		if c.op == stream.Delete {
 			continue
 		}
-		r := t.change(c)
-		if t.spec.AppendOnly { // in order: where one is beyond the window, so are those after it
-			if sortLen, _ := binary.Uvarint(r.val); t.beyond(g, r.key, int(sortLen)) {
-				break
-			}
+		key := t.changes.key(c)
+		if t.spec.AppendOnly && t.beyond(g, key, int(c.head)) { // in order: so are those after it
+			break
 		}
-		if err := t.insert(g, prefix, r, c.weight, bound); err != nil {
+		if err := t.insert(g, prefix, key, t.changes.row(c), bound); err != nil {
 			return err
 		}
 		if t.spec.AppendOnly {
@@ -359,30 +303,27 @@ func (t *topN) applyGroup(id int32, cs []topChange) error {
 	return nil
 }
 
-func (t *topN) remove(g *topGroup, prefix []byte, r topRow, bound []byte) error {
-	t.table.Delete(g.vnode, append(prefix[:len(prefix):len(prefix)], r.key...))
-	if bound != nil && bytes.Compare(r.key, bound) > 0 {
+func (t *topN) remove(g *topGroup, prefix, key, bound []byte) error {
+	t.table.Delete(g.vnode, append(prefix[:len(prefix):len(prefix)], key...))
+	if bound != nil && bytes.Compare(key, bound) > 0 {
 		return nil
 	}
-	if !t.set.Remove(&g.root, r.key) {
+	if !t.set.Remove(&g.root, key) {
 		return sqlerr.New(sqlerr.InternalError, "top-n: a row that never came is retracted")
 	}
 	g.size--
 	return nil
 }
 
-func (t *topN) insert(g *topGroup, prefix []byte, r topRow, weight int32, bound []byte) error {
-	if weight > 1 {
-		return sqlerr.New(sqlerr.InternalError, "top-n: two rows have the same stream key")
-	}
-	t.table.Put(g.vnode, append(prefix[:len(prefix):len(prefix)], r.key...), r.val)
-	if bound != nil && bytes.Compare(r.key, bound) > 0 {
+func (t *topN) insert(g *topGroup, prefix, key, val, bound []byte) error {
+	t.table.Put(g.vnode, append(prefix[:len(prefix):len(prefix)], key...), val)
+	if bound != nil && bytes.Compare(key, bound) > 0 {
 		return nil
 	}
-	if t.set.Find(g.root, r.key) != 0 {
+	if t.set.Find(g.root, key) != 0 {
 		return sqlerr.New(sqlerr.InternalError, "top-n: two rows have the same stream key")
 	}
-	t.set.Insert(&g.root, r.key, r.val, 1)
+	t.set.Insert(&g.root, key, val, 1)
 	g.size++
 	return nil
 }
@@ -489,15 +430,7 @@ func (t *topN) flush(out executor.Emitter) error {
 	if len(t.ops) == 0 {
 		return nil
 	}
-	cols := make([]vec.Vec, len(t.out))
-	for j := range cols {
-		cols[j] = t.out[j].Vec()
-	}
-	ops := t.ops
-	if !slices.Contains(ops, stream.Delete) {
-		ops = nil
-	}
-	b := stream.NewBatch(len(t.ops), cols, ops)
+	b := changesOf(t.out, t.ops)
 	t.out, t.ops = t.dec.Builders(64), nil
 	return out.Emit(b)
 }
