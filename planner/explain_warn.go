@@ -122,7 +122,7 @@ func (w *warner) single(s executor.Spec) bool {
 	case *op.Values:
 		return len(s.Rows) <= 1
 	case *op.TopN:
-		return len(s.Group) == 0 && s.Limit <= 1
+		return len(s.Group) == 0 && s.Limit <= 1 && !s.WithTies
 	case *op.Calc:
 		return w.single(s.In)
 	case *op.HashJoin:

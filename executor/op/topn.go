@@ -10,7 +10,9 @@ import (
 
 // TopN keeps, per group of the Group columns (empty: one group, a singleton),
 // the rows at ranks Offset+1 .. Offset+Limit by Keys (ties broken by RowKey).
-// WithTies also keeps rows equal to the last one. Maintained incrementally:
+// WithTies also keeps rows equal to the last one. Dense, which is with ties, counts
+// values of Keys rather than rows: ranks are those of DENSE_RANK(). Maintained
+// incrementally:
 //
 //	group | sort key | row key -> row
 type TopN struct {
@@ -20,6 +22,7 @@ type TopN struct {
 	RowKey        []int // the input's stream key
 	Limit, Offset int64
 	WithTies      bool
+	Dense         bool `json:",omitempty"`
 	AppendOnly    bool
 	Rows          TableRef
 	// Dist lists the input columns, a subset of Group, that the exchange below
@@ -62,7 +65,10 @@ func (s *TopN) Explain() string {
 	if len(s.Group) > 0 {
 		text += ", group: " + colList(in, s.Group)
 	}
-	if s.WithTies {
+	switch {
+	case s.Dense:
+		text += ", by dense rank"
+	case s.WithTies:
 		text += ", with ties"
 	}
 	if s.AppendOnly {

@@ -46,7 +46,8 @@ func (s *TopN) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 // topN keeps per group an ordered set of the first rows, at least up to the
 // last one that is emitted; the rest, if any, is only in the state table.
 // Changes are gathered until the barrier, summed by row, and applied deletes
-// first, so that their order in the epoch does not matter.
+// first, so that their order in the epoch does not matter. By dense rank the set
+// has sort keys, not rows: see applyDense.
 //
 //	group | sort key | row key -> length of the sort key (uvarint), row
 type topN struct {
@@ -74,7 +75,8 @@ type topN struct {
 
 type topGroup struct {
 	root   int32
-	size   int32 // rows in memory
+	size   int32 // of the set of root
+	rows   int32 // bounded, by dense rank: the root of the rows
 	vnode  storage.VNode
 	loaded bool
 	all    bool // no row of the group is only in the table
@@ -144,9 +146,7 @@ func (t *topN) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitt
 			if b.Op(i) != stream.Insert {
 				return sqlerr.New(sqlerr.InternalError, "top-n: a bounded input retracts a row")
 			}
-			t.set.Insert(&g.root, t.buf[:klen], t.buf[klen:], 1)
-			g.size++
-			t.trim(g, nil)
+			t.keep(g, t.buf[:klen], t.buf[klen:], sortLen)
 			continue
 		}
 		t.changes.add(ids[i], b.Op(i), t.buf[:klen], t.buf[klen:], sortLen)
@@ -222,7 +222,7 @@ func (t *topN) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emitter
 		return err
 	}
 	err := t.changes.each(func(id int32, cs []rowChange) error {
-		if err := t.applyGroup(id, cs); err != nil || len(t.ops) < stream.BatchRows {
+		if err := t.applyGroup(id, cs, out); err != nil || len(t.ops) < stream.BatchRows {
 			return err
 		}
 		return t.flush(out)
@@ -240,10 +240,50 @@ func (t *topN) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emitter
 	return nil
 }
 
-func (t *topN) applyGroup(id int32, cs []rowChange) error {
+func (t *topN) applyGroup(id int32, cs []rowChange, out executor.Emitter) error {
 	g := &t.state[id]
 	g.hot, g.firstLen = true, 0
 	prefix := t.prefix(id)
+	apply := t.applyRows
+	if t.spec.Dense {
+		apply = t.applyDense
+	}
+	if err := apply(g, prefix, cs, out); err != nil {
+		return err
+	}
+	if g.size == 0 && g.all {
+		t.groups.Delete(id)
+	}
+	return nil
+}
+
+// shed drops what a group has in memory far beyond the last rank that comes out,
+// with which ties share.
+func (t *topN) shed(g *topGroup, ties int) {
+	keep := t.slack + ties
+	if t.spec.AppendOnly || t.slack == math.MaxInt || int(g.size) <= 2*keep {
+		return
+	}
+	for int(g.size) > keep {
+		t.set.Remove(&g.root, bytes.Clone(t.set.Key(t.set.Max(g.root))))
+		g.size--
+	}
+	g.all = false
+}
+
+// bound is the key above which there may be some that are in the table alone; nil:
+// all are in memory.
+func (t *topN) bound(g *topGroup) []byte {
+	switch {
+	case g.all:
+		return nil
+	case g.size == 0:
+		return []byte{} // below every key
+	}
+	return bytes.Clone(t.set.Key(t.set.Max(g.root)))
+}
+
+func (t *topN) applyRows(g *topGroup, prefix []byte, cs []rowChange, _ executor.Emitter) error {
 	if !g.loaded {
 		if err := t.load(g, prefix, t.slack); err != nil {
 			return err
@@ -253,13 +293,7 @@ func (t *topN) applyGroup(id int32, cs []rowChange) error {
 	if err != nil {
 		return err
 	}
-	var bound []byte // rows above it may be in the table alone
-	if !g.all {
-		bound = []byte{} // below every key
-		if g.size > 0 {
-			bound = bytes.Clone(t.set.Key(t.set.Max(g.root)))
-		}
-	}
+	bound := t.bound(g)
 	for i := range cs {
 		if c := &cs[i]; c.op == stream.Delete {
 			if err := t.remove(g, prefix, t.changes.key(c), bound); err != nil {
@@ -290,16 +324,7 @@ func (t *topN) applyGroup(id int32, cs []rowChange) error {
 	if err := t.diff(before, after); err != nil {
 		return err
 	}
-	if !t.spec.AppendOnly && t.slack < math.MaxInt && int(g.size) > 2*t.slack {
-		for int(g.size) > t.slack {
-			t.set.Remove(&g.root, bytes.Clone(t.set.Key(t.set.Max(g.root))))
-			g.size--
-		}
-		g.all = false
-	}
-	if g.size == 0 && g.all {
-		t.groups.Delete(id)
-	}
+	t.shed(g, max(0, int(t.spec.Offset)+len(after)-t.end))
 	return nil
 }
 
@@ -433,27 +458,6 @@ func (t *topN) flush(out executor.Emitter) error {
 	b := changesOf(t.out, t.ops)
 	t.out, t.ops = t.dec.Builders(64), nil
 	return out.Emit(b)
-}
-
-// emitAll ends a bounded run: the windows in order.
-func (t *topN) emitAll(out executor.Emitter) error {
-	for id := range t.state {
-		if !t.groups.Live(int32(id)) {
-			continue
-		}
-		rows, _ := t.cached(&t.state[id])
-		for _, r := range rows {
-			if err := t.add(r.val, stream.Insert); err != nil {
-				return err
-			}
-			if len(t.ops) >= stream.BatchRows {
-				if err := t.flush(out); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return t.flush(out)
 }
 
 // evict drops groups from memory when there is too little: all their rows are

@@ -222,7 +222,7 @@ func (s *signature) node(n Node) (known bool) {
 		s.colList(n.Group)
 		s.sortKeys(n.Keys)
 		s.exprs(n.Limit, n.Offset)
-		s.text(strconv.FormatBool(n.WithTies))
+		s.text(strconv.FormatBool(n.WithTies), strconv.FormatBool(n.Dense))
 	case *Watermark:
 		s.col(n.Col)
 		s.exprs(n.E)

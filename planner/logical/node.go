@@ -181,13 +181,16 @@ type Sort struct {
 
 // Limit keeps Limit rows after Offset rows, per group of the Group columns, in
 // the order of Keys (none: any order). Limit and Offset are expressions without
-// columns; nil: no limit, no offset.
+// columns; nil: no limit, no offset. WithTies also keeps the rows that are equal to
+// the last one in Keys; Dense, which is with ties, counts the values of Keys rather
+// than rows.
 type Limit struct {
 	In            Node
 	Group         []ColID
 	Keys          []SortKey
 	Limit, Offset expr.Expr
 	WithTies      bool
+	Dense         bool
 }
 
 // Hop assigns rows to windows; see op.Hop.

@@ -223,7 +223,7 @@ func (l *lowerer) limit(n *logical.Limit, need logical.Set) (*rel, error) {
 		limit = math.MaxInt64 / 4
 	}
 	top := &op.TopN{In: r.spec, Group: r.posAll(n.Group), Keys: l.sortKeys(r, n.Keys), Limit: limit, Offset: offset,
-		WithTies: n.WithTies, AppendOnly: r.appendOnly, Rows: l.table("top")}
+		WithTies: n.WithTies, Dense: n.Dense, AppendOnly: r.appendOnly, Rows: l.table("top")}
 	if l.job {
 		top.RowKey = r.posAll(r.key)
 	}

@@ -293,16 +293,21 @@ func negative(t types.T, d types.Datum) bool {
 	return err == nil && types.Compare(t, d, zero) < 0
 }
 
-// windowOffset recognises the rows at numbers above a bound of which, below the
+// windowOffset recognises the rows at numbers in a range of which, below the
 // window, only the first ones are taken (see rule.window), where nobody reads the
-// number: it is an offset then, and there is no window.
+// number: it is a limit and an offset then, and there is no window. RANK() has gaps,
+// so that the numbers above one of its are not an offset.
 func windowOffset(n *logical.Filter, need logical.Set) *logical.Limit {
 	w, ok := n.In.(*logical.Window)
-	if !ok || len(w.Calls) != 1 || w.Calls[0].Func != "row_number" || need.Has(w.Calls[0].Col) {
+	if !ok || len(w.Calls) != 1 || need.Has(w.Calls[0].Col) {
 		return nil
 	}
+	fn := w.Calls[0].Func
 	top, ok := w.In.(*logical.Limit)
-	if !ok || top.Offset != nil || top.WithTies || !slices.Equal(top.Group, w.Partition) || !slices.Equal(top.Keys, w.Keys) {
+	if !ok || top.Offset != nil || !slices.Equal(top.Group, w.Partition) || !slices.Equal(top.Keys, w.Keys) {
+		return nil
+	}
+	if top.WithTies != (fn == "rank" || fn == "dense_rank") || top.Dense != (fn == "dense_rank") {
 		return nil
 	}
 	first, last := int64(1), int64(-1)
@@ -324,7 +329,7 @@ func windowOffset(n *logical.Filter, need logical.Set) *logical.Limit {
 			last = least(last, k-1)
 		}
 	}
-	if last < 0 {
+	if last < 0 || first > 1 && fn == "rank" {
 		return nil
 	}
 	out := *top

@@ -22,7 +22,8 @@ func (p *pusher) window(n *logical.Window, conds []expr.Expr) logical.Node {
 		return filter(&c, stay)
 	}
 	top := logical.Node(&logical.Limit{In: p.node(n.In, down), Group: n.Partition, Keys: n.Keys,
-		Limit: &expr.Const{Value: types.IntDatum(max(best, 0)), T: types.Of(types.Int8)}, WithTies: call.Func != "row_number"})
+		Limit:    &expr.Const{Value: types.IntDatum(max(best, 0)), T: types.Of(types.Int8)},
+		WithTies: call.Func != "row_number", Dense: call.Func == "dense_rank" && best > 1})
 	if best != 1 || len(n.Calls) > 1 {
 		c.In = top
 		return filter(&c, stay)
@@ -38,12 +39,11 @@ func (p *pusher) window(n *logical.Window, conds []expr.Expr) logical.Node {
 
 // numberBound is the least upper bound of a number of the window, and its call.
 // Rows beyond it must be of no use to the window's other calls, which is so for
-// those that look only at the rows before. Of the numbers with gaps none but the
-// first says how many rows there are: DENSE_RANK() is taken for = 1 only.
+// those that look only at the rows before. How many rows DENSE_RANK() has up to a
+// number is not known: the bound of another call is taken where there is one.
 func numberBound(n *logical.Window, conds []expr.Expr) (best int64, call *logical.WindowCall) {
 	for i := range n.Calls {
-		c := &n.Calls[i]
-		switch c.Func {
+		switch n.Calls[i].Func {
 		case "row_number", "rank", "dense_rank":
 		default:
 			return 0, nil
@@ -51,12 +51,13 @@ func numberBound(n *logical.Window, conds []expr.Expr) (best int64, call *logica
 	}
 	for i := range n.Calls {
 		c := &n.Calls[i]
+		dense := c.Func == "dense_rank"
 		for _, e := range conds {
 			k, ok := bound(e, c.Col)
-			if !ok || c.Func == "dense_rank" && k > 1 {
+			if !ok {
 				continue
 			}
-			if call == nil || k < best {
+			if call == nil || !dense && call.Func == "dense_rank" || k < best && dense == (call.Func == "dense_rank") {
 				best, call = k, c
 			}
 		}
