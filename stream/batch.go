@@ -28,10 +28,10 @@ const BatchRows = 4096
 // Batch is a set of changed rows. It is immutable once made, and owned by the
 // garbage collector: no Retain, no Release.
 type Batch struct {
-	Rec arrow.Record
 	Ops []Op // one per row; nil: all Insert
 
-	cols []vec.Vec // views of Rec's columns
+	n    int
+	cols []vec.Vec
 }
 
 // NewBatch wraps columns of n rows each. Ops may be nil: all inserts.
@@ -39,16 +39,24 @@ func NewBatch(n int, cols []vec.Vec, ops []Op) *Batch {
 	if ops != nil && len(ops) != n {
 		panic(fmt.Sprintf("stream: %d ops for %d rows", len(ops), n))
 	}
-	arrs := make([]arrow.Array, len(cols))
-	key := make([]byte, len(cols))
 	for i := range cols {
 		if cols[i].N != n {
 			panic(fmt.Sprintf("stream: column %d has %d rows, batch has %d", i, cols[i].N, n))
 		}
-		arrs[i] = cols[i].Array()
-		key[i] = byte(cols[i].Layout)
 	}
-	return &Batch{Rec: array.NewRecord(schemaOf(string(key)), arrs, int64(n)), Ops: ops, cols: cols}
+	return &Batch{Ops: ops, n: n, cols: cols}
+}
+
+// Record is the columns as an Arrow record, made anew by each call: constants are
+// spread and booleans packed, which no operator needs.
+func (b *Batch) Record() arrow.Record {
+	arrs := make([]arrow.Array, len(b.cols))
+	key := make([]byte, len(b.cols))
+	for i := range b.cols {
+		arrs[i] = b.cols[i].Array()
+		key[i] = byte(b.cols[i].Layout)
+	}
+	return array.NewRecord(schemaOf(string(key)), arrs, int64(b.n))
 }
 
 // FromRecord makes a batch from an Arrow record whose columns have one of the
@@ -62,11 +70,11 @@ func FromRecord(rec arrow.Record, ops []Op) (*Batch, error) {
 		}
 		cols[i] = v
 	}
-	return &Batch{Rec: rec, Ops: ops, cols: cols}, nil
+	return &Batch{Ops: ops, n: int(rec.NumRows()), cols: cols}, nil
 }
 
 // Rows is the number of rows.
-func (b *Batch) Rows() int { return int(b.Rec.NumRows()) }
+func (b *Batch) Rows() int { return b.n }
 
 // Cols returns the columns as typed slices. They must not be written to.
 func (b *Batch) Cols() []vec.Vec { return b.cols }
@@ -108,8 +116,8 @@ func (b *Batch) Take(sel []int32) *Batch {
 	return NewBatch(len(sel), cols, ops)
 }
 
-// schemas caches the Arrow schema by the layouts of its columns: batches are
-// made far more often than shapes of batches.
+// schemas caches the Arrow schema by the layouts of its columns: there are far
+// more batches than shapes of batches.
 var schemas sync.Map // string of layouts -> *arrow.Schema
 
 func schemaOf(layouts string) *arrow.Schema {
