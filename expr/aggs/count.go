@@ -49,6 +49,13 @@ func (s *countState) AppendPartial(ids []int32, out []*vec.Builder) error {
 
 func (s *countState) Merge(groups []int32, parts []vec.Vec, weights []stream.Op, sel []int32, n int) error {
 	x, m := parts[0].I64, parts[0].Mask()
+	if sel == nil && weights == nil {
+		c := s.n
+		for i, g := range groups[:n] {
+			c[g] += x[i&m]
+		}
+		return nil
+	}
 	eachRow(nil, weights, sel, n, func(i int, w int64) { s.n[groups[i]] += w * x[i&m] })
 	return nil
 }

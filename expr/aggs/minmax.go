@@ -47,6 +47,10 @@ func (s *extreme) Update(groups []int32, args []vec.Vec, weights []stream.Op, se
 	m := v.Mask()
 	switch v.Layout {
 	case types.LInt64:
+		if v.Valid == nil && sel == nil {
+			s.putInts(groups[:n], v.I64, m)
+			return nil
+		}
 		eachRow(v, nil, sel, n, func(i int, _ int64) { s.putInt(groups[i], v.I64[i&m]) })
 	case types.LBool:
 		eachRow(v, nil, sel, n, func(i int, _ int64) {
@@ -67,6 +71,24 @@ func (s *extreme) Update(groups []int32, args []vec.Vec, weights []stream.Op, se
 func (s *extreme) putInt(g int32, x int64) {
 	if !s.has[g] || s.sign < 0 && x < s.i[g] || s.sign > 0 && x > s.i[g] {
 		s.has[g], s.i[g] = true, x
+	}
+}
+
+// putInts is putInt for a column without NULLs.
+func (s *extreme) putInts(groups []int32, x []int64, m int) {
+	has, best := s.has, s.i[:len(s.has)]
+	if s.sign < 0 {
+		for i, g := range groups {
+			if v := x[i&m]; v < best[g] || !has[g] {
+				has[g], best[g] = true, v
+			}
+		}
+		return
+	}
+	for i, g := range groups {
+		if v := x[i&m]; v > best[g] || !has[g] {
+			has[g], best[g] = true, v
+		}
 	}
 }
 

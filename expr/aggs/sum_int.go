@@ -92,6 +92,16 @@ func (s *sumInt) AppendPartial(ids []int32, out []*vec.Builder) error {
 func (s *sumInt) Merge(groups []int32, parts []vec.Vec, weights []stream.Op, sel []int32, n int) error {
 	hi, lo, cnt := parts[0].I64, parts[1].I64, parts[2].I64
 	mh, ml, mc := parts[0].Mask(), parts[1].Mask(), parts[2].Mask()
+	if sel == nil && weights == nil {
+		slo, shi, sn := s.lo, s.hi[:len(s.lo)], s.n[:len(s.lo)]
+		for i, g := range groups[:n] {
+			sum, carry := bits.Add64(slo[g], uint64(lo[i&ml]), 0)
+			slo[g] = sum
+			shi[g] += hi[i&mh] + int64(carry)
+			sn[g] += cnt[i&mc]
+		}
+		return nil
+	}
 	eachRow(nil, weights, sel, n, func(i int, w int64) {
 		g := groups[i]
 		if w > 0 {
