@@ -28,10 +28,11 @@ type exprCtx struct {
 	// pending are the nodes to put on the expression's input before it can be
 	// evaluated: subqueries and set-returning functions, innermost first.
 	pending *[]func(logical.Node) (logical.Node, error)
+	setCols *logical.Set // made by set-returning functions
 }
 
 func (b *Binder) exprCtx(sc *scope, clause string) *exprCtx {
-	return &exprCtx{b: b, sc: sc, clause: clause, pending: new([]func(logical.Node) (logical.Node, error))}
+	return &exprCtx{b: b, sc: sc, clause: clause, pending: new([]func(logical.Node) (logical.Node, error)), setCols: &logical.Set{}}
 }
 
 // attach puts what the expressions need on their input.

@@ -76,9 +76,10 @@ func (c *exprCtx) setCall(e *ast.FuncCall, name string) (expr.Expr, error) {
 		return nil, err
 	}
 	call.Col = b.Meta.New(name, t)
+	c.setCols.Add(call.Col)
 	c.later(func(n logical.Node) (logical.Node, error) {
-		// Calls that do not feed each other run in lock step.
-		if p, ok := n.(*logical.ProjectSet); ok && p.Ordinality == 0 && logical.Cols(call.Args...).Subset(logical.OutSet(p.In)) {
+		// Calls of one select list that do not feed each other run in lock step.
+		if p, ok := n.(*logical.ProjectSet); ok && c.setCols.Has(p.Calls[0].Col) && logical.Cols(call.Args...).Subset(logical.OutSet(p.In)) {
 			q := *p
 			q.Calls = append(append([]logical.SetCall(nil), p.Calls...), call)
 			return &q, nil
