@@ -25,6 +25,7 @@ func (g *lawGen) shared(depth int) (string, []lawCol) {
 		inner, cols = g.aggregate(0)
 	}
 	w, a, b := g.name("w"), g.name("a"), g.name("b")
+	hint := lawPick(g, "", "", "materialized ", "not materialized ")
 	ac, bc := lawQualify(a, cols), lawQualify(b, cols)
 	from := fmt.Sprintf("%s %s", w, a)
 	switch g.IntN(4) {
@@ -33,7 +34,7 @@ func (g *lawGen) shared(depth int) (string, []lawCol) {
 	case 1:
 		from += fmt.Sprintf(" %s join (select * from %s where %s) %s on %s", lawPick(g, "left", "full", "right"), w, g.pred(cols, 1), b, g.equal(ac, bc))
 	case 2:
-		return fmt.Sprintf("with %s as (%s) select * from %s where %s union all select * from %s", w, inner, w, g.pred(cols, 1), w), cols
+		return fmt.Sprintf("with %s as %s(%s) select * from %s where %s union all select * from %s", w, hint, inner, w, g.pred(cols, 1), w), cols
 	default:
 		k := lawPick(g, cols...)
 		item, t := g.agg(cols)
@@ -42,5 +43,5 @@ func (g *lawGen) shared(depth int) (string, []lawCol) {
 	}
 	both := append(append([]lawCol(nil), ac...), bc...)
 	list, out := g.selectList(both, g.wanted(), 1)
-	return strings.Join([]string{"with", w, "as (" + inner + ") select", list, "from", from}, " ") + g.where(both, 0), out
+	return strings.Join([]string{"with", w, "as " + hint + "(" + inner + ") select", list, "from", from}, " ") + g.where(both, 0), out
 }

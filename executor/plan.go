@@ -36,6 +36,8 @@ type Fragment struct {
 	// Once: a SELECT must not run it twice, whatever memory its rows take: it would
 	// give other rows. A job runs each fragment once anyway.
 	Once bool `json:"-"`
+	// Name is that of the common table expression, for EXPLAIN.
+	Name string `json:"-"`
 }
 
 // DistKind is how the rows of a producer reach the instances of a consumer.

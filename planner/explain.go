@@ -20,7 +20,11 @@ func Explain(p *executor.Plan, verbose bool) string {
 	x.tree(p.Fragments[last].Root, 0)
 	for i := last - 1; i >= 0; i-- {
 		f := &p.Fragments[i]
-		fmt.Fprintf(&x.b, "Shared %d (read %d times)\n", f.ID, reads[f.ID])
+		name := ""
+		if f.Name != "" {
+			name = " " + f.Name
+		}
+		fmt.Fprintf(&x.b, "Shared %d%s (%s)\n", f.ID, name, times(reads[f.ID]))
 		x.tree(f.Root, 1)
 	}
 	return x.b.String()
@@ -144,4 +148,12 @@ func columns(s types.Schema) string {
 		names[i] = c.Name + " " + c.Type.String()
 	}
 	return strings.Join(names, ", ")
+}
+
+// times is "once" or "3 times" behind "read".
+func times(n int) string {
+	if n == 1 {
+		return "read once"
+	}
+	return fmt.Sprintf("read %d times", n)
 }

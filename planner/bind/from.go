@@ -346,7 +346,7 @@ func (b *Binder) cteRef(e *cteEnv, at ast.Node) (logical.Node, []scopeCol, relat
 	if e.cte.Query == nil {
 		return nil, nil, relation{}, b.unsupported(at, "AS CHANGELOG FROM")
 	}
-	rel, err := b.query(e.cte.Query, e.outer, e.env)
+	rel, err := b.cteQuery(e, at)
 	if err != nil {
 		return nil, nil, relation{}, err
 	}

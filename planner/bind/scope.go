@@ -41,6 +41,10 @@ type cteEnv struct {
 	env   *cteEnv // what the CTE itself sees
 	outer *scope  // the scope around the WITH
 	self  bool    // a recursive one, inside its own definition
+	// common is the query if it is computed once; nil: bound anew at each use.
+	common *Rel
+	of     *logical.CommonQuery
+	used   bool // it was bound before
 }
 
 func (s *scope) findCTE(name string) *cteEnv {

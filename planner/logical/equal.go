@@ -18,8 +18,9 @@ import (
 // columns that the tree below makes (hash consing, bottom-up). What is volatile,
 // and kinds of nodes that this file does not know, equal nothing but themselves.
 type Classes struct {
-	of    map[Node]*Class
-	bySig map[string]*Class
+	of     map[Node]*Class
+	bySig  map[string]*Class
+	common map[*CommonQuery]int
 }
 
 // Class is a set of nodes that compute the same.
@@ -35,13 +36,18 @@ type classed struct {
 	cols  []ColID
 }
 
-// ClassesOf finds the classes of a tree. cols(n) lists the columns that the tree
-// below n makes, in the order of the class.
+// ClassesOf finds the classes of a tree and of the common queries that it reads.
+// cols(n) lists the columns that the tree below n makes, in the order of the class.
 func ClassesOf(root Node) (c *Classes, cols func(Node) []ColID) {
-	c = &Classes{of: map[Node]*Class{}, bySig: map[string]*Class{}}
-	made := map[Node][]ColID{}
+	c = &Classes{of: map[Node]*Class{}, bySig: map[string]*Class{}, common: map[*CommonQuery]int{}}
+	made, seen := map[Node][]ColID{}, map[*Class]bool{}
+	for i, q := range CommonQueries(root) {
+		c.common[q] = i
+		c.node(q.Root, made)
+		c.refs(q.Root, seen)
+	}
 	c.node(root, made)
-	c.refs(root, map[*Class]bool{})
+	c.refs(root, seen)
 	return c, func(n Node) []ColID { return made[n] }
 }
 
@@ -76,7 +82,7 @@ func (c *Classes) node(n Node, made map[Node][]ColID) classed {
 	if class, ok := c.of[n]; ok {
 		return classed{class, made[n]}
 	}
-	s := &signature{at: map[ColID]int{}}
+	s := &signature{at: map[ColID]int{}, common: c.common}
 	for _, in := range n.Inputs() {
 		below := c.node(in, made)
 		s.text("<", strconv.Itoa(below.class.ID), ">")
@@ -101,6 +107,7 @@ type signature struct {
 	b        strings.Builder
 	cols     []ColID
 	at       map[ColID]int
+	common   map[*CommonQuery]int
 	volatile bool
 }
 
@@ -193,6 +200,9 @@ func (s *signature) node(n Node) (known bool) {
 		s.leaf("source ", n.Obj.ID, n.Cols, n.Idx)
 	case *Virtual:
 		s.leaf(n.Schema+".", n.Name, n.Cols, n.Idx)
+	case *Common:
+		s.text(strconv.Itoa(s.common[n.Of]))
+		s.add(n.Cols...)
 	case *Values:
 		for _, r := range n.Rows {
 			s.exprs(r...)

@@ -133,6 +133,8 @@ func copyNode(m *Meta, n Node, ids map[ColID]ColID) Node {
 		return &SourceScan{n.Obj, freshAll(n.Cols), n.Idx}
 	case *Virtual:
 		return &Virtual{n.Schema, n.Name, freshAll(n.Cols), n.Idx}
+	case *Common:
+		return &Common{n.Of, freshAll(n.Cols)}
 	case *Values:
 		rows := make([][]expr.Expr, len(n.Rows))
 		for i, r := range n.Rows {

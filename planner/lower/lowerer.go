@@ -166,6 +166,8 @@ func (l *lowerer) node(n logical.Node, need logical.Set) (*rel, error) {
 		return l.watermark(n, need)
 	case *logical.Virtual:
 		return l.virtual(n, need)
+	case *logical.Common:
+		return l.common(n, need)
 	case *logical.Values:
 		return l.values(n)
 	case *logical.Filter:

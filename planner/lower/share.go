@@ -21,10 +21,12 @@ import (
 // column noted. Needs only grow, so that comes to an end.
 type sharing struct {
 	job     bool
+	off     bool // only common queries are computed once
 	classes *logical.Classes
 	made    func(logical.Node) []logical.ColID
-	need    map[*logical.Class]*logical.Set // places in the class's list of columns
-	shared  map[*logical.Class]*sharedRel   // of this round
+	// By class or common query: places in its list of columns, and what there is in this round.
+	need   map[any]*logical.Set
+	shared map[any]*sharedRel
 }
 
 // sharedRel is a subplan that has a fragment of its own.
@@ -40,18 +42,19 @@ var errAgain = errors.New("lower: a shared subplan needs more columns")
 // share begins the lowering of a plan. Rounds end with a plan: what fails
 // otherwise is the caller's error. Only the last round takes tables' ids.
 func share[V any](m *logical.Meta, root logical.Node, job bool, opt Options, round func(l *lowerer) (V, error)) (v V, err error) {
-	s := &sharing{job: job, need: map[*logical.Class]*logical.Set{}}
+	s := &sharing{job: job, off: opt.NoSharing, need: map[any]*logical.Set{}}
 	s.classes, s.made = logical.ClassesOf(root)
+	some := len(logical.CommonQueries(root)) > 0 || !s.off && s.classes.Repeat()
 	try := func(opt Options) (v V, err error) {
 		l := &lowerer{meta: m, job: job, opt: opt}
-		if !opt.NoSharing && s.classes.Repeat() {
-			s.shared = map[*logical.Class]*sharedRel{}
+		if some {
+			s.shared = map[any]*sharedRel{}
 			l.share = s
 		}
 		defer l.check(&err)
 		return round(l)
 	}
-	if opt.NoSharing || !s.classes.Repeat() {
+	if !some {
 		return try(opt)
 	}
 	trial := opt
@@ -70,7 +73,7 @@ func share[V any](m *logical.Meta, root logical.Node, job bool, opt Options, rou
 // list of constants is not: it costs less than an edge. Neither are, in a SELECT,
 // rows that are read as they are: reading them again costs less than keeping them.
 func (s *sharing) worth(n logical.Node) *logical.Class {
-	if s == nil {
+	if s == nil || s.off {
 		return nil
 	}
 	class := s.classes.Of(n)
@@ -94,7 +97,7 @@ func constant(n logical.Node) bool {
 // plain reports whether the rows of a plan are stored ones, filtered and mapped.
 func plain(n logical.Node) bool {
 	switch n := n.(type) {
-	case *logical.Scan, *logical.Virtual, *logical.SourceScan, *logical.Values:
+	case *logical.Scan, *logical.Virtual, *logical.SourceScan, *logical.Values, *logical.Common:
 		return true
 	case *logical.Filter, *logical.Project, *logical.Watermark:
 		return plain(n.Inputs()[0])
@@ -104,20 +107,40 @@ func plain(n logical.Node) bool {
 
 // lowerShared is lower for a node of a class that several places read.
 func (l *lowerer) lowerShared(class *logical.Class, n logical.Node, need logical.Set) (*rel, error) {
-	s, cols := l.share, l.share.made(n)
-	all := s.need[class]
+	cols := l.share.made(n)
+	once, err := l.shared(class, n, cols, cols, need)
+	if err != nil {
+		return nil, err
+	}
+	return l.readShared(once, cols), nil
+}
+
+// common reads a common query.
+func (l *lowerer) common(n *logical.Common, need logical.Set) (*rel, error) {
+	once, err := l.shared(n.Of, n.Of.Root, n.Of.Cols, n.Cols, need)
+	if err != nil {
+		return nil, err
+	}
+	return l.readShared(once, n.Cols), nil
+}
+
+// shared is the fragment of a class or common query, made of n when it is first
+// asked for. cols are n's columns, as those of the reader, which needs some of them.
+func (l *lowerer) shared(of any, n logical.Node, cols, as []logical.ColID, need logical.Set) (*sharedRel, error) {
+	s := l.share
+	all := s.need[of]
 	if all == nil {
 		all = &logical.Set{}
-		s.need[class] = all
+		s.need[of] = all
 	}
 	more := false
-	for p, id := range cols {
+	for p, id := range as {
 		if need.Has(id) && !all.Has(p) {
 			all.Add(p)
 			more = true
 		}
 	}
-	once := s.shared[class]
+	once := s.shared[of]
 	if once != nil && more {
 		return nil, errAgain
 	}
@@ -126,17 +149,40 @@ func (l *lowerer) lowerShared(class *logical.Class, n logical.Node, need logical
 		for _, p := range all.IDs() {
 			ids.Add(cols[p])
 		}
-		wish := l.wish
-		l.wish = nil
-		r, err := l.node(n, ids)
-		if l.wish = wish; err != nil {
+		r, err := l.once(of, n, ids)
+		if err != nil {
 			return nil, err
 		}
-		l.note(r)
-		once = &sharedRel{rel: l.fragment(l.narrow(r, ids)), cols: cols}
-		s.shared[class] = once
+		once = &sharedRel{rel: r, cols: cols}
+		s.shared[of] = once
 	}
-	return l.readShared(once, cols), nil
+	return once, nil
+}
+
+// once makes the fragment.
+func (l *lowerer) once(of any, n logical.Node, need logical.Set) (*rel, error) {
+	wish := l.wish
+	l.wish = nil
+	defer func() { l.wish = wish }()
+	q, common := of.(*logical.CommonQuery)
+	if common {
+		r, err := l.lower(n, need)
+		if err != nil {
+			return nil, err
+		}
+		before := len(l.frags)
+		r = l.fragment(l.narrow(r, need))
+		if at := len(l.frags) - 1; at >= before { // else it is what another fragment gives
+			l.frags[at].Once, l.frags[at].Name = q.Varies, q.Name
+		}
+		return r, nil
+	}
+	r, err := l.node(n, need)
+	if err != nil {
+		return nil, err
+	}
+	l.note(r)
+	return l.fragment(l.narrow(r, need)), nil
 }
 
 // fragment ends a fragment with r; what is returned reads it where its rows are.

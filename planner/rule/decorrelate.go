@@ -134,6 +134,8 @@ func rowsOf(n logical.Node) rowCount {
 		if len(n.Rows) == 1 {
 			return exactlyOne
 		}
+	case *logical.Common:
+		return rowsOf(n.Of.Root)
 	case *logical.Agg:
 		if n.Scalar {
 			return exactlyOne

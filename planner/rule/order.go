@@ -61,6 +61,8 @@ func (e *estimator) compute(n logical.Node) float64 {
 		return rowsOfSource
 	case *logical.Values:
 		return float64(len(n.Rows))
+	case *logical.Common:
+		return e.rows(n.Of.Root)
 	case *logical.Filter:
 		return e.rows(n.In) * selectivity(n.Conds, uniqueKey(n.In))
 	case *logical.Agg:
