@@ -290,6 +290,11 @@ next:
 		rest = append(rest, c)
 	}
 	for i := range leaves {
+		for _, c := range rest {
+			if part := orParts(c, sets[i]); part != nil {
+				own[i] = append(own[i], part)
+			}
+		}
 		leaves[i] = p.node(leaves[i], own[i])
 	}
 	order, est := p.order(leaves, sets, rest)
