@@ -178,6 +178,7 @@ func (p *pusher) join(n *logical.Join, conds []expr.Expr) logical.Node {
 		if n := semiRange(p.m, j); n != nil {
 			return filter(n, above)
 		}
+		return filter(p.sinkSemi(j), above)
 	}
 	return filter(j, above)
 }
