@@ -18,6 +18,7 @@ import (
 	"streamdb/planner"
 	"streamdb/sql/ast"
 	"streamdb/storage"
+	"streamdb/stream"
 	"streamdb/types"
 )
 
@@ -194,6 +195,7 @@ func (s *Session) alterDropColumn(ctx context.Context, st *ast.Alter, a *ast.Dro
 		n := *o
 		drop(&n)
 		c.alter(o.ID, drop)
+		c.untap = append(c.untap, stream.JobID(o.ID))
 		if o.Connector != nil { // it need not be decoded any more
 			err = s.reshape(c, cat, &n)
 		}

@@ -26,6 +26,7 @@ type change struct {
 	stop       []stream.JobID    // jobs to detach at once
 	halt       []stream.JobID    // jobs to stop at the barrier of the change; those also in start go on with the state they have
 	drop       []storage.TableID // state of dropped jobs
+	untap      []stream.JobID    // jobs that go on, but the subscriptions to them end
 }
 
 // edit changes a copy of an object. What else changes the object meanwhile (its

@@ -26,8 +26,8 @@ func (db *DB) apply(ctx context.Context, c *change) error {
 		return err
 	}
 	publish := func(stream.Epoch) { db.update(c.next) }
-	// Subscriptions to what goes, or is started again, end.
-	if err := db.graph.DropJobs(db.taps.on(append(slices.Clone(c.stop), c.halt...))...); err != nil {
+	// Subscriptions to what goes, is started again or has other columns end.
+	if err := db.graph.DropJobs(db.taps.on(slices.Concat(c.stop, c.halt, c.untap))...); err != nil {
 		return err
 	}
 	if len(c.stop) > 0 {

@@ -116,6 +116,30 @@ func TestSubscribeRestart(t *testing.T) {
 	servingMust(t, w, "drop materialized view m")
 }
 
+// TestSubscribeAlter: a subscription has the columns of its relation as they were
+// when it began; when columns come or go it ends.
+func TestSubscribeAlter(t *testing.T) {
+	s := serve(t, engine.Options{})
+	w := servingDial(t, s)
+	servingMust(t, w, "create table t (id int primary key, g int, h int)")
+	servingMust(t, w, "create materialized view m as select g, count(*) as n from t group by g")
+	for _, alter := range []string{"alter table t add column x int", "alter table t drop column h"} {
+		r := servingDial(t, s)
+		servingMust(t, r, "begin")
+		servingMust(t, r, "declare c cursor for subscribe t")
+		servingMust(t, w, alter)
+		servingMust(t, w, "insert into t (id) select 1 + count(*) from t")
+		_, err := r.Exec(t.Context(), "fetch all c with (timeout = '10s')")
+		for err == nil { // what came before
+			_, err = r.Exec(t.Context(), "fetch all c with (timeout = '10s')")
+		}
+		var pe *pgconn.PgError
+		if !errors.As(err, &pe) || pe.Code != "55000" {
+			t.Fatalf("after %s the subscription ended with %v", alter, err)
+		}
+	}
+}
+
 // addSubscribed fetches what there is. first is the time of the subscription's
 // first row (0: none yet), last that of the last row told to any subscription.
 func addSubscribed(t *testing.T, r *pgx.Conn, sum map[string]int64, first, last int64) (int64, int64) {
