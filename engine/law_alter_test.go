@@ -128,6 +128,9 @@ func (r *lawRunner) rename(a *lawAlter) {
 	for _, t := range r.intos {
 		t.name = to(t.name)
 	}
+	for _, f := range r.follows {
+		f.rel = to(f.rel)
+	}
 }
 
 // columns gives the tables of sinks their new columns.

@@ -28,6 +28,7 @@ type lawRunner struct {
 	views   []lawStep // those that exist
 	dead    map[string]bool
 	intos   []*lawInto
+	follows []*lawFollower
 	only    string // check this view alone
 	checked int
 	filled  int      // of these, how many were of rows
@@ -107,6 +108,9 @@ func (r *lawRunner) run(ctx context.Context) error {
 		if err := r.check(ctx); err != nil {
 			return err
 		}
+		if err := r.checkFollowers(ctx, s.once()); err != nil {
+			return err
+		}
 	}
 	return r.checkClosed(ctx)
 }
@@ -127,6 +131,11 @@ func (r *lawRunner) open(ctx context.Context) error {
 	if r.other, err = pgconn.Connect(ctx, r.srv.url()); err != nil {
 		return r.differs("", "open", "%v", err)
 	}
+	for _, f := range r.follows {
+		if err := f.begin(ctx, r); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -143,6 +152,11 @@ func (r *lawRunner) close(kill bool) error {
 	}
 	srv := r.srv
 	r.srv = nil
+	defer func() {
+		for _, f := range r.follows {
+			f.end()
+		}
+	}()
 	if kill {
 		return srv.kill()
 	}
