@@ -11,10 +11,14 @@ import (
 
 // begin is BEGIN and START TRANSACTION.
 func begin(st *ast.Begin) action {
+	tag := "BEGIN"
+	if st.Start {
+		tag = "START TRANSACTION"
+	}
 	return func(_ context.Context, s *Session, _ []types.Datum) (wire.Rows, error) {
 		if s.txn != nil && s.txn.explicit {
 			s.warn(sqlerr.ActiveSQLTransaction, "there is already a transaction in progress")
-			return done("BEGIN"), nil
+			return done(tag), nil
 		}
 		t, err := s.begun()
 		if err != nil {
@@ -25,7 +29,7 @@ func begin(st *ast.Begin) action {
 			return nil, err
 		}
 		s.open(t)
-		return done("BEGIN"), nil
+		return done(tag), nil
 	}
 }
 

@@ -27,7 +27,11 @@ func (p *printer) session(s Stmt) {
 		p.when(s.Fragment, "FRAGMENTS ")
 		p.name(s.Name)
 	case *Begin:
-		p.w("BEGIN")
+		if s.Start {
+			p.w("START TRANSACTION")
+		} else {
+			p.w("BEGIN")
+		}
 		p.modes(s.Modes)
 	case *Commit:
 		p.w("COMMIT")

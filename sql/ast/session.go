@@ -65,6 +65,7 @@ type TxnModes struct {
 // Begin is BEGIN or START TRANSACTION.
 type Begin struct {
 	Pos
+	Start bool // it was said as START TRANSACTION
 	Modes TxnModes
 }
 

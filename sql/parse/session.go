@@ -171,7 +171,7 @@ func (r *reader) transaction() ast.Stmt {
 		} else {
 			r.transactionWord()
 		}
-		return &ast.Begin{Pos: p, Modes: r.modes()}
+		return &ast.Begin{Pos: p, Start: w == "start", Modes: r.modes()}
 	case "commit", "end":
 		r.transactionWord()
 		return &ast.Commit{Pos: p, Chain: r.chained()}
