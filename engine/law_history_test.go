@@ -140,6 +140,9 @@ func newLawHistory(seed uint64, n int, kills bool) lawHistory {
 		case into != nil && g.one(4):
 			h.steps = append(h.steps, g.intoStep(into, tables))
 			continue
+		case g.one(6):
+			h.steps = append(h.steps, g.txn(tables))
+			continue
 		case g.one(12):
 			h.steps = append(h.steps, g.follow()...)
 			continue

@@ -38,7 +38,7 @@ func (g *lawGen) asOf(depth int) (string, []lawCol) {
 	return g.aggregate(depth)
 }
 
-var lawAsOf = regexp.MustCompile(`asof (left )?join (\w+) (\w+) on (\S+ (?:=|is not distinct from) \S+) and (\S+) (<=|>=|<|>) ([\w.]+)`)
+var lawAsOf = regexp.MustCompile(`asof (left )?join ([\w.]+) (\w+) on (\S+ (?:=|is not distinct from) \S+) and (\S+) (<=|>=|<|>) ([\w.]+)`)
 
 // lawLateral writes an AS-OF join as Postgres can do it.
 func lawLateral(sql string) string {

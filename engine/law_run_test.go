@@ -85,6 +85,7 @@ func (r *lawRunner) run(ctx context.Context) error {
 		r.refused = lawNotes{}
 	}
 	if r.pg != nil {
+		lawExec(ctx, r.pg, "rollback") // what the last history may have left open
 		schema := lawPostgresSchema()
 		if err := lawDropSchemas(ctx, r.pg); err != nil {
 			return err

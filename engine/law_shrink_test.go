@@ -50,6 +50,13 @@ func shrink(ctx context.Context, t *testing.T, h lawHistory, d *lawDifference, p
 				h.steps[i].end = e
 			}
 		}
+		if a, ok := h.steps[i].act.(*lawTxn); ok {
+			a.items = shrinkList(a.items, func(items []lawItem) bool {
+				x := lawHistory{h.seed, h.parallelism, slices.Clone(h.steps)}
+				x.steps[i].act = &lawTxn{items}
+				return fails(x)
+			})
+		}
 		try := func(stmts []lawStmt) bool {
 			x := lawHistory{h.seed, h.parallelism, slices.Clone(h.steps)}
 			x.steps[i].stmts = stmts

@@ -317,6 +317,9 @@ func (g *lawGen) follow() []lawStep {
 
 // once reports that a step is one commit at most.
 func (s lawStep) once() bool {
-	_, own := s.act.(*lawOwn)
-	return s.halt == "" && s.pass == 0 && s.while == nil && (s.act == nil || own)
+	switch s.act.(type) {
+	case nil, *lawOwn, *lawTxn:
+		return s.halt == "" && s.pass == 0 && s.while == nil
+	}
+	return false
 }
