@@ -58,8 +58,12 @@ func (f *lawFollower) begin(ctx context.Context, r *lawRunner) error {
 		f.cancel = nil
 		return nil // it is not there; the check says what that means
 	}
+	is, err := r.conn.Prepare(ctx, "", "select * from "+f.rel, nil) // results without rows have no types here
+	if err != nil {
+		return r.differs(f.rel, "subscribe", "%v", err)
+	}
 	f.oids = nil
-	for _, d := range now.results[0].FieldDescriptions {
+	for _, d := range is.Fields {
 		f.oids = append(f.oids, d.DataTypeOID)
 	}
 	conn, err := pgconn.Connect(ctx, r.srv.url())
