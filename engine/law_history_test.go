@@ -143,6 +143,9 @@ func newLawHistory(seed uint64, n int, kills bool) lawHistory {
 		case g.one(6):
 			h.steps = append(h.steps, g.txn(tables))
 			continue
+		case g.one(12) && !g.big:
+			h.steps = append(h.steps, g.burst(tables, into, kills))
+			continue
 		case g.one(12):
 			h.steps = append(h.steps, g.follow()...)
 			continue

@@ -453,7 +453,10 @@ func lawDiff(a, b []string, an, bn string) string {
 
 // lawKills reports that the history stops the server abruptly.
 func lawKills(h lawHistory) bool {
-	return slices.ContainsFunc(h.steps, func(s lawStep) bool { return s.halt == "kill" })
+	return slices.ContainsFunc(h.steps, func(s lawStep) bool {
+		b, ok := s.act.(*lawBurst)
+		return s.halt == "kill" || ok && b.kill
+	})
 }
 
 func lawOptions(dir string, parallelism int, now time.Time) engine.Options {

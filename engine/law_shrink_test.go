@@ -57,6 +57,17 @@ func shrink(ctx context.Context, t *testing.T, h lawHistory, d *lawDifference, p
 				return fails(x)
 			})
 		}
+		if a, ok := h.steps[i].act.(*lawBurst); ok {
+			for j := range a.sessions {
+				a.sessions[j] = shrinkList(a.sessions[j], func(stmts []string) bool {
+					x, b := lawHistory{h.seed, h.parallelism, slices.Clone(h.steps)}, *a
+					b.sessions = slices.Clone(a.sessions)
+					b.sessions[j] = stmts
+					x.steps[i].act = &b
+					return fails(x)
+				})
+			}
+		}
 		try := func(stmts []lawStmt) bool {
 			x := lawHistory{h.seed, h.parallelism, slices.Clone(h.steps)}
 			x.steps[i].stmts = stmts

@@ -27,6 +27,8 @@ type lawInto struct {
 	bag   map[string]int    // else: row -> how often
 	sinks []*lawSink
 	trust bool // a statement has changed the table: what it holds is right
+	anew  bool // Postgres is to be given all rows
+	alone bool // nothing but one sink has ever written the table: it is the sink's query
 }
 
 // lawSink is one sink, in the order in which they were made.
@@ -34,6 +36,7 @@ type lawSink struct {
 	name    string
 	cols    []string
 	query   string
+	first   bool           // no other was made before it
 	inserts bool           // deletes are not for the table
 	last    map[string]int // rows of the query at the last check, as rows of the table
 }
@@ -145,7 +148,7 @@ func (r *lawRunner) checkSinks(ctx context.Context) error {
 		if err := r.fillPostgres(ctx, t, before, want); err != nil {
 			return err
 		}
-		t.trust = false
+		t.trust, t.anew = false, false
 	}
 	return nil
 }
@@ -157,7 +160,7 @@ func (r *lawRunner) fillPostgres(ctx context.Context, t *lawInto, before, now []
 		return nil
 	}
 	cols := strings.Join(t.cols, ", ")
-	if t.trust {
+	if t.trust && !t.anew {
 		pg := lawExec(ctx, r.pg, lawPostgres("select "+cols+" from "+t.name))
 		if pg.code != "" {
 			return fmt.Errorf("Postgres: %s", pg.message)
@@ -167,10 +170,15 @@ func (r *lawRunner) fillPostgres(ctx context.Context, t *lawInto, before, now []
 		}
 		return nil
 	}
-	if slices.Equal(before, now) {
+	if slices.Equal(before, now) && !t.anew {
 		return nil
 	}
-	name := lawPostgres(t.name)
+	return r.copyToPostgres(ctx, t, now)
+}
+
+// copyToPostgres makes a table there have these rows.
+func (r *lawRunner) copyToPostgres(ctx context.Context, t *lawInto, now []string) error {
+	name, cols := lawPostgres(t.name), strings.Join(t.cols, ", ")
 	sql := "delete from " + name
 	if len(now) > 0 {
 		sql += "; insert into " + name + " (" + cols + ") values (" + strings.Join(now, "), (") + ")"
@@ -192,6 +200,7 @@ func (a *lawCreateInto) String() string { return a.ddl }
 func (a *lawCreateInto) do(ctx context.Context, r *lawRunner) error {
 	t := a.t
 	t.set(map[string]int{})
+	t.alone = t.keyed
 	r.intos = append(r.intos, &t)
 	return r.both(ctx, a.ddl, lawPostgres(a.ddl))
 }
@@ -229,6 +238,7 @@ func (a *lawCreateSink) do(ctx context.Context, r *lawRunner) error {
 		s := a.s
 		for _, t := range r.intos {
 			if t.name == a.table {
+				t.alone = t.alone && !s.inserts && s.first
 				t.sinks = append(t.sinks, &s)
 			}
 		}
@@ -253,6 +263,7 @@ func (a lawDropSink) do(ctx context.Context, r *lawRunner) error {
 	found := false
 	for _, t := range r.intos {
 		t.sinks = slices.DeleteFunc(t.sinks, func(s *lawSink) bool {
+			t.alone = t.alone && s.name != string(a)
 			found = found || s.name == string(a)
 			return s.name == string(a)
 		})
@@ -275,7 +286,7 @@ func (a *lawOwn) String() string { return a.sql() }
 func (a *lawOwn) do(ctx context.Context, r *lawRunner) error {
 	for _, t := range r.intos {
 		if t.name == a.table {
-			t.trust = true
+			t.trust, t.alone = true, false
 		}
 	}
 	return r.both(ctx, a.sql(), a.postgres())
@@ -326,7 +337,7 @@ func (g *lawGen) into(tables []*lawRel) (*lawIntoGen, []lawStep) {
 
 // sink makes another sink into the table.
 func (g *lawGen) sink(t *lawIntoGen, tables []*lawRel) lawStep {
-	a := &lawCreateSink{table: t.rel.name, s: lawSink{name: g.name("s")}}
+	a := &lawCreateSink{table: t.rel.name, s: lawSink{name: g.name("s"), first: t.fresh}}
 	cols := slices.Clone(t.rel.cols)
 	if n := len(cols); n > 2 && g.one(4) { // not the last one
 		cols = cols[:n-1]
