@@ -23,6 +23,10 @@ func (s *Session) backfillOptions(cat *catalog.Catalog, o *catalog.Object, p *ex
 			if err := s.backfillOrder(cat, p, opt.Value); err != nil {
 				return err
 			}
+		case "on_error":
+			if err := onError(o, p, opt); err != nil {
+				return err
+			}
 		case "backfill_rate_limit", "sink_rate_limit", "source_rate_limit":
 			v, err := checkRate(opt.Value)
 			if err != nil || !slices.Contains(ratesOf(o.Kind, o.Connector != nil), name) {

@@ -29,6 +29,8 @@ type resumption struct {
 	c       *change
 	state   map[catalog.ID]*resumed
 	tables  map[storage.TableID]storage.TableID // of rebuilt jobs: what their state tables are called now
+	options []*ast.Option                       // of the statement
+	wants   catalog.ID                          // the object that it names
 	waits   []catalog.ID                        // what is not complete at once, upstreams first
 }
 
@@ -41,14 +43,14 @@ type resumed struct {
 // alterResume is ALTER kind name RESUME. It returns when all that it started is
 // complete, unless background_ddl is on.
 func (s *Session) alterResume(ctx context.Context, st *ast.Alter, a *ast.Resume) error {
-	r, err := s.startAgain(ctx, st)
+	r, err := s.startAgain(ctx, st, a)
 	for tries := 500; err == errLingers && tries > 0; tries-- { // a job that failed just now
 		select {
 		case <-ctx.Done():
 			return cancelled(context.Cause(ctx))
 		case <-time.After(10 * time.Millisecond):
 		}
-		r, err = s.startAgain(ctx, st)
+		r, err = s.startAgain(ctx, st, a)
 	}
 	if err != nil || r == nil {
 		return err
@@ -60,7 +62,7 @@ func (s *Session) alterResume(ctx context.Context, st *ast.Alter, a *ast.Resume)
 var errLingers = sqlerr.New(sqlerr.ObjectInUse, "the failed job has not ended yet").
 	WithHint("It is stuck in what it does. DROP always works.")
 
-func (s *Session) startAgain(ctx context.Context, st *ast.Alter) (r *resumption, err error) {
+func (s *Session) startAgain(ctx context.Context, st *ast.Alter, a *ast.Resume) (r *resumption, err error) {
 	err = s.ddl(ctx, alterTag(st), func(cat *catalog.Catalog) (*change, error) {
 		o, err := s.alterTarget(cat, st)
 		switch {
@@ -71,7 +73,8 @@ func (s *Session) startAgain(ctx context.Context, st *ast.Alter) (r *resumption,
 		case o.Failed == nil:
 			return nil, sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "%s \"%s\" has not failed", o.Kind, o.Name)
 		}
-		r = &resumption{session: s, cat: cat, c: &change{}, state: map[catalog.ID]*resumed{}, tables: map[storage.TableID]storage.TableID{}}
+		r = &resumption{session: s, cat: cat, c: &change{}, state: map[catalog.ID]*resumed{}, tables: map[storage.TableID]storage.TableID{},
+			options: a.Options, wants: o.ID}
 		if err := r.add(o); err != nil {
 			return nil, err
 		}
@@ -116,6 +119,16 @@ func (r *resumption) add(o *catalog.Object) error {
 	}
 	n := *o
 	n.Failed = nil
+	if r.wants == o.ID {
+		for _, opt := range r.options {
+			if strings.ToLower(opt.Name) != "on_error" {
+				return sqlerr.New(sqlerr.InvalidParameterValue, "RESUME has no option \"%s\"", opt.Name).WithHint("It has on_error.").At(opt.At() + 1)
+			}
+			if err := onError(o, plan, opt); err != nil {
+				return err
+			}
+		}
+	}
 	live := r.liveSources(o)
 	switch {
 	case !kept:

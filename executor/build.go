@@ -44,6 +44,10 @@ func (g *Graph) buildJob(plan *Plan, start stream.Epoch, upstream func(stream.Jo
 	}
 	j := &runningJob{plan: plan}
 	byID := map[int][]*Task{}
+	exprs := g.o.Expr
+	if plan.NullOnError {
+		exprs.OnError = g.ExprErrors(plan.Job)
+	}
 	var attach []attachment
 	for pos := range plan.Fragments {
 		f := &plan.Fragments[pos]
@@ -56,7 +60,7 @@ func (g *Graph) buildJob(plan *Plan, start stream.Epoch, upstream func(stream.Jo
 			tasks[i] = newTask(g.ctx, stream.TaskID{Job: plan.Job, Fragment: pos, Instance: i}, taskOptions{
 				root: f.Root, instance: i, of: n, vnodes: set,
 				store: g.o.Store, report: g.o.Coordinator, log: g.o.Log,
-				memory: g.o.Memory, env: g.o.Env, expr: g.o.Expr, start: start,
+				memory: g.o.Memory, env: g.o.Env, expr: exprs, start: start,
 			})
 		}
 		var err error

@@ -59,6 +59,15 @@ type Graph struct {
 	lost    map[*runningJob]bool // detached while their tasks ran
 	order   []stream.JobID       // of start: upstreams before dependents
 	closed  bool
+
+	errors sync.Map // stream.JobID -> *expr.Errors
+}
+
+// ExprErrors counts the rows for which expressions of a job failed and gave NULL,
+// since the graph was made; see Plan.NullOnError.
+func (g *Graph) ExprErrors(id stream.JobID) *expr.Errors {
+	e, _ := g.errors.LoadOrStore(id, &expr.Errors{})
+	return e.(*expr.Errors)
 }
 
 // NewGraph makes an empty graph and takes over the coordinator's callbacks.

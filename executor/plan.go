@@ -19,6 +19,9 @@ type Plan struct {
 	Fragments []Fragment `json:"fragments"`
 	// Parallelism is that of fragments that leave it open; 0: the graph's default.
 	Parallelism int `json:"parallelism,omitempty"`
+	// NullOnError: an expression that fails for a row gives NULL for it, and is
+	// counted (Graph.ExprErrors); else it ends the job.
+	NullOnError bool `json:"nullOnError,omitempty"`
 }
 
 // Fragment is a tree of operators that runs in one task per instance. Between

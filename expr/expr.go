@@ -32,6 +32,7 @@ type Ctx struct {
 	Params    []types.Datum // values of $1.. of a prepared statement
 	Session   any           // engine's session for functions such as current_setting; nil in a job
 	Cancelled func() bool   // polled by long evaluations; may be nil
+	OnError   *Errors       // rows that a function fails for give NULL, counted here; nil: the evaluation fails
 	Env       *types.Env    // text forms (DateStyle, bytea_output, ..); nil: the defaults with Location and Now
 }
 

@@ -121,6 +121,7 @@ type planJSON struct {
 	Job       stream.JobID   `json:"job"`
 	Fragments []fragmentJSON `json:"fragments"`
 	Parallel  int            `json:"parallelism,omitempty"`
+	NullOnErr bool           `json:"nullOnError,omitempty"`
 }
 
 type fragmentJSON struct {
@@ -135,7 +136,7 @@ const planVersion = 1
 
 // MarshalPlan encodes the plan of a job for the catalog.
 func MarshalPlan(p *executor.Plan) ([]byte, error) {
-	j := planJSON{Version: planVersion, Job: p.Job, Parallel: p.Parallelism}
+	j := planJSON{Version: planVersion, Job: p.Job, Parallel: p.Parallelism, NullOnErr: p.NullOnError}
 	for i := range p.Fragments {
 		f := &p.Fragments[i]
 		root, err := Marshal(f.Root)
@@ -156,7 +157,7 @@ func UnmarshalPlan(b []byte) (*executor.Plan, error) {
 	if j.Version > planVersion {
 		return nil, sqlerr.New(sqlerr.DataCorrupted, "stored plan has format %d, this version knows up to %d", j.Version, planVersion)
 	}
-	p := &executor.Plan{Job: j.Job, Parallelism: j.Parallel}
+	p := &executor.Plan{Job: j.Job, Parallelism: j.Parallel, NullOnError: j.NullOnErr}
 	for _, f := range j.Fragments {
 		root, err := Unmarshal(f.Root)
 		if err != nil {
