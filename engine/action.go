@@ -56,6 +56,8 @@ func (s *Session) analyse(p *Prepared) error {
 		return p.will(waitJobs)
 	case *ast.Check:
 		return s.analyseCheck(p, st)
+	case *ast.Backup:
+		return s.analyseBackup(p, st)
 	case *ast.CancelJobs:
 		return s.analyseCancelJobs(p, st)
 	case *ast.Recover:

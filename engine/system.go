@@ -32,8 +32,8 @@ var systemSettingList = map[string]systemSetting{
 	"checkpoint_frequency":                   {check: checkCount},
 
 	"adaptive_parallelism_strategy":  {def: "AUTO", noted: "a job's parallelism is the server's, or that of SET PARALLELISM"},
-	"backup_storage_directory":       {noted: "a backup is a copy of the data directory"},
-	"backup_storage_url":             {noted: "a backup is a copy of the data directory"},
+	"backup_storage_directory":       {noted: "BACKUP TO names its directory"},
+	"backup_storage_url":             {noted: "BACKUP TO names its directory"},
 	"block_size_kb":                  {noted: "the store decides"},
 	"bloom_false_positive":           {noted: "the store decides"},
 	"enable_tracing":                 {def: "off", noted: "there is no tracing"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -43,6 +44,14 @@ func readFormat(fs vfs.FS, dir string) (info formatInfo, err error) {
 	b, err := io.ReadAll(io.LimitReader(f, 1<<10))
 	if err := errors.Join(err, f.Close()); err != nil {
 		return info, storeError(err, "could not read %q", path)
+	}
+	switch text := string(b); {
+	case strings.HasPrefix(text, backupHead):
+		return info, sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "%q is a backup, not a data directory", dir).
+			WithHint("\"streamdb restore -from %s -data-dir DIR\" makes a data directory of it.", dir)
+	case text == restoreHead:
+		return info, sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "the restore into %q was not finished", dir).
+			WithHint("Remove the directory and restore the backup again.")
 	}
 	n, err := fmt.Sscanf(string(b), "streamdb %d\nclosed at epoch %d\n", &info.format, &info.closed)
 	switch {

@@ -38,7 +38,8 @@ type Options struct {
 	// log cannot be written). It should not return; default: log and panic.
 	Fatal func(msg string)
 
-	readOnly bool // see OpenReadOnly
+	readOnly  bool // see OpenReadOnly
+	restoring bool // what the format file says does not count yet: see Restore
 }
 
 // Store is the database on disk. All its methods are safe for concurrent use,
@@ -70,8 +71,10 @@ type Store struct {
 	visible atomic.Uint64
 	durable atomic.Uint64
 	sstSeq  atomic.Uint64
-	stalls  atomic.Int64 // times that writers had to wait for compactions
-	failed  atomic.Pointer[error]
+
+	backingUp atomic.Bool
+	stalls    atomic.Int64 // times that writers had to wait for compactions
+	failed    atomic.Pointer[error]
 }
 
 // Open opens or creates the store in o.Dir and locks the directory against
@@ -99,9 +102,12 @@ func Open(o Options) (*Store, error) {
 			return nil, sqlerr.Wrap(sqlerr.IOError, err, "could not create data directory %q", o.Dir)
 		}
 	}
-	format, err := readFormat(o.FS, o.Dir)
-	if err != nil {
-		return nil, err
+	var format formatInfo
+	var err error
+	if !o.restoring {
+		if format, err = readFormat(o.FS, o.Dir); err != nil {
+			return nil, err
+		}
 	}
 	lock, err := pebble.LockDirectory(o.Dir, o.FS)
 	if err != nil {
@@ -110,7 +116,7 @@ func Open(o Options) (*Store, error) {
 	s.cache = pebble.NewCache(o.CacheBytes)
 	s.popts = s.pebbleOptions(lock)
 	if !o.readOnly {
-		if err := s.clearIngestDir(); err != nil {
+		if err := errors.Join(s.clearIngestDir(), s.clearStaging()); err != nil {
 			s.cache.Unref()
 			return nil, errors.Join(err, lock.Close())
 		}

@@ -22,7 +22,9 @@ import (
 // takes the lock all the same, so that nobody writes meanwhile (55006 if
 // somebody has it). A directory without a store is 58P01. Of the Store's methods
 // those that write fail.
-func OpenReadOnly(o Options) (*Store, error) {
+func OpenReadOnly(o Options) (*Store, error) { return openReadOnly(o) }
+
+func openReadOnly(o Options) (*Store, error) {
 	o.readOnly = true
 	if o.FS == nil {
 		o.FS = vfs.Default

@@ -24,7 +24,8 @@ type tool struct {
 
 // tools are the commands besides the server itself.
 var tools = map[string]tool{
-	"check": {usage: "check -data-dir DIR: verifies a data directory that no server uses, without changing it", run: runCheck},
+	"check":   {usage: "check -data-dir DIR: verifies a data directory that no server uses, without changing it", run: runCheck},
+	"restore": {usage: "restore -from BACKUP -data-dir DIR: makes a data directory of what BACKUP TO 'directory' made", run: runRestore},
 }
 
 // runTool runs the command that args begin with, if it is one.
@@ -89,4 +90,20 @@ func runCheck(usage string, args []string, stdout io.Writer) (int, error) {
 		return 1, fmt.Errorf("%d problems in %s", problems, *dir)
 	}
 	return 0, nil
+}
+
+// runRestore is "streamdb restore".
+func runRestore(usage string, args []string, stdout io.Writer) (int, error) {
+	fs := flag.NewFlagSet("streamdb restore", flag.ContinueOnError)
+	from := fs.String("from", "", "`directory` that holds the backup")
+	dir := fs.String("data-dir", "", "`directory` to make; it must be empty, or not exist")
+	if err := parseTool(fs, usage, args, stdout); err != nil {
+		return 2, err
+	}
+	if *from == "" || *dir == "" {
+		return 2, errors.New("both -from and -data-dir are needed")
+	}
+	ctx, stop := untilSignal()
+	defer stop()
+	return 0, engine.RestoreDir(ctx, *from, *dir, stdout)
 }
