@@ -60,9 +60,9 @@ func (m *Materialize) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 	}
 	switch {
 	case m.Conflict == Overwrite:
-		return &overwrite{rowWriter: w, dec: m.Table.Decoder(nil)}, nil
+		return &overwrite{epochWriter: epochWriter{rowWriter: w}, dec: m.Table.Decoder(nil)}, nil
 	case m.AppendOnly:
 		return &appendRows{rowWriter: w}, nil
 	}
-	return &netRows{rowWriter: w}, nil
+	return &netRows{epochWriter: epochWriter{rowWriter: w}}, nil
 }

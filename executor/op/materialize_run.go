@@ -3,7 +3,6 @@ package op
 import (
 	"bytes"
 	"fmt"
-	"sort"
 
 	"streamdb/executor"
 	"streamdb/internal/sqlerr"
@@ -81,50 +80,10 @@ func (a *appendRows) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, out e
 
 func (a *appendRows) Barrier(*executor.Ctx, stream.Barrier, executor.Emitter) error { return nil }
 
-// epochRows keeps the batches of an epoch, each row chained to the others of its key.
-type epochRows struct {
-	batches []*stream.Batch
-	first   []int32 // number of each batch's first row
-	keys    byteMap // vnode, key -> id
-	heads   []int32 // per id: its last row, by number
-	next    []int32 // per row: the row of the same key before it, -1: none
-}
-
-func (e *epochRows) add(w *rowWriter, b *stream.Batch) {
-	n, cols := b.Rows(), b.Cols()
-	e.batches = append(e.batches, b)
-	e.first = append(e.first, int32(len(e.next)))
-	w.vnodes = executor.VNodes(cols, w.spec.Table.Dist, w.types, n, w.vnodes)
-	for i := range n {
-		w.key = append(w.key[:0], w.vnodes[i])
-		w.key = w.spec.Table.EncodeKey(w.key, cols, i)
-		id, isNew := e.keys.Insert(w.key)
-		row := int32(len(e.next))
-		if isNew {
-			e.heads = append(e.heads, -1)
-		}
-		e.next = append(e.next, e.heads[id])
-		e.heads[id] = row
-	}
-}
-
-// at finds the batch and the position in it of row number r.
-func (e *epochRows) at(r int32) (batch, i int) {
-	batch = sort.Search(len(e.first), func(k int) bool { return e.first[k] > r }) - 1
-	return batch, int(r - e.first[batch])
-}
-
-func (e *epochRows) reset() {
-	e.batches, e.first = nil, e.first[:0]
-	e.heads, e.next = e.heads[:0], e.next[:0]
-	e.keys.Reset()
-}
-
 // netRows consolidates an epoch's changes key by key, in whatever order they
 // came, and writes and emits the rest: at most one deleted and one inserted row.
 type netRows struct {
-	rowWriter
-	epoch epochRows
+	epochWriter
 	other []byte
 	keep  []bool
 	chain []netRow
@@ -137,28 +96,13 @@ type netRow struct {
 	weight   int
 }
 
-func (w *netRows) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
-	w.epoch.add(&w.rowWriter, b)
-	return nil
-}
-
-func (w *netRows) Watermark(_ *executor.Ctx, _ int, m stream.Watermark, _ executor.Emitter) error {
-	w.hold(m)
-	return nil
-}
-
 func (w *netRows) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
-	e := &w.epoch
 	if err := w.settleAll(); err != nil {
 		return err
 	}
-	for k, b := range e.batches {
-		from := int(e.first[k])
-		if err := emitKept(b, w.keep[from:from+b.Rows()], out); err != nil {
-			return err
-		}
+	if err := w.epoch.emit(nil, 0, w.keep, out); err != nil {
+		return err
 	}
-	e.reset()
 	return w.release(out)
 }
 
@@ -241,45 +185,11 @@ func (w *netRows) conflict(id int32, c *netRow) error {
 		WithDetail("Key %x, a row of weight %d.", w.epoch.keys.Key(id), c.weight)
 }
 
-// emitKept emits the rows of b that are marked; all of them without a copy.
-func emitKept(b *stream.Batch, keep []bool, out executor.Emitter) error {
-	n := 0
-	for _, k := range keep {
-		if k {
-			n++
-		}
-	}
-	switch n {
-	case 0:
-		return nil
-	case len(keep):
-		return out.Emit(b)
-	}
-	sel := make([]int32, 0, n)
-	for i, k := range keep {
-		if k {
-			sel = append(sel, int32(i))
-		}
-	}
-	return out.Emit(b.Take(sel))
-}
-
 // overwrite keeps the last row of each key, in order of arrival, and reads what
 // it replaces.
 type overwrite struct {
-	rowWriter
-	epoch epochRows
-	dec   *storage.RowDecoder
-}
-
-func (w *overwrite) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
-	w.epoch.add(&w.rowWriter, b)
-	return nil
-}
-
-func (w *overwrite) Watermark(_ *executor.Ctx, _ int, m stream.Watermark, _ executor.Emitter) error {
-	w.hold(m)
-	return nil
+	epochWriter
+	dec *storage.RowDecoder
 }
 
 func (w *overwrite) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
@@ -290,12 +200,7 @@ func (w *overwrite) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emit
 	keep := make([]bool, len(e.next))
 	old := w.spec.Table.Builders(nil, 0)
 	removed := 0
-	vnodes := make([]storage.VNode, len(e.heads))
-	keys := make([][]byte, len(e.heads))
-	for id := range e.heads {
-		key := e.keys.Key(int32(id))
-		vnodes[id], keys[id] = key[0], key[1:]
-	}
+	vnodes, keys := e.stored()
 	err := w.table.MultiGet(vnodes, keys, func(id int, value []byte) error {
 		row := e.heads[id]
 		batch, i := e.at(row)
@@ -321,22 +226,9 @@ func (w *overwrite) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emit
 	if err := w.write(vnodes, keys); err != nil {
 		return err
 	}
-	if removed > 0 {
-		ops := make([]stream.Op, removed)
-		for i := range ops {
-			ops[i] = stream.Delete
-		}
-		if err := out.Emit(batchOf(old, removed, ops)); err != nil {
-			return err
-		}
+	if err := e.emit(old, removed, keep, out); err != nil {
+		return err
 	}
-	for k, b := range e.batches {
-		from := int(e.first[k])
-		if err := emitKept(b, keep[from:from+b.Rows()], out); err != nil {
-			return err
-		}
-	}
-	e.reset()
 	return w.release(out)
 }
 

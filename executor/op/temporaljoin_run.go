@@ -2,6 +2,7 @@ package op
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"streamdb/executor"
 	"streamdb/internal/sqlerr"
@@ -325,11 +326,7 @@ func (t *temporalJoin) takeBack(b *stream.Batch, out executor.Emitter) error {
 			res[j] = builders[o.at[1][c-o.width]].Vec()
 		}
 	}
-	ops := make([]stream.Op, len(rows))
-	for i := range ops {
-		ops[i] = stream.Delete
-	}
-	return out.Emit(stream.NewBatch(len(rows), res, ops))
+	return out.Emit(stream.NewBatch(len(rows), res, slices.Repeat([]stream.Op{stream.Delete}, len(rows))))
 }
 
 // hold keeps left rows until the right side is complete.

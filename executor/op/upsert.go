@@ -123,11 +123,8 @@ func (u *upsert) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter
 	if u.spec.Merge != nil {
 		return u.mergeBarrier(out)
 	}
-	vnodes := make([]storage.VNode, len(e.heads))
-	keys := make([][]byte, len(e.heads))
+	vnodes, keys := e.stored()
 	for id := range e.heads {
-		key := e.keys.Key(int32(id))
-		vnodes[id], keys[id] = key[0], key[1:]
 		e.heads[id] = u.verdict(e.heads[id])
 	}
 	keep := make([]bool, len(e.next))
@@ -157,22 +154,9 @@ func (u *upsert) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter
 			u.table.Delete(vnodes[id], keys[id])
 		}
 	}
-	if removed > 0 {
-		ops := make([]stream.Op, removed)
-		for i := range ops {
-			ops[i] = stream.Delete
-		}
-		if err := out.Emit(batchOf(old, removed, ops)); err != nil {
-			return err
-		}
+	if err := e.emit(old, removed, keep, out); err != nil {
+		return err
 	}
-	for k, b := range e.batches {
-		from := int(e.first[k])
-		if err := emitKept(b, keep[from:from+b.Rows()], out); err != nil {
-			return err
-		}
-	}
-	e.reset()
 	u.from = u.from[:0]
 	return nil
 }

@@ -56,12 +56,7 @@ func (u *upsert) mergeBarrier(out executor.Emitter) error {
 	if v := m.merge.Version; v > 0 {
 		m.version.Key = []SortKey{{Col: v - 1, NullsFirst: true}}
 	}
-	vnodes := make([]storage.VNode, len(e.heads))
-	keys := make([][]byte, len(e.heads))
-	for id := range e.heads {
-		key := e.keys.Key(int32(id))
-		vnodes[id], keys[id] = key[0], key[1:]
-	}
+	vnodes, keys := e.stored()
 	old, fresh := t.Builders(nil, 0), t.Builders(nil, 0)
 	var ops [2][]stream.Op // of old and fresh
 	rows := make([][]byte, len(keys))

@@ -1,0 +1,117 @@
+package op
+
+import (
+	"slices"
+	"sort"
+
+	"streamdb/executor"
+	"streamdb/storage"
+	"streamdb/stream"
+	"streamdb/vec"
+)
+
+// epochRows keeps the batches of an epoch, each row chained to the others of its key.
+type epochRows struct {
+	batches []*stream.Batch
+	first   []int32 // number of each batch's first row
+	keys    byteMap // vnode, key -> id
+	heads   []int32 // per id: its last row, by number
+	next    []int32 // per row: the row of the same key before it, -1: none
+}
+
+func (e *epochRows) add(w *rowWriter, b *stream.Batch) {
+	n, cols := b.Rows(), b.Cols()
+	e.batches = append(e.batches, b)
+	e.first = append(e.first, int32(len(e.next)))
+	w.vnodes = executor.VNodes(cols, w.spec.Table.Dist, w.types, n, w.vnodes)
+	for i := range n {
+		w.key = append(w.key[:0], w.vnodes[i])
+		w.key = w.spec.Table.EncodeKey(w.key, cols, i)
+		id, isNew := e.keys.Insert(w.key)
+		row := int32(len(e.next))
+		if isNew {
+			e.heads = append(e.heads, -1)
+		}
+		e.next = append(e.next, e.heads[id])
+		e.heads[id] = row
+	}
+}
+
+// at finds the batch and the position in it of row number r.
+func (e *epochRows) at(r int32) (batch, i int) {
+	batch = sort.Search(len(e.first), func(k int) bool { return e.first[k] > r }) - 1
+	return batch, int(r - e.first[batch])
+}
+
+func (e *epochRows) reset() {
+	e.batches, e.first = nil, e.first[:0]
+	e.heads, e.next = e.heads[:0], e.next[:0]
+	e.keys.Reset()
+}
+
+// stored is where the table has the rows of each id.
+func (e *epochRows) stored() (vnodes []storage.VNode, keys [][]byte) {
+	vnodes, keys = make([]storage.VNode, len(e.heads)), make([][]byte, len(e.heads))
+	for id := range e.heads {
+		key := e.keys.Key(int32(id))
+		vnodes[id], keys[id] = key[0], key[1:]
+	}
+	return vnodes, keys
+}
+
+// emit deletes the gone rows that are in old, emits the rows of the epoch that are
+// marked, by number, and forgets the epoch.
+func (e *epochRows) emit(old []*vec.Builder, gone int, keep []bool, out executor.Emitter) error {
+	if gone > 0 {
+		if err := out.Emit(batchOf(old, gone, slices.Repeat([]stream.Op{stream.Delete}, gone))); err != nil {
+			return err
+		}
+	}
+	for k, b := range e.batches {
+		from := int(e.first[k])
+		if err := emitKept(b, keep[from:from+b.Rows()], out); err != nil {
+			return err
+		}
+	}
+	e.reset()
+	return nil
+}
+
+// emitKept emits the rows of b that are marked; all of them without a copy.
+func emitKept(b *stream.Batch, keep []bool, out executor.Emitter) error {
+	n := 0
+	for _, k := range keep {
+		if k {
+			n++
+		}
+	}
+	switch n {
+	case 0:
+		return nil
+	case len(keep):
+		return out.Emit(b)
+	}
+	sel := make([]int32, 0, n)
+	for i, k := range keep {
+		if k {
+			sel = append(sel, int32(i))
+		}
+	}
+	return out.Emit(b.Take(sel))
+}
+
+// epochWriter gathers the rows of an epoch for its barrier.
+type epochWriter struct {
+	rowWriter
+	epoch epochRows
+}
+
+func (w *epochWriter) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
+	w.epoch.add(&w.rowWriter, b)
+	return nil
+}
+
+func (w *epochWriter) Watermark(_ *executor.Ctx, _ int, m stream.Watermark, _ executor.Emitter) error {
+	w.hold(m)
+	return nil
+}
