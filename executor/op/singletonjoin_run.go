@@ -39,8 +39,8 @@ type singletonJoin struct {
 	inert    bool      // no left row by value NULL can ever pass
 
 	changes rowChanges
-	row     []byte           // the right row at the last barrier; nil: none
-	net     map[string]int32 // changes of the right side
+	row     []byte     // the right row at the last barrier; nil: none
+	net     rowWeights // changes of the right side
 	buf     []byte
 
 	out      executor.Emitter
@@ -53,7 +53,7 @@ var singletonKey = []byte{'r'}
 func openSingletonJoin(s *SingletonJoin, ctx *executor.OpenCtx) (executor.Operator, error) {
 	ls, rs := s.Left.Schema(), s.Right.Schema()
 	j := &singletonJoin{memory: memory{acc: ctx.Memory}, spec: s, vnodes: ctx.VNodes, rows: ctx.Table(s.Rows), held: ctx.Table(s.Held),
-		types: schemaTypes(ls), right: schemaTypes(rs), net: map[string]int32{}, inert: s.Op != ""}
+		types: schemaTypes(ls), right: schemaTypes(rs), inert: s.Op != ""}
 	at := make([]int, len(ls)+len(rs)) // new positions
 	for i := range at {
 		at[i] = -1
@@ -107,10 +107,7 @@ func (j *singletonJoin) Watermark(*executor.Ctx, int, stream.Watermark, executor
 func (j *singletonJoin) Process(_ *executor.Ctx, in int, b *stream.Batch, _ executor.Emitter) error {
 	cols := b.Cols()
 	if in == 1 {
-		for i := range b.Rows() {
-			j.buf = storage.AppendRow(j.buf[:0], cols, i)
-			j.net[string(j.buf)] += int32(b.Op(i))
-		}
+		j.net.addBatch(b)
 		return nil
 	}
 	kept := pickCols(cols, j.keep)
@@ -185,26 +182,26 @@ func (j *singletonJoin) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executo
 
 // nextRow is the right row after the epoch; nil: none.
 func (j *singletonJoin) nextRow() ([]byte, error) {
-	if len(j.net) == 0 {
+	if len(j.net.sum) == 0 {
 		return j.row, nil
 	}
 	if j.row != nil {
-		j.net[string(j.row)]++
+		j.net.add(j.row, 1)
 	}
 	var row []byte
 	rows := int32(0)
-	for r, w := range j.net {
+	for id, w := range j.net.sum {
 		if w < 0 {
 			return nil, sqlerr.New(sqlerr.InternalError, "singleton join: a row that never came is retracted")
 		}
 		if rows += w; w > 0 {
-			row = []byte(r)
+			row = append([]byte{}, j.net.rows.Key(int32(id))...) // nil: no row, also where it has no columns
 		}
 	}
 	if rows > 1 {
 		return nil, sqlerr.New(sqlerr.CardinalityViolation, "more than one row returned by a subquery used as an expression")
 	}
-	clear(j.net)
+	j.net.reset()
 	return row, nil
 }
 

@@ -33,9 +33,8 @@ type sink struct {
 	def    *connector.Def
 	vnode  storage.VNode
 
-	rows    byteMap // row image -> id
-	weights []int
-	row     []byte
+	net rowWeights
+	row []byte
 
 	undelivered []stream.Epoch // in the outbox, rising
 	ready       chan struct{}
@@ -103,15 +102,7 @@ func (k *sink) Watermark(*executor.Ctx, int, stream.Watermark, executor.Emitter)
 
 // Process adds a batch to the epoch's net changes.
 func (k *sink) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
-	cols := b.Cols()
-	for i := range b.Rows() {
-		k.row = storage.AppendRow(k.row[:0], cols, i)
-		id, isNew := k.rows.Insert(k.row)
-		if isNew {
-			k.weights = append(k.weights, 0)
-		}
-		k.weights[id] += int(b.Op(i))
-	}
+	k.net.addBatch(b)
 	return nil
 }
 
@@ -119,19 +110,18 @@ func (k *sink) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitt
 // epochs that were delivered.
 func (k *sink) Barrier(_ *executor.Ctx, b stream.Barrier, _ executor.Emitter) error {
 	seq := uint32(0)
-	for _, sign := range []int{-1, +1} {
-		for id, w := range k.weights {
+	for _, sign := range []int32{-1, +1} {
+		for id, w := range k.net.sum {
 			for ; w*sign > 0; w -= sign {
 				key := binary.BigEndian.AppendUint64(nil, uint64(b.Epoch))
 				key = binary.BigEndian.AppendUint32(key, seq)
 				seq++
-				k.row = append(append(k.row[:0], byte(int8(sign))), k.rows.Key(int32(id))...)
+				k.row = append(append(k.row[:0], byte(int8(sign))), k.net.rows.Key(int32(id))...)
 				k.outbox.Put(k.vnode, key, k.row)
 			}
 		}
 	}
-	k.weights = k.weights[:0]
-	k.rows.Reset()
+	k.net.reset()
 	if seq > 0 {
 		k.undelivered = append(k.undelivered, b.Epoch)
 		k.stat.End.Store(int64(b.Epoch))

@@ -103,9 +103,7 @@ type sinkInto struct {
 	ids     func(n int) int64
 	fill    []types.Datum   // per column of the table
 	batches []*stream.Batch // Inserts: of the epoch
-	images  byteMap         // row -> id
-	weights []int32         // per id
-	row     []byte
+	net     rowWeights
 }
 
 func (s *sinkInto) Process(_ *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {
@@ -113,15 +111,7 @@ func (s *sinkInto) Process(_ *executor.Ctx, _ int, b *stream.Batch, out executor
 		return s.emit(b, out)
 	}
 	s.batches = append(s.batches, b)
-	cols := b.Cols()
-	for i := range b.Rows() {
-		s.row = storage.AppendRow(s.row[:0], cols, i)
-		id, isNew := s.images.Insert(s.row)
-		if isNew {
-			s.weights = append(s.weights, 0)
-		}
-		s.weights[id] += int32(b.Op(i))
-	}
+	s.net.addBatch(b)
 	return nil
 }
 
@@ -137,10 +127,8 @@ func (s *sinkInto) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitt
 			if b.Op(i) != stream.Insert {
 				continue
 			}
-			s.row = storage.AppendRow(s.row[:0], cols, i)
-			id, _ := s.images.Insert(s.row)
-			if s.weights[id] > 0 {
-				s.weights[id]--
+			if left := &s.net.sum[s.net.of(cols, i)]; *left > 0 {
+				*left--
 				sel = append(sel, int32(i))
 			}
 		}
@@ -151,8 +139,8 @@ func (s *sinkInto) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitt
 			return err
 		}
 	}
-	s.batches, s.weights = nil, s.weights[:0]
-	s.images.Reset()
+	s.batches = nil
+	s.net.reset()
 	return nil
 }
 

@@ -39,7 +39,7 @@ type temporalJoin struct {
 	ready   bool               // the right side is complete
 	arrived bool               // it became so in this epoch
 
-	net     byteMap
+	net     rowWeights
 	buf     []byte
 	gaveRow []int32 // pairs that were output for a batch: the row
 	gaveEnd []int   // and where the right row's bytes end in gave; an end that repeats: NULLs
@@ -158,26 +158,21 @@ func (t *temporalJoin) netChange() (come, gone []*stream.Batch, err error) {
 	if !dels {
 		return t.pending, nil, nil
 	}
-	t.net.Reset()
-	var weights []int32
+	t.net.reset()
 	ids := make([][]int32, len(t.pending))
 	for k, b := range t.pending {
 		cols := b.Cols()
 		ids[k] = make([]int32, b.Rows())
 		for i := range ids[k] {
-			t.buf = storage.AppendRow(t.buf[:0], cols, i)
-			id, fresh := t.net.Insert(t.buf)
-			if fresh {
-				weights = append(weights, 0)
-			}
-			weights[id] += int32(b.Op(i))
+			id := t.net.of(cols, i)
+			t.net.sum[id] += int32(b.Op(i))
 			ids[k][i] = id
 		}
 	}
 	for k, b := range t.pending {
 		var plus, minus []int32
 		for i, id := range ids[k] {
-			switch w := weights[id]; {
+			switch w := t.net.sum[id]; {
 			case w == 1:
 				plus = append(plus, int32(i))
 			case w == -1:
@@ -185,7 +180,7 @@ func (t *temporalJoin) netChange() (come, gone []*stream.Batch, err error) {
 			case w != 0:
 				return nil, nil, sqlerr.New(sqlerr.InternalError, "a row of a temporal join changed by %d in an epoch", w)
 			}
-			weights[id] = 0 // once
+			t.net.sum[id] = 0 // once
 		}
 		if len(plus) > 0 {
 			come = append(come, bare(b.Take(plus)))
