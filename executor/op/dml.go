@@ -45,12 +45,8 @@ func (d *DML) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 }
 
 type dml struct {
-	executor.Base
+	leaf
 	inbox *Inbox
-}
-
-func (*dml) Process(*executor.Ctx, int, *stream.Batch, executor.Emitter) error {
-	return errors.New("op: DML has no input")
 }
 
 // Poll has nothing to do: rows wait for their barrier.

@@ -8,7 +8,6 @@ import (
 	"streamdb/executor"
 	"streamdb/expr"
 	"streamdb/storage"
-	"streamdb/stream"
 	"streamdb/types"
 	"streamdb/vec"
 )
@@ -85,39 +84,19 @@ func (s *IndexScan) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 		x.from = &s.Base
 		x.keyDec = s.Table.Decoder(s.BaseKey)
 	}
-	x.scanOutput = scanOutput{name: s.Name, dec: x.from.Decoder(s.Cols)}
-	x.snapshot = ctx.Snapshot()
+	x.scanOutput = scanOutput{name: s.Name, snapshot: ctx.Snapshot(), dec: x.from.Decoder(s.Cols)}
 	return x, nil
 }
 
 type indexScan struct {
-	executor.Base
-	spec     *IndexScan
-	snapshot storage.Snapshot
-	from     *RowTable // whose columns are given
-	cols     []int
 	scanOutput
+	spec *IndexScan
+	from *RowTable // whose columns are given
+	cols []int
 
 	keyDec *storage.RowDecoder // of the base's key
 	keys   []*vec.Builder
 	found  int // keys waiting for their look-up
-	done   bool
-}
-
-func (*indexScan) Process(*executor.Ctx, int, *stream.Batch, executor.Emitter) error {
-	return errors.New("op: IndexScan has no input")
-}
-
-// Wake is nil: a scan never waits.
-func (*indexScan) Wake() <-chan struct{} { return nil }
-
-func (s *indexScan) Close() error {
-	if s.snapshot == nil {
-		return nil
-	}
-	err := s.snapshot.Close()
-	s.snapshot = nil
-	return err
 }
 
 // Poll reads all that the conditions name.

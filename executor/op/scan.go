@@ -55,37 +55,18 @@ func (s *TableScan) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 		return nil, errors.New("op: TableScan runs bounded only")
 	}
 	return &tableScan{
-		spec: s, snapshot: ctx.Snapshot(),
-		scanOutput: scanOutput{name: s.Name, dec: s.Table.Decoder(s.Cols)},
+		spec:       s,
+		scanOutput: scanOutput{name: s.Name, snapshot: ctx.Snapshot(), dec: s.Table.Decoder(s.Cols)},
 	}, nil
 }
 
 type tableScan struct {
-	executor.Base
-	spec     *TableScan
-	snapshot storage.Snapshot
 	scanOutput
-	done bool
+	spec *TableScan
 }
 
 // scanFirstRows is the size of the first batch: a LIMIT often needs no more.
 const scanFirstRows = 256
-
-func (*tableScan) Process(*executor.Ctx, int, *stream.Batch, executor.Emitter) error {
-	return errors.New("op: TableScan has no input")
-}
-
-// Wake is nil: a scan never waits.
-func (*tableScan) Wake() <-chan struct{} { return nil }
-
-func (s *tableScan) Close() error {
-	if s.snapshot == nil {
-		return nil
-	}
-	err := s.snapshot.Close()
-	s.snapshot = nil
-	return err
-}
 
 // Poll reads everything in one go: a bounded run has no barrier to wait for,
 // and one iterator over the table is cheaper than one per slice.

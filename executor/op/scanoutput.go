@@ -1,6 +1,7 @@
 package op
 
 import (
+	"errors"
 	"fmt"
 
 	"streamdb/executor"
@@ -9,14 +10,36 @@ import (
 	"streamdb/vec"
 )
 
-// scanOutput makes batches of stored rows; each is twice as large as the one
-// before, up to stream.BatchRows.
+// leaf is an operator without inputs.
+type leaf struct{ executor.Base }
+
+func (leaf) Process(*executor.Ctx, int, *stream.Batch, executor.Emitter) error {
+	return errors.New("op: rows for an operator without inputs")
+}
+
+// scanOutput is what scans of a snapshot share. It makes batches of stored rows;
+// each is twice as large as the one before, up to stream.BatchRows.
 type scanOutput struct {
+	leaf
 	name     string // of the relation
+	snapshot storage.Snapshot
+	done     bool
 	dec      *storage.RowDecoder
 	builders []*vec.Builder
 	rows     int
 	size     int // rows aimed at in the batch now filled
+}
+
+// Wake is nil: a scan never waits.
+func (*scanOutput) Wake() <-chan struct{} { return nil }
+
+func (s *scanOutput) Close() error {
+	if s.snapshot == nil {
+		return nil
+	}
+	err := s.snapshot.Close()
+	s.snapshot = nil
+	return err
 }
 
 func (s *scanOutput) begin(t *RowTable, cols []int) {

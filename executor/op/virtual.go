@@ -1,12 +1,9 @@
 package op
 
 import (
-	"errors"
-
 	"streamdb/executor"
 	"streamdb/internal/sqlerr"
 	"streamdb/storage"
-	"streamdb/stream"
 	"streamdb/types"
 )
 
@@ -54,12 +51,8 @@ func (v *Virtual) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 }
 
 type virtualScan struct {
-	executor.Base
+	leaf
 	rows Rows
-}
-
-func (*virtualScan) Process(*executor.Ctx, int, *stream.Batch, executor.Emitter) error {
-	return errors.New("op: Virtual has no input")
 }
 
 // Wake is nil: a scan never waits.
