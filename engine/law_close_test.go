@@ -35,10 +35,11 @@ func (x *eventLaw) ahead(v *eventView, from, where string) {
 			calls = append(calls, call(lawPick(x.lawGen, "lag(id)", "row_number()"), lawPick(x.lawGen, byRow, "partition by v order by ts, id")))
 		default:
 			groups = max(groups, n)
-			seconds = lawPick(x.lawGen, 20, 100)
+			far := lawPick(x.lawGen, 20, 100)
+			seconds = max(seconds, far)
 			calls = append(calls,
 				call("sum(v)", fmt.Sprintf("%s groups between %s and %d following", byTime, bound(1), n)),
-				call("sum(id)", fmt.Sprintf("%s range between '30 seconds' preceding and '%d seconds' following", byTime, seconds)))
+				call("sum(id)", fmt.Sprintf("%s range between '30 seconds' preceding and '%d seconds' following", byTime, far)))
 		}
 	}
 	for i := range calls {

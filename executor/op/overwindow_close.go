@@ -77,15 +77,15 @@ func (w *overWindow) passed(t int64) stream.Watermark {
 // closePartitions drops what can no longer change, or is looked at no more, and
 // passes watermarks on.
 func (w *overWindow) closePartitions(out executor.Emitter) error {
-	if w.rose {
-		w.rose = false
-		if err := w.forgetAll(); err != nil {
+	if w.spec.Forget && !w.spec.Final {
+		if err := w.lookRound(); err != nil {
 			return err
 		}
-		if w.spec.PassesOrder() {
-			w.note(w.passed(w.order.at))
-		}
 	}
+	if w.rose && w.spec.PassesOrder() {
+		w.note(w.passed(w.order.at))
+	}
+	w.rose = false
 	if err := w.close(w, out); err != nil {
 		return err
 	}

@@ -1,35 +1,40 @@
 package op
 
 import (
-	"bytes"
 	"math"
 
 	"streamdb/executor"
 	"streamdb/storage"
 	"streamdb/types"
+	"streamdb/vec"
 )
 
 // winOrder is what an overWindow that forgets knows of the watermark on its first
 // sort key.
 type winOrder struct {
 	order risingMark // not with Final
-	rose  bool       // in this epoch
-	// How many more rows are stored than at the last look at all partitions, and how
-	// many were left then.
-	grown, left int64
+	rose  bool       // it is to be passed on in this epoch
+	look  winLook
 }
 
-// winUnknown is how much a state has to grow after a restart before all of it is
-// looked at: how large it is is not known.
-var winUnknown int64 = 1 << 17
+// winLook goes round the partitions, also those to which nothing comes: their rows
+// are left behind, too. With each row that comes it may look at one partition in
+// memory, or read one row that is not: so the state is never much larger than
+// needed, and no barrier feels it.
+type winLook struct {
+	may   int                 // how much it may look at; below 0: it has looked at more
+	id    int32               // where it is: in memory,
+	vnode storage.VNode       // and, while not all are there, in the table
+	next  []byte              // the first key beyond the partition looked at last
+	dec   *storage.RowDecoder // reads a row's partition
+}
 
 func (w *overWindow) openOrder(ctx *executor.OpenCtx) (err error) {
 	if !w.spec.Forget || w.spec.Final {
 		return nil
 	}
-	if w.owned = ctx.VNodes; w.res.partial {
-		w.left = winUnknown
-	}
+	w.owned = ctx.VNodes
+	w.look = winLook{vnode: storage.VNode(ctx.VNodes.From), dec: storage.NewRowDecoder(schemaLayouts(w.spec.In.Schema()), append([]int{}, w.spec.Partition...))}
 	w.order, err = openRising(ctx, w.spec.Closed, w.spec.Kind(), w.spec.Rows.ID)
 	return err
 }
@@ -111,7 +116,6 @@ func (w *overWindow) cut(g *winGroup, n int) error {
 		return nil
 	}
 	g.done = max(0, g.done-n)
-	w.grown -= int64(n)
 	for k := 0; n > 0; k++ {
 		pg := g.page(k)
 		if g.err != nil {
@@ -131,60 +135,95 @@ func (w *overWindow) cut(g *winGroup, n int) error {
 	return nil
 }
 
-// forgetAll looks at all partitions, also those to which nothing comes, once the
-// state is twice as large as when that was last done.
-func (w *overWindow) forgetAll() error {
-	if w.grown <= 0 || w.grown < w.left {
-		return nil
-	}
-	w.left = 0
-	for _, id := range w.groups.All() {
-		g := &w.parts[id]
-		if err := w.enter(g, w.prefix(id)); err != nil {
-			return err
+// lookRound forgets what is behind in some partitions, at most once in each.
+func (w *overWindow) lookRound() error {
+	l := &w.look
+	if w.order.at > minWindow && !w.res.partial {
+		for range min(l.may, w.groups.Ids()) {
+			if l.id++; int(l.id) >= w.groups.Ids() {
+				l.id = 0
+			}
+			if err := w.revisit(l.id); err != nil {
+				return err
+			}
 		}
-		if err := w.forget(g); err != nil {
-			return err
-		}
-		w.left += int64(g.total)
-		w.leave(id)
-	}
-	w.grown = 0
-	if !w.res.partial {
-		return nil
-	}
-	w.left = 0 // those in memory are in the table, too
-	for v := w.owned.From; v < w.owned.To; v++ {
-		if err := w.forgetStored(storage.VNode(v)); err != nil {
-			return err
+	} else if w.order.at > minWindow {
+		for turns := w.owned.To - w.owned.From; l.may > 0 && turns > 0; {
+			more, err := w.lookStored()
+			if err != nil {
+				return err
+			}
+			if !more {
+				turns--
+			}
 		}
 	}
-	w.grown = 0
+	l.may = min(l.may, 0)
 	return nil
 }
 
-// forgetStored looks at the partitions of a vnode in the table.
-func (w *overWindow) forgetStored(v storage.VNode) error {
-	var prefix, next []byte // next: the first key of the partition after the one looked at
-	for {
-		found := false
-		if err := w.table.ScanFrom(v, nil, next, func(key, _ []byte) (bool, error) {
-			p, _, err := closedGroup(key, w.groupTypes, -1)
-			prefix, found = bytes.Clone(p), true
-			return false, err
-		}); err != nil || !found {
-			return err
-		}
-		next = append(g0(prefix), 0xff)
-		g := &winGroup{vnode: v}
-		if err := w.enter(g, prefix); err != nil {
-			return err
-		}
-		if err := w.forget(g); err != nil {
-			return err
-		}
-		w.left += int64(g.total)
-		w.shed(g.winPages, func(int) bool { return false })
-		w.tidy()
+// revisit forgets what is behind in a partition in memory, if there is one.
+func (w *overWindow) revisit(id int32) error {
+	if !w.groups.Live(id) {
+		return nil
 	}
+	g := &w.parts[id]
+	if err := w.enter(g, g.prefix); err != nil {
+		return err
+	}
+	if err := w.forget(g); err != nil {
+		return err
+	}
+	w.leave(id)
+	return nil
+}
+
+// lookStored is revisit for the next partition in the table; if there are no more
+// in the vnode, it turns to the next one.
+func (w *overWindow) lookStored() (more bool, err error) {
+	l := &w.look
+	l.may--
+	var group []vec.Vec
+	if err := w.table.ScanFrom(l.vnode, nil, l.next, func(key, value []byte) (bool, error) {
+		_, in, _, err := winStored(key, value)
+		if err != nil {
+			return false, err
+		}
+		builders := l.dec.Builders(1)
+		if err := l.dec.Append(builders, in); err != nil {
+			return false, err
+		}
+		group = make([]vec.Vec, len(builders))
+		for j := range builders {
+			group[j] = builders[j].Vec()
+		}
+		more = true
+		return false, nil
+	}); err != nil {
+		return false, err
+	}
+	if !more {
+		l.next = nil
+		if l.vnode++; int(l.vnode) >= w.owned.To {
+			l.vnode = storage.VNode(w.owned.From)
+		}
+		return false, nil
+	}
+	prefix := appendStateKey(nil, w.groupTypes, group, 0)
+	l.next = append(g0(prefix), 0xff)
+	ids := []int32{-1}
+	if w.groups.Find(group, nil, 1, ids); ids[0] >= 0 {
+		return true, w.revisit(ids[0])
+	}
+	g := &winGroup{vnode: l.vnode}
+	if err := w.enter(g, prefix); err != nil {
+		return false, err
+	}
+	l.may -= g.total
+	if err := w.forget(g); err != nil {
+		return false, err
+	}
+	w.shed(g.winPages, func(int) bool { return false })
+	w.tidy()
+	return true, nil
 }

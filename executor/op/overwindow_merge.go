@@ -33,12 +33,10 @@ func (w *overWindow) apply(ctx *executor.Ctx, id int32, cs []rowChange, out exec
 	if err := w.enter(g, w.prefix(id)); err != nil {
 		return err
 	}
-	had := g.total
 	points, err := w.merge(g, cs, out)
 	if err != nil {
 		return err
 	}
-	w.grown += int64(g.total - had)
 	if len(points) > 0 {
 		g.trimChecks(points[0].at)
 		w.eval.renew()

@@ -120,6 +120,7 @@ func (w *overWindow) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor
 	b = w.onTime(b)
 	if w.spec.Forget && !w.spec.Final {
 		b = w.order.onTime(b, w.spec.Keys[0].Col, true)
+		w.look.may += b.Rows()
 	}
 	cols, n := b.Cols(), b.Rows()
 	if n == 0 {
