@@ -7,7 +7,7 @@ import (
 
 // lawSwitches turn parts of the planner off, for streamdb alone: a plan must
 // not change what a view holds.
-var lawSwitches = []string{"enable_share_plan", "enable_join_ordering", "enable_rewrites"}
+var lawSwitches = []string{"enable_share_plan", "enable_join_ordering", "enable_rewrites", "enable_two_phase_agg", "force_two_phase_agg"}
 
 // planned now and then creates the views that follow with another planner.
 func (g *lawGen) planned() []lawStep {

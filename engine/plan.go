@@ -45,9 +45,11 @@ func (db *DB) rowsOf(o *catalog.Object) int64 {
 func (s *Session) switches() bind.Switches {
 	off := func(name string) bool { return s.settings.must(name) == "off" }
 	return bind.Switches{
-		NoSharing:  off("enable_share_plan"),
-		NoOrdering: off("enable_join_ordering"),
-		NoRewrites: off("enable_rewrites"),
+		NoSharing:     off("enable_share_plan"),
+		NoOrdering:    off("enable_join_ordering"),
+		NoRewrites:    off("enable_rewrites"),
+		NoTwoPhase:    off("enable_two_phase_agg"),
+		ForceTwoPhase: s.settings.on("force_two_phase_agg"),
 	}
 }
 

@@ -47,7 +47,7 @@ func jobPlan(p *executor.Plan, v *lower.View, bound *BoundQuery) *JobPlan {
 
 func jobOptions(ctx *Context) lower.Options {
 	return lower.Options{NextTableID: ctx.NextTableID, Parallelism: ctx.Parallelism, EmitOnClose: ctx.EmitOnClose, Eval: &expr.Ctx{Env: ctx.Env},
-		NoSharing: ctx.Switches.NoSharing}
+		NoSharing: ctx.Switches.NoSharing, NoTwoPhase: ctx.Switches.NoTwoPhase, ForceTwoPhase: ctx.Switches.ForceTwoPhase}
 }
 
 // jobQuery binds the query of a job. names, if any, rename the leading columns.

@@ -46,6 +46,17 @@ func (a *arena) get(s span, n int) []byte {
 	return a.chunks[s.chunk][s.off : int(s.off)+n : int(s.off)+n]
 }
 
+// clear forgets all strings and keeps one chunk.
+func (a *arena) clear() {
+	if len(a.chunks) == 0 {
+		return
+	}
+	last := a.chunks[len(a.chunks)-1]
+	clear(a.chunks)
+	a.chunks = append(a.chunks[:0], last[:0])
+	a.size, a.used, a.garbage = int64(cap(last)), 0, 0
+}
+
 // free counts n bytes as garbage.
 func (a *arena) free(n int) { a.garbage += int64(n) }
 

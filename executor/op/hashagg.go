@@ -24,6 +24,9 @@ type AggCall struct {
 	// arguments, which keeps the values for this one too; 0: it keeps its own, as
 	// all did in plans of before it.
 	Shares int `json:"shares,omitempty"`
+	// Parts is, in a HashAgg with Partials, the columns of the partial states, for
+	// the rows that have them in place of Args.
+	Parts []int `json:"parts,omitempty"`
 }
 
 // HashAgg groups by Keys and computes Aggs: output columns are the keys, then
@@ -48,6 +51,9 @@ type HashAgg struct {
 	// distributes by: the vnode of a group's state. nil: all Keys.
 	Dist   []int
 	Closed TableRef // with WindowKey: see closedMark; zero ID in plans of before it
+	// Partials: the input is of a PartialAgg with a Mode, whose rows are partial
+	// states or rows as they were.
+	Partials bool `json:",omitempty"`
 }
 
 // PartialAgg is the first phase of a two-phase aggregation: it combines the rows
@@ -56,12 +62,28 @@ type HashAgg struct {
 // AggCall.PartialColumns), and last the net number of rows (bigint), which a
 // HashAgg with Merge takes from the last column of its input. Retractions are
 // folded into the partial states.
+//
+// With a Mode it may also pass rows on as they are, where that is cheaper, and
+// the columns Raw stand behind the keys: of a partial state they are NULL, of a
+// row as it is the columns of states and the number of rows are. A HashAgg with
+// Partials takes both.
 type PartialAgg struct {
 	In   executor.Spec
 	Keys []int
 	Aggs []AggCall
 	Out  types.Schema
+	Mode PartialMode `json:",omitempty"`
+	Raw  []int       `json:",omitempty"` // with Mode: input columns, arguments and filters
 }
+
+// PartialMode says when a PartialAgg combines rows.
+type PartialMode string
+
+// The modes. Without one all rows are combined, and the output has no Raw.
+const (
+	PartialAdaptive PartialMode = "adaptive" // as long as that makes fewer rows
+	PartialAlways   PartialMode = "always"
+)
 
 // Kind implements executor.Spec.
 func (s *HashAgg) Kind() string { return "HashAgg" }
@@ -80,6 +102,9 @@ func (s *HashAgg) State() []storage.TableDef {
 // Explain implements executor.Spec.
 func (s *HashAgg) Explain() string {
 	text := explainAgg(s.In.Schema(), s.Keys, s.Aggs)
+	if s.Partials {
+		text += ", of partial groups"
+	}
 	if s.AppendOnly {
 		text += ", append only"
 	}
@@ -107,7 +132,11 @@ func (s *PartialAgg) State() []storage.TableDef { return nil }
 
 // Explain implements executor.Spec.
 func (s *PartialAgg) Explain() string {
-	return explainAgg(s.In.Schema(), s.Keys, s.Aggs)
+	text := explainAgg(s.In.Schema(), s.Keys, s.Aggs)
+	if s.Mode != "" {
+		text += ", " + string(s.Mode)
+	}
+	return text
 }
 
 // explainAgg shows keys and calls: "keys: [a], aggs: [count(*), sum(b)]".

@@ -48,6 +48,9 @@ func (s *HashAgg) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 			a.rowsCol = len(in) - 1
 		}
 	}
+	if s.Partials {
+		return a, a.openPartials()
+	}
 	return a, nil
 }
 
@@ -66,7 +69,9 @@ type hashAgg struct {
 	dist     []int
 	keyTypes []types.T
 	lossy    bool
-	rowsCol  int // input column with the rows a partial state stands for; -1: each row is one
+	rowsCol  int         // input column with the rows a partial state stands for; -1: each row is one
+	parts    []*plainAgg // with Partials: aggs
+	mixed    mixedRows
 	table    storage.StateTable
 	res      residency
 	memory   memory
@@ -105,7 +110,7 @@ type aggGroup struct {
 
 func (a *hashAgg) Process(ctx *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
 	if w := a.spec.WindowKey; w >= 0 && a.table != nil {
-		b = a.closed.onTime(b, a.spec.Keys[w], !a.spec.EmitOnClose)
+		b = a.onTime(b, a.spec.Keys[w])
 	}
 	cols, n := b.Cols(), b.Rows()
 	if n == 0 {
@@ -124,6 +129,9 @@ func (a *hashAgg) Process(ctx *executor.Ctx, _ int, b *stream.Batch, _ executor.
 	}
 	if err := a.touch(ctx, b, ids); err != nil {
 		return err
+	}
+	if a.spec.Partials {
+		return a.addMixed(b, ids)
 	}
 	filtered := -1
 	for j, col := range a.aggs {
@@ -230,16 +238,20 @@ func (a *hashAgg) touch(ctx *executor.Ctx, b *stream.Batch, ids []int32) error {
 			a.had = append(a.had, -1)
 		}
 	}
+	c := a.rowsOf(b)
 	switch {
-	case a.rowsCol >= 0:
-		c := &b.Cols()[a.rowsCol]
+	case c != nil:
 		m := c.Mask()
 		for i, id := range ids {
 			g := &groups[id]
 			if g.mark != epoch {
 				note(id, g)
 			}
-			g.rows += c.I64[i&m] * int64(b.Op(i))
+			rows := int64(1)
+			if !c.Null(i) {
+				rows = c.I64[i&m]
+			}
+			g.rows += rows * int64(b.Op(i))
 		}
 	case b.Ops == nil:
 		for _, id := range ids {

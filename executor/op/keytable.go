@@ -456,6 +456,20 @@ func (t *keyTable) Delete(id int32) {
 	}
 }
 
+// Clear forgets all keys. It keeps memory for as many, unless that is far more
+// than they needed.
+func (t *keyTable) Clear() {
+	if len(t.slots) > 64 && t.live < len(t.slots)/16 {
+		t.slots = nil
+		t.reslot(64)
+	} else {
+		clear(t.slots)
+	}
+	t.live = 0
+	t.tags, t.frees, t.vals, t.nulls, t.refs = t.tags[:0], t.frees[:0], t.vals[:0], nil, t.refs[:0]
+	t.arena.clear()
+}
+
 // compact moves the living keys to a new arena.
 func (t *keyTable) compact() {
 	var to arena

@@ -37,7 +37,13 @@ func skipSnapshot(s executor.Spec) (executor.Spec, error) {
 			c.Exprs = append(c.Exprs, &expr.Col{Index: at, T: s.Table.Cols[at].Type})
 		}
 		return c, nil
+	case *PartialAgg:
+		return nil, notPassing(&HashAgg{})
 	}
-	return nil, sqlerr.Unsupported("snapshot = 'false' for a query with %s", s.Kind()).
+	return nil, notPassing(s)
+}
+
+func notPassing(s executor.Spec) error {
+	return sqlerr.Unsupported("snapshot = 'false' for a query with %s", s.Kind()).
 		WithHint("It works for conditions and projections of one table or view.")
 }

@@ -31,26 +31,29 @@ func (l *lowerer) agg(n *logical.Agg, need logical.Set) (*rel, error) {
 	if two := l.twoPhase(n, items, r); two != nil {
 		return two, nil
 	}
-	if l.job {
+	first := l.combine(n, items, r)
+	if first != nil {
+		r = first.rel
+	}
+	if l.job && (len(n.Keys) == 0 || !l.together(r, n.Keys)) {
 		ids := slices.DeleteFunc(slices.Clone(r.cols), func(id logical.ColID) bool { return !below.Has(id) })
-		if len(n.Keys) == 0 || !(r.dist.kind == hashed && logical.SetOf(r.dist.cols...).Subset(logical.SetOf(n.Keys...))) {
-			if l.parallel() && len(ids) < len(r.cols) {
-				r = l.pick(r, ids) // before an exchange only what is used
-			}
-			if r, err = l.exchange(r, n.Keys); err != nil {
-				return nil, err
-			}
+		if first == nil && l.parallel() && len(ids) < len(r.cols) {
+			r = l.pick(r, ids) // before an exchange only what is used
+		}
+		if r, err = l.exchange(r, n.Keys); err != nil {
+			return nil, err
 		}
 	}
 	agg := &op.HashAgg{In: r.spec, Keys: r.posAll(n.Keys), AppendOnly: r.appendOnly || !l.job, WindowKey: -1, Groups: l.table("groups")}
+	agg.Partials = first != nil
 	out := &rel{key: slices.Clone(n.Keys), dist: r.dist, cols: slices.Clone(n.Keys), final: r.final}
 	if len(n.Keys) == 0 {
 		out.key = nil
 	}
-	for _, it := range items {
-		call := op.AggCall{Def: it.Def, Args: r.posAll(it.Args), Distinct: it.Distinct, Filter: -1, OrderBy: l.sortKeys(r, it.OrderBy), T: l.meta.Cols[it.Col].Type}
-		if it.Filter != 0 {
-			call.Filter = r.pos(it.Filter)
+	for i, it := range items {
+		call := l.call(r, it)
+		if first != nil {
+			call.Parts = r.posAll(first.parts[i])
 		}
 		agg.Aggs = append(agg.Aggs, call)
 		out.cols = append(out.cols, it.Col)

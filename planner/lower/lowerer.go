@@ -14,12 +14,14 @@ import (
 
 // Options is what lowering depends on besides the plan.
 type Options struct {
-	NextTableID func() storage.TableID // jobs only
-	Parallelism int                    // jobs: more than 1 plans exchanges
-	EmitOnClose bool                   // jobs: rows come out once, when a watermark has passed them
-	Eval        *expr.Ctx              // for constants; Params hold the values of $1 .. in a SELECT
-	NoSharing   bool                   // equal subplans are computed once each
-	Access      Access                 // SELECTs only
+	NextTableID   func() storage.TableID // jobs only
+	Parallelism   int                    // jobs: more than 1 plans exchanges
+	EmitOnClose   bool                   // jobs: rows come out once, when a watermark has passed them
+	Eval          *expr.Ctx              // for constants; Params hold the values of $1 .. in a SELECT
+	NoSharing     bool                   // equal subplans are computed once each
+	NoTwoPhase    bool                   // jobs: rows are not combined before an exchange
+	ForceTwoPhase bool                   // jobs: they are always, where possible
+	Access        Access                 // SELECTs only
 }
 
 type lowerer struct {
