@@ -36,9 +36,6 @@ func RunBounded(ctx context.Context, tmpl OpenCtx, root Spec, sink func(*stream.
 // Poll or Emit; expressions look at Expr.Cancelled, which is set if it was nil.
 // A panic is an error XX000.
 func RunBoundedPlan(ctx context.Context, tmpl OpenCtx, plan *Plan, sink func(*stream.Batch) error) (err error) {
-	if err := plan.Validate(); err != nil {
-		return err
-	}
 	tmpl.Context, tmpl.Bounded = ctx, true
 	tmpl.Instance, tmpl.Parallelism = 0, 1
 	tmpl.VNodes.From, tmpl.VNodes.To = 0, 256
@@ -47,7 +44,7 @@ func RunBoundedPlan(ctx context.Context, tmpl OpenCtx, plan *Plan, sink func(*st
 		e.Cancelled = func() bool { return ctx.Err() != nil }
 		tmpl.Expr = &e
 	}
-	r := &boundedRun{call: &Ctx{Context: ctx, Expr: tmpl.Expr}, tmpl: tmpl, spools: map[int]*spool{}}
+	r := &boundedRun{call: &Ctx{Context: ctx, Expr: tmpl.Expr}, tmpl: tmpl}
 	defer func() {
 		if p := recover(); p != nil {
 			if tmpl.Log != nil {
@@ -57,12 +54,9 @@ func RunBoundedPlan(ctx context.Context, tmpl OpenCtx, plan *Plan, sink func(*st
 		}
 	}()
 	defer r.close()
-	for i := range plan.Fragments {
-		r.add(&plan.Fragments[i])
-	}
 	last := len(plan.Fragments) - 1
-	for i := last - 1; i >= 0; i-- { // what nobody reads
-		if err := r.spools[plan.Fragments[i].ID].unread(); err != nil {
+	if last > 0 {
+		if err := r.connect(plan); err != nil {
 			return err
 		}
 	}
@@ -75,6 +69,23 @@ type boundedRun struct {
 	tmpl    OpenCtx
 	spools  map[int]*spool
 	private []*spool // of readers that run a fragment once more
+}
+
+// connect makes the spools of a plan with several fragments.
+func (r *boundedRun) connect(plan *Plan) error {
+	if err := plan.Validate(); err != nil {
+		return err
+	}
+	r.spools = map[int]*spool{}
+	for i := range plan.Fragments {
+		r.add(&plan.Fragments[i])
+	}
+	for i := len(plan.Fragments) - 2; i >= 0; i-- { // what nobody reads
+		if err := r.spools[plan.Fragments[i].ID].unread(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // add makes the spool of a fragment, and counts it as a reader of others.
@@ -122,10 +133,11 @@ func (r *boundedRun) tree(root Spec, again bool, to func(*stream.Batch) error) (
 	}
 	b.tree.flow.life = r.call.Context
 	for _, l := range b.tree.leafs {
-		if l.input.Upstream != 0 {
-			return errors.New("executor: a bounded run reads a job")
+		s := r.spools[l.input.Fragment]
+		if s == nil || l.input.Upstream != 0 {
+			return errors.New("executor: a bounded run reads what is not in its plan")
 		}
-		b.tree.feed(l, r.spools[l.input.Fragment].attach(again))
+		b.tree.feed(l, s.attach(again))
 	}
 	if err := b.node(b.tree.root); err != nil && !errors.Is(err, ErrStop) {
 		return err

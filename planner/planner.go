@@ -33,7 +33,7 @@ type BoundQuery struct {
 	root logical.Node
 	ids  []logical.ColID // of Cols
 	meta *logical.Meta
-	// noSharing computes what is needed in several places there.
+	// noSharing: nothing is needed in several places, or it is to be computed there.
 	noSharing bool
 }
 
@@ -53,7 +53,7 @@ func optimized(ctx *Context, b *bind.Binder, rel *bind.Rel) (*BoundQuery, error)
 	if err != nil {
 		return nil, err
 	}
-	q := &BoundQuery{root: root, meta: b.Meta, Params: params(ctx), noSharing: ctx.Switches.NoSharing}
+	q := &BoundQuery{root: root, meta: b.Meta, Params: params(ctx), noSharing: ctx.Switches.NoSharing || !ctx.Job && !logical.Repeats(root)}
 	for _, c := range rel.Cols {
 		q.ids = append(q.ids, c.ID)
 		q.Origins = append(q.Origins, b.Meta.Origins[c.ID])

@@ -1,6 +1,10 @@
 package logical
 
-import "streamdb/expr"
+import (
+	"slices"
+
+	"streamdb/expr"
+)
 
 // CommonQuery is a query that is computed once, however many places read it: a
 // common table expression that is MATERIALIZED or would give other rows each time.
@@ -34,11 +38,9 @@ func (n *Common) with([]Node) Node { c := *n; return &c }
 // each after those that it reads itself.
 func CommonQueries(n Node) []*CommonQuery {
 	var out []*CommonQuery
-	seen := map[*CommonQuery]bool{}
 	var find func(n Node)
 	find = func(n Node) {
-		if c, ok := n.(*Common); ok && !seen[c.Of] {
-			seen[c.Of] = true
+		if c, ok := n.(*Common); ok && !slices.Contains(out, c.Of) {
 			find(c.Of.Root)
 			out = append(out, c.Of)
 		}

@@ -51,6 +51,25 @@ func ClassesOf(root Node) (c *Classes, cols func(Node) []ColID) {
 	return c, func(n Node) []ColID { return made[n] }
 }
 
+// Repeats reports whether a tree computes something in several places.
+func Repeats(root Node) bool {
+	branches := false
+	for _, q := range CommonQueries(root) {
+		branches = branches || forks(q.Root)
+	}
+	if !branches && !forks(root) {
+		return false // a chain
+	}
+	c, _ := ClassesOf(root)
+	return c.Repeat()
+}
+
+// forks reports whether some node of the tree has several inputs.
+func forks(n Node) bool {
+	ins := n.Inputs()
+	return len(ins) > 1 || len(ins) == 1 && forks(ins[0])
+}
+
 // Of is the class of a node of the tree.
 func (c *Classes) Of(n Node) *Class { return c.of[n] }
 

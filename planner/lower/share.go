@@ -43,8 +43,11 @@ var errAgain = errors.New("lower: a shared subplan needs more columns")
 // otherwise is the caller's error. Only the last round takes tables' ids.
 func share[V any](m *logical.Meta, root logical.Node, job bool, opt Options, round func(l *lowerer) (V, error)) (v V, err error) {
 	s := &sharing{job: job, off: opt.NoSharing, need: map[any]*logical.Set{}}
-	s.classes, s.made = logical.ClassesOf(root)
-	some := len(logical.CommonQueries(root)) > 0 || !s.off && s.classes.Repeat()
+	some := len(logical.CommonQueries(root)) > 0
+	if !s.off {
+		s.classes, s.made = logical.ClassesOf(root)
+		some = some || s.classes.Repeat()
+	}
 	try := func(opt Options) (v V, err error) {
 		l := &lowerer{meta: m, job: job, opt: opt}
 		if some {
