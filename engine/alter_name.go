@@ -209,7 +209,7 @@ func (s *Session) alterRenameColumn(ctx context.Context, st *ast.Alter, a *ast.R
 	default:
 		return sqlerr.Unsupported("%s RENAME COLUMN", alterTag(st))
 	}
-	return s.alterObject(ctx, st, func(_ *catalog.Catalog, o *catalog.Object) (*change, error) {
+	return s.alterObject(ctx, st, func(cat *catalog.Catalog, o *catalog.Object) (*change, error) {
 		i := visibleColumn(o, a.From)
 		if i < 0 {
 			return nil, sqlerr.New(sqlerr.UndefinedColumn, "column \"%s\" does not exist", a.From)
@@ -222,6 +222,9 @@ func (s *Session) alterRenameColumn(ctx context.Context, st *ast.Alter, a *ast.R
 		}
 		c := &change{}
 		c.alter(o.ID, func(o *catalog.Object) { renameColumn(o, i, a.To) })
+		for _, ix := range cat.Indexes(o.ID) { // their texts are bound to no names
+			c.alter(ix.ID, func(ix *catalog.Object) { renameIndexed(ix, a.From, a.To) })
+		}
 		return c, nil
 	})
 }
@@ -262,6 +265,34 @@ func renameColumn(o *catalog.Object, i int, to string) {
 			if def := relationDef(st, o); def != nil {
 				renameInDef(def, from, to)
 			}
+		}
+	})
+}
+
+// renameIndexed renames a column of an index's relation in the index, a copy: in
+// its expressions and its definition.
+func renameIndexed(ix *catalog.Object, from, to string) {
+	x := *ix.Index
+	x.Texts = slices.Clone(x.Texts)
+	for i, t := range x.Texts {
+		x.Texts[i] = renameText(t, from, to)
+	}
+	ix.Index = &x
+	redefine(ix, func(st ast.Stmt) {
+		def, ok := st.(*ast.CreateIndex)
+		if !ok {
+			return
+		}
+		for _, k := range def.Keys {
+			renameRefs(k.Expr, from, to)
+		}
+		for i, n := range def.Include {
+			if n == from {
+				def.Include[i] = to
+			}
+		}
+		for _, e := range def.DistributedBy {
+			renameRefs(e, from, to)
 		}
 	})
 }

@@ -187,11 +187,33 @@ func (r *renamer) node(n ast.Node, shadow []string) bool {
 			return true
 		}
 		if arg, ok := call.Args[0].(*ast.ColumnRef); ok {
-			name, alias := r.table(ast.Name{Pos: arg.Pos, Parts: arg.Parts}, n.Alias, shadow)
+			was := ast.Name{Pos: arg.Pos, Parts: arg.Parts}
+			name, alias := r.table(was, n.Alias, shadow)
 			arg.Parts, n.Alias = name.Parts, alias
+			if len(was.Parts) > 1 || !slices.Contains(shadow, was.Base()) {
+				r.windowColumns(call.Args[1:], r.obj.Ref(was.String()))
+			}
 		}
 	}
 	return true
+}
+
+// windowColumns renames the columns that a window in FROM is about: an alias does
+// not reach them.
+func (r *renamer) windowColumns(args []ast.Expr, ref *catalog.Ref) {
+	if ref == nil || r.cat.ByID(ref.ID) == nil {
+		return
+	}
+	o := r.cat.ByID(ref.ID)
+	for _, a := range args {
+		c, ok := a.(*ast.ColumnRef)
+		if !ok {
+			continue
+		}
+		if i := slices.Index(ref.Cols, c.Parts[len(c.Parts)-1]); i >= 0 && i < len(o.Cols) {
+			c.Parts = []string{o.Cols[i].Name} // without the relation's name, which may be another one
+		}
+	}
 }
 
 // table is a relation in FROM under its name of today, with an alias where the
