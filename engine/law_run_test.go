@@ -338,7 +338,7 @@ func (r *lawRunner) check(ctx context.Context) error {
 		b.WriteString("; select * from " + v.view + "; " + v.query)
 	}
 	got := lawExec(ctx, r.conn, b.String()+"; commit")
-	if got.code == "slow" {
+	if got.code == "slow" || got.code == "53200" { // a query has less memory than a view has disk
 		return errLawSlow
 	}
 	if got.code != "" {

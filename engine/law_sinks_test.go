@@ -121,7 +121,7 @@ func (r *lawRunner) checkSinks(ctx context.Context) error {
 			sql += "; " + s.query
 		}
 		got := lawExec(ctx, r.conn, sql+"; commit")
-		if got.code == "slow" {
+		if got.code == "slow" || got.code == "53200" {
 			return errLawSlow
 		}
 		if got.code != "" {
