@@ -11,7 +11,8 @@ import (
 // that made it, or, when it or what it names has been renamed since, that
 // statement printed with the names of today. parse reads a stored text.
 func Definition(cat *catalog.Catalog, o *catalog.Object, parse func(string) (ast.Stmt, error)) string {
-	if o.Definition == "" || !renamed(cat, o) && !renamedItself(o, parse) {
+	moved := renamed(cat, o) || renamedItself(o, parse)
+	if o.Definition == "" || !moved && !grown(cat, o) {
 		return o.Definition
 	}
 	st, err := parse(o.Definition)
@@ -19,7 +20,11 @@ func Definition(cat *catalog.Catalog, o *catalog.Object, parse func(string) (ast
 		return o.Definition
 	}
 	r := &renamer{cat: cat, obj: o}
-	if name, q := createdName(st); name != nil {
+	name, q := createdName(st)
+	if r.all = q != nil && grown(cat, o) && takesAll(q); !moved && !r.all {
+		return o.Definition
+	}
+	if name != nil {
 		own(name, o)
 		if q != nil {
 			r.query(q, nil)
@@ -39,14 +44,19 @@ func Definition(cat *catalog.Catalog, o *catalog.Object, parse func(string) (ast
 // QueryText is the query of a view, materialized view or sink with the names of
 // today.
 func QueryText(cat *catalog.Catalog, o *catalog.Object, parse func(string) (*ast.Query, error)) string {
-	if o.Query == "" || !renamed(cat, o) {
+	moved := renamed(cat, o)
+	if o.Query == "" || !moved && !grown(cat, o) {
 		return o.Query
 	}
 	q, err := parse(o.Query)
 	if err != nil {
 		return o.Query
 	}
-	(&renamer{cat: cat, obj: o}).query(q, nil)
+	r := &renamer{cat: cat, obj: o}
+	if r.all = grown(cat, o) && takesAll(q); !moved && !r.all {
+		return o.Query
+	}
+	r.query(q, nil)
 	return ast.String(q)
 }
 
@@ -112,8 +122,10 @@ func otherColumns(ref *catalog.Ref, o *catalog.Object) bool {
 
 // renamer puts the names of today into the text of an object.
 type renamer struct {
-	cat *catalog.Catalog
-	obj *catalog.Object
+	cat  *catalog.Catalog
+	obj  *catalog.Object
+	all  bool             // the text takes all columns of something that has more now
+	done []*ast.TableName // have their name of today
 }
 
 // moved reports whether the name as written leads elsewhere today.
@@ -179,7 +191,16 @@ func (r *renamer) node(n ast.Node, shadow []string) bool {
 	case *ast.Query:
 		r.query(n, shadow)
 		return false
+	case *ast.Select:
+		for i, t := range n.From {
+			n.From[i] = r.known(t, shadow)
+		}
+	case *ast.Join:
+		n.Left, n.Right = r.known(n.Left, shadow), r.known(n.Right, shadow)
 	case *ast.TableName:
+		if slices.Contains(r.done, n) {
+			return true
+		}
 		n.Name, n.Alias = r.table(n.Name, n.Alias, shadow)
 	case *ast.FuncTable:
 		call, ok := n.Call.(*ast.FuncCall)
@@ -188,6 +209,18 @@ func (r *renamer) node(n ast.Node, shadow []string) bool {
 		}
 		if arg, ok := call.Args[0].(*ast.ColumnRef); ok {
 			was := ast.Name{Pos: arg.Pos, Parts: arg.Parts}
+			if q := r.knownQuery(was, shadow); q != nil {
+				if n.Alias == nil {
+					n.Alias = &ast.TableAlias{Name: was.Base()}
+				}
+				call.Args[0] = &ast.Subquery{Pos: arg.Pos, Query: q}
+				for _, a := range call.Args[1:] {
+					if c, ok := a.(*ast.ColumnRef); ok { // a query has no name there
+						c.Parts = c.Parts[len(c.Parts)-1:]
+					}
+				}
+				return true
+			}
 			name, alias := r.table(was, n.Alias, shadow)
 			arg.Parts, n.Alias = name.Parts, alias
 			if len(was.Parts) > 1 || !slices.Contains(shadow, was.Base()) {
