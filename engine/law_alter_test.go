@@ -90,6 +90,9 @@ func (a *lawAlter) postgres(ctx context.Context, r *lawRunner, got lawAnswer) er
 	if got.code != "" {
 		want := lawExec(ctx, r.pg, "begin; "+sql+"; rollback")
 		if want.code != got.code {
+			if got.code == "2BP01" && strings.Contains(got.message, "sink ") { // there are none
+				return nil
+			}
 			if got.code == "0A000" {
 				r.refused.add(got.code+" "+got.message, a.sql)
 				return nil
@@ -351,6 +354,14 @@ func (g *lawGen) swap(a *lawRel) (lawStep, bool) {
 		return lawStep{act: act}, true
 	}
 	return lawStep{}, false
+}
+
+// star is a query of all columns of a relation, as they are when the query is made.
+func (g *lawGen) star() (string, []lawCol) {
+	r := lawPick(g, g.rels...)
+	a := g.name("a")
+	cols := lawQualify(a, r.cols)
+	return "select " + lawPick(g, "*", a+".*") + " from " + r.name + " " + a + g.where(cols, 0), slices.Clone(r.cols)
 }
 
 // lawColumns is the list of columns of an INSERT.

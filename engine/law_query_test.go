@@ -169,6 +169,9 @@ func (g *lawGen) query(depth int) (string, []lawCol) {
 	if g.one(20) {
 		return g.ranked(depth)
 	}
+	if g.one(20) {
+		return g.star()
+	}
 	switch g.IntN(19) {
 	case 18:
 		return g.shared(depth)
