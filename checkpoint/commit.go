@@ -96,7 +96,7 @@ func (c *Coordinator) commit(e *epoch) {
 	stats := EpochStats{
 		Epoch: e.n, Injected: e.injected, Align: e.aligned.Sub(e.injected), Queue: taken.Sub(e.aligned),
 		Sort: info.Sort, Write: info.Write, Rows: info.Rows, Bytes: info.Bytes, Ingested: info.Ingested,
-		Tasks: e.tasks, Requests: len(e.tickets),
+		Tasks: e.tasks, Requests: len(e.tickets), Last: e.last,
 	}
 	c.stats.add(stats)
 	c.mu.Unlock()

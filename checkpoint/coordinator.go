@@ -26,6 +26,11 @@ type Options struct {
 	// Timeout is the time after which an epoch in flight is reported with the tasks
 	// it waits for; default 30 s.
 	Timeout time.Duration
+	// StuckAfter is the time after which an epoch in flight is helped: the jobs that
+	// Culprits names fail. Default 10 min; negative: never.
+	StuckAfter time.Duration
+	// Culprits names the jobs that hold the awaited tasks of an epoch up; may be nil.
+	Culprits func(awaited []stream.TaskID) []stream.JobID
 	// DirtyLimit is the number of bytes of unsealed state that asks for a barrier
 	// before its time; default 64 MB.
 	DirtyLimit int64
@@ -135,8 +140,10 @@ type epoch struct {
 	failed    map[stream.JobID]error            // jobs detached while it was in flight
 	tasks     int                               // that took part
 	tickets   []*Ticket
-	taken     bool // the committer has it: too late to change it
-	reported  bool // as slow
+	last      stream.JobID // whose ack came last
+	taken     bool         // the committer has it: too late to change it
+	reported  bool         // as slow
+	helped    time.Time    // when it was last found stuck; zero: never
 }
 
 // New makes a coordinator that goes on after the store's last epoch. It injects
@@ -148,6 +155,7 @@ func New(o Options) *Coordinator {
 	setDefault(&o.BarrierInterval, 100*time.Millisecond)
 	setDefault(&o.CheckpointInterval, time.Second)
 	setDefault(&o.Timeout, 30*time.Second)
+	setDefault(&o.StuckAfter, 10*time.Minute)
 	if o.DirtyLimit == 0 {
 		o.DirtyLimit = 64 << 20
 	}
@@ -189,6 +197,17 @@ func (c *Coordinator) SetIntervals(barrier, checkpoint time.Duration) {
 	wake(c.wakeInject)
 	wake(c.wakeSync)
 }
+
+// SetStuckAfter changes Options.StuckAfter while the coordinator runs.
+func (c *Coordinator) SetStuckAfter(d time.Duration) {
+	c.mu.Lock()
+	c.opts.StuckAfter = d
+	c.mu.Unlock()
+	wake(c.wakeInject)
+}
+
+// SetCulprits replaces Options.Culprits; call it before Start.
+func (c *Coordinator) SetCulprits(fn func([]stream.TaskID) []stream.JobID) { c.opts.Culprits = fn }
 
 // SetTaskState replaces Options.TaskState; call it before Start.
 func (c *Coordinator) SetTaskState(fn func(stream.TaskID) string) { c.opts.TaskState = fn }

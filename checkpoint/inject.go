@@ -33,6 +33,7 @@ func (c *Coordinator) injectLoop() {
 			c.inject()
 			continue
 		}
+		c.help(time.Now())
 		if wait > 0 {
 			timer.Reset(wait)
 		}
@@ -55,10 +56,17 @@ func (c *Coordinator) decide(now time.Time) (due bool, wait time.Duration) {
 		return true, 0
 	}
 	if len(c.flight) > 0 { // the interval stretches while an epoch is in flight
-		if oldest := c.flight[0]; !oldest.reported {
-			return false, max(oldest.injected.Add(c.opts.Timeout).Sub(now), time.Millisecond)
+		oldest := c.flight[0]
+		if at := c.helpAt(oldest); !at.IsZero() {
+			wait = max(at.Sub(now), time.Millisecond)
 		}
-		return false, 0
+		if !oldest.reported {
+			slow := max(oldest.injected.Add(c.opts.Timeout).Sub(now), time.Millisecond)
+			if wait == 0 || slow < wait {
+				wait = slow
+			}
+		}
+		return false, wait
 	}
 	interval := c.opts.BarrierInterval
 	switch {

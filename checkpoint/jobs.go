@@ -49,6 +49,7 @@ func (c *Coordinator) Ack(task stream.TaskID, n stream.Epoch, deltas []*storage.
 	}
 	delete(e.awaited, task)
 	e.deltas[task.Job] = append(e.deltas[task.Job], deltas...)
+	e.last = task.Job
 	e.checkAligned()
 	complete := e.complete()
 	c.mu.Unlock()

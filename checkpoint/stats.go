@@ -19,11 +19,12 @@ type EpochStats struct {
 	Write    time.Duration // the commit itself: now visible
 	Sync     time.Duration // the fsync that made it durable; shared by the epochs it covers
 	Durable  bool
-	Ingested bool // written as sorted tables instead of through the log
-	Rows     int  // changed rows
-	Bytes    int  // their keys and values
-	Tasks    int  // that took part
-	Requests int  // that shared the barrier
+	Ingested bool         // written as sorted tables instead of through the log
+	Rows     int          // changed rows
+	Bytes    int          // their keys and values
+	Tasks    int          // that took part
+	Requests int          // that shared the barrier
+	Last     stream.JobID // the job whose ack came last
 }
 
 // statsKept is the number of epochs remembered.
@@ -97,9 +98,11 @@ func (e *epoch) waiting() []stream.TaskID {
 }
 
 // describe names the tasks an epoch waits for, with what they are doing.
-func (c *Coordinator) describe(e *epoch) []string {
+func (c *Coordinator) describe(e *epoch) []string { return c.describeTasks(e.waiting()) }
+
+func (c *Coordinator) describeTasks(tasks []stream.TaskID) []string {
 	var out []string
-	for _, t := range e.waiting() {
+	for _, t := range tasks {
 		s := fmt.Sprintf("job %d task %d.%d", t.Job, t.Fragment, t.Instance)
 		if c.opts.TaskState != nil {
 			s += " (" + c.opts.TaskState(t) + ")"

@@ -50,7 +50,7 @@ func (s *Session) analyseCancelJobs(p *Prepared, st *ast.CancelJobs) error {
 
 func (s *Session) cancelJob(ctx context.Context, id catalog.ID) (bool, error) {
 	gone := false
-	err := s.ddl(ctx, "CANCEL JOBS", func(cat *catalog.Catalog) (*change, error) {
+	err := s.ddlDrop(ctx, "CANCEL JOBS", func(cat *catalog.Catalog, quiet bool) (*change, error) {
 		o := cat.ByID(id)
 		if o == nil || !o.Creating {
 			return nil, nil
@@ -59,9 +59,11 @@ func (s *Session) cancelJob(ctx context.Context, id catalog.ID) (bool, error) {
 			return nil, sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "job %d is being resumed, which cannot be cancelled", id).
 				WithHint("DROP %s %s ends it for good.", strings.ToUpper(string(o.Kind)), o.Name)
 		}
-		gone = true
-		s.db.cancelled.Store(id, true)
-		d := &dropping{session: s, cat: cat, st: &ast.Drop{Cascade: true}, gone: map[catalog.ID]bool{}}
+		if !quiet {
+			gone = true
+			s.db.cancelled.Store(id, true)
+		}
+		d := &dropping{session: s, cat: cat, st: &ast.Drop{Cascade: true}, gone: map[catalog.ID]bool{}, quiet: quiet}
 		if err := d.object(o); err != nil {
 			return nil, err
 		}

@@ -32,7 +32,7 @@ type DB struct {
 	queries   *executor.Accountant // and of statements that run
 	env       *op.Env
 	current   atomic.Pointer[catalog.Catalog]
-	ddlMu     sync.Mutex // one DDL statement at a time
+	ddlMu     ddlLock // one DDL statement at a time
 	writers   *writers
 	shapes    shapes
 	rowIDs    rowIDs
@@ -66,7 +66,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{opts: o, log: o.Log, store: store, writers: newWriters(), started: began,
+	db := &DB{opts: o, log: o.Log, store: store, writers: newWriters(), ddlMu: make(ddlLock, 1), started: began,
 		state: executor.NewAccountant(budget.State), queries: executor.NewAccountant(budget.Queries)}
 	db.life, db.end = context.WithCancel(context.Background())
 	db.work.Go(func() { returnMemory(db.life) })
@@ -145,10 +145,11 @@ func (db *DB) Close(ctx context.Context) error {
 	db.work.Wait()
 	var errs []error
 	if db.graph != nil {
-		if err := db.flush(ctx); err != nil {
-			db.log.Warn("last epoch not finished", "err", err)
+		err := db.stopJobs(ctx)
+		if errors.Is(err, executor.ErrStuck) { // not the store: it is in use
+			return errors.Join(err, db.coord.Close())
 		}
-		errs = append(errs, db.graph.Close(ctx))
+		errs = append(errs, err)
 	}
 	if db.coord != nil {
 		errs = append(errs, db.coord.Close())

@@ -71,7 +71,9 @@ func (s *Session) ddl(ctx context.Context, what string, build func(cat *catalog.
 		return sqlerr.New(sqlerr.ReadOnlySQLTransaction, "cannot execute %s in a read-only transaction", what)
 	}
 	db := s.db
-	db.ddlMu.Lock()
+	if err := db.lockDDL(ctx, s.going); err != nil {
+		return err
+	}
 	defer db.ddlMu.Unlock()
 	c, err := build(db.catalog())
 	if err != nil || c == nil {

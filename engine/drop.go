@@ -18,17 +18,35 @@ import (
 func drop(st *ast.Drop) action {
 	return func(ctx context.Context, s *Session, _ []types.Datum) (wire.Rows, error) {
 		tag := "DROP " + strings.ToUpper(string(st.Kind))
-		err := s.ddl(ctx, tag, func(cat *catalog.Catalog) (*change, error) {
-			d := &dropping{session: s, cat: cat, st: st, gone: map[catalog.ID]bool{}}
+		build := func(cat *catalog.Catalog, quiet bool) (*change, error) {
+			d := &dropping{session: s, cat: cat, st: st, gone: map[catalog.ID]bool{}, quiet: quiet}
 			for _, name := range st.Names {
 				if err := d.name(name); err != nil {
 					return nil, err
 				}
 			}
 			return d.change()
-		})
+		}
+		err := s.ddlDrop(ctx, tag, build)
 		return done(tag), err
 	}
+}
+
+// ddlDrop is ddl for a statement that takes jobs away: where another statement
+// waits for one of them, that job ends first.
+func (s *Session) ddlDrop(ctx context.Context, what string, build func(cat *catalog.Catalog, quiet bool) (*change, error)) error {
+	s.going = func() (ids []stream.JobID) {
+		c, err := build(s.db.catalog(), true)
+		if err != nil || c == nil {
+			return nil
+		}
+		for _, o := range c.remove {
+			ids = append(ids, stream.JobID(o.ID))
+		}
+		return ids
+	}
+	defer func() { s.going = nil }()
+	return s.ddl(ctx, what, func(cat *catalog.Catalog) (*change, error) { return build(cat, false) })
 }
 
 // dropping collects what a DROP takes along.
@@ -38,6 +56,13 @@ type dropping struct {
 	st      *ast.Drop
 	gone    map[catalog.ID]bool
 	schemas []string
+	quiet   bool // no notices: it only looks what would go
+}
+
+func (d *dropping) notice(format string, args ...any) {
+	if !d.quiet {
+		d.session.notice("00000", format, args...)
+	}
 }
 
 func (d *dropping) name(name ast.Name) error {
@@ -65,7 +90,7 @@ func (d *dropping) name(name ast.Name) error {
 func (d *dropping) missing(code, kind, name string) error {
 	err := sqlerr.New(code, "%s \"%s\" does not exist", kind, name)
 	if d.st.IfExists {
-		d.session.notice("00000", "%s, skipping", err.Msg)
+		d.notice("%s, skipping", err.Msg)
 		return nil
 	}
 	return err
@@ -99,7 +124,7 @@ func (d *dropping) object(o *catalog.Object) error {
 		if !d.gone[dep.ID] {
 			d.gone[dep.ID] = true
 			if !d.named(dep) {
-				d.session.notice("00000", "drop cascades to %s %s", dep.Kind, dep.Name)
+				d.notice("drop cascades to %s %s", dep.Kind, dep.Name)
 			}
 		}
 	}

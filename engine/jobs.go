@@ -17,17 +17,20 @@ import (
 	"streamdb/stream"
 )
 
-// apply carries a change out: jobs that go are detached first, so that no
-// statement ever waits for a stuck job, jobs that come start at the barrier that
-// commits the change.
+// apply carries a change out. One that only takes away, or touches names alone,
+// commits at once: no such statement ever waits for a stuck job. Jobs that come
+// start at the barrier that commits the change.
 func (db *DB) apply(ctx context.Context, c *change) error {
-	kvs, err := c.meta(db.catalog())
-	if err != nil {
-		return err
-	}
 	publish := func(stream.Epoch) { db.update(c.next) }
 	// Subscriptions to what goes, is started again or has other columns end.
 	if err := db.graph.DropJobs(db.taps.on(slices.Concat(c.stop, c.halt, c.untap))...); err != nil {
+		return err
+	}
+	if len(c.start) == 0 && len(c.halt) == 0 {
+		return db.commitNow(ctx, c)
+	}
+	kvs, err := c.meta(db.catalog())
+	if err != nil {
 		return err
 	}
 	if len(c.stop) > 0 {
@@ -57,7 +60,7 @@ func (db *DB) apply(ctx context.Context, c *change) error {
 	if len(c.halt) > 0 {
 		req.Failed = func(err error) { db.lostInRestart(c, err) }
 	}
-	if _, err := db.graph.Alter(ctx, executor.Alteration{Stop: c.halt, Start: c.start}, req); err != nil {
+	if err := db.alter(ctx, c, req); err != nil {
 		return err
 	}
 	db.rewriteStale(written)
@@ -241,7 +244,10 @@ func (s *Session) awaitCreation(ctx context.Context, id catalog.ID) error {
 // takeBack drops an object whose creation did not succeed.
 func (s *Session) takeBack(ctx context.Context, id catalog.ID) {
 	db := s.db
-	db.ddlMu.Lock()
+	if err := db.lockDDL(ctx, func() []stream.JobID { return []stream.JobID{stream.JobID(id)} }); err != nil {
+		db.log.Error("failed creation not taken back", "job", id, "err", err)
+		return
+	}
 	defer db.ddlMu.Unlock()
 	o := db.catalog().ByID(id)
 	if o == nil {
@@ -302,7 +308,9 @@ func (db *DB) created(ctx context.Context, id catalog.ID) error {
 		}
 	}
 	// The next epoch holds what the backfill brought in last.
-	db.ddlMu.Lock() // nobody else changes the object meanwhile
+	if err := db.lockDDL(ctx, nil); err != nil { // nobody else changes the object meanwhile
+		return err
+	}
 	defer db.ddlMu.Unlock()
 	var shown *catalog.Object
 	_, err := db.coord.Submit(checkpoint.Request{

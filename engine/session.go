@@ -9,6 +9,7 @@ import (
 	"streamdb/internal/sqlerr"
 	"streamdb/sql/ast"
 	"streamdb/sql/parse"
+	"streamdb/stream"
 	"streamdb/types"
 	"streamdb/wire"
 )
@@ -28,7 +29,8 @@ type Session struct {
 	named    map[string]*Prepared // PREPARE
 	cursors  map[string]*cursor   // DECLARE
 	notices  []*wire.Notice
-	env      *types.Env // made from settings; nil: make again
+	going    func() []stream.JobID // the jobs that the running statement would drop; nil: none
+	env      *types.Env            // made from settings; nil: make again
 	started  time.Time
 	activity atomic.Pointer[string] // the statement now running, for pg_stat_activity
 }

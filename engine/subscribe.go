@@ -161,7 +161,9 @@ type subscription struct {
 
 func (s *Session) subscribe(ctx context.Context, st *ast.Subscribe, opt subscribeOptions) (*subscription, error) {
 	db := s.db
-	db.ddlMu.Lock() // the relation stays as it is until the tap is on it
+	if err := db.lockDDL(ctx, nil); err != nil { // the relation stays as it is until the tap is on it
+		return nil, err
+	}
 	defer db.ddlMu.Unlock()
 	o, err := s.subscribable(st)
 	if err != nil {

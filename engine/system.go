@@ -9,11 +9,9 @@ import (
 	"time"
 
 	"streamdb/catalog"
-	"streamdb/checkpoint"
 	"streamdb/internal/sqlerr"
 	"streamdb/sql/ast"
 	"streamdb/storage"
-	"streamdb/stream"
 )
 
 // systemSetting is a setting of the whole database: ALTER SYSTEM SET name.
@@ -30,6 +28,7 @@ var systemSettingList = map[string]systemSetting{
 	"max_concurrent_creating_streaming_jobs": {def: "0", check: checkCount},
 	"barrier_interval_ms":                    {check: checkMillis},
 	"checkpoint_frequency":                   {check: checkCount},
+	"checkpoint_timeout_ms":                  {def: "600000", check: checkCount},
 
 	"adaptive_parallelism_strategy":  {def: "AUTO", noted: "a job's parallelism is the server's, or that of SET PARALLELISM"},
 	"backup_storage_directory":       {noted: "BACKUP TO names its directory"},
@@ -117,6 +116,11 @@ func (y *systemSettings) apply(db *DB) {
 		sync = time.Duration(n) * barrier
 	}
 	db.coord.SetIntervals(barrier, sync)
+	stuck := time.Duration(-1)
+	if n := y.number("checkpoint_timeout_ms"); n > 0 {
+		stuck = time.Duration(n) * time.Millisecond
+	}
+	db.coord.SetStuckAfter(stuck)
 }
 
 // alterSystem is ALTER SYSTEM SET name TO value: durable, and for all.
@@ -150,12 +154,9 @@ func (s *Session) alterSystem(ctx context.Context, a *ast.AlterSystem) error {
 	if !deflt {
 		kv.Value = []byte(value)
 	}
-	req := checkpoint.Request{
-		Sync:  true,
-		Meta:  func(stream.Epoch) []storage.KV { return []storage.KV{kv} },
-		After: func(stream.Epoch) { s.db.system.put(name, value, deflt) },
-	}
-	if _, err := s.db.coord.Submit(req).Wait(ctx); err != nil {
+	err = s.db.coord.CommitMeta(func() ([]storage.KV, error) { return []storage.KV{kv}, nil },
+		func() { s.db.system.put(name, value, deflt) })
+	if err != nil {
 		return err
 	}
 	s.db.system.apply(s.db)

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -87,6 +88,7 @@ func NewGraph(o GraphOptions) *Graph {
 	o.Coordinator.SetOnDetached(g.detached)
 	o.Coordinator.SetOnDurable(g.noticeDurable)
 	o.Coordinator.SetTaskState(g.taskState)
+	o.Coordinator.SetCulprits(g.culprits)
 	return g
 }
 
@@ -394,7 +396,26 @@ func (g *Graph) Close(ctx context.Context) error {
 	// whose alteration came too late, when ctx ends.
 	stopWaiting := context.AfterFunc(ctx, func() { g.cancel(errGraphClosed) })
 	defer stopWaiting()
-	g.wg.Wait()
-	g.cancel(errGraphClosed)
-	return err
+	ended := make(chan struct{})
+	go func() { g.wg.Wait(); close(ended) }()
+	defer g.cancel(errGraphClosed)
+	select {
+	case <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case <-ended:
+		return err
+	case <-time.After(closeGrace):
+		return errors.Join(err, ErrStuck)
+	}
 }
+
+// closeGrace is how long Close waits for tasks that were cancelled.
+const closeGrace = 3 * time.Second
+
+// ErrStuck is returned by Close when a task does not end although it was
+// cancelled: it is in an operator that does not return. The store must not be
+// closed under it.
+var ErrStuck = errors.New("executor: a task does not end")

@@ -43,7 +43,7 @@ type flow struct {
 	began   func()          // called before a batch goes on; nil in a bounded run
 	stopped *node           // the node that wants no more rows (bounded runs)
 	top     *node           // stands for the sink in stopped
-	life    context.Context // of a bounded run: a batch can give many, so each looks; nil in a task
+	life    context.Context // of the run: a batch can give many, so each looks
 }
 
 func (e *emitter) Emit(b *stream.Batch) error {

@@ -234,6 +234,7 @@ func (t *Task) open() (err error) {
 	now := t.opts.now
 	base := t.opts.expr
 	base.Now = now
+	base.Cancelled = func() bool { return t.ctx.Err() != nil }
 	t.call = &Ctx{Context: t.ctx, Expr: &base, Epoch: t.opts.start}
 	t.gauge.epoch.Store(uint64(t.opts.start))
 	t.tree, err = openTree(t.opts.root, t.call, (*taskSink)(t), func(n *node) *OpenCtx {
@@ -254,7 +255,7 @@ func (t *Task) open() (err error) {
 	if err != nil {
 		return err
 	}
-	t.tree.flow.began = t.setTime
+	t.tree.flow.began, t.tree.flow.life = t.setTime, t.ctx
 	if len(t.tree.leafs) != len(t.inputs) {
 		return fmt.Errorf("executor: task %v has %d inputs wired, its fragment has %d", t.id, len(t.inputs), len(t.tree.leafs))
 	}

@@ -1,0 +1,67 @@
+package checkpoint
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"streamdb/internal/sqlerr"
+	"streamdb/stream"
+)
+
+// helpAt is when an epoch that is still in flight then counts as stuck; zero: never.
+func (c *Coordinator) helpAt(e *epoch) time.Time {
+	if c.opts.StuckAfter < 0 || c.opts.Culprits == nil || e.taken {
+		return time.Time{}
+	}
+	if e.helped.After(e.injected) {
+		return e.helped.Add(c.opts.StuckAfter)
+	}
+	return e.injected.Add(c.opts.StuckAfter)
+}
+
+// help makes the jobs fail that hold the oldest epoch up for too long. It is
+// asked again when that was not enough.
+func (c *Coordinator) help(now time.Time) {
+	c.mu.Lock()
+	if c.failure != nil || len(c.flight) == 0 {
+		c.mu.Unlock()
+		return
+	}
+	e := c.flight[0]
+	at := c.helpAt(e)
+	if at.IsZero() || now.Before(at) || e.injecting || len(e.awaited) == 0 {
+		c.mu.Unlock()
+		return
+	}
+	e.helped = now
+	awaited, limit := e.waiting(), c.opts.StuckAfter
+	c.mu.Unlock()
+
+	culprits := c.opts.Culprits(awaited)
+	if len(culprits) == 0 {
+		c.log.Error("checkpoint is stuck, and no job is seen to hold it up", "epoch", e.n)
+		return
+	}
+	for _, id := range culprits {
+		err := sqlerr.New(sqlerr.QueryCanceled, "the job did not finish epoch %d within %v", e.n, limit).
+			WithDetail("It was at %s.", strings.Join(c.describeJob(awaited, id), ", ")).
+			WithHint("ALTER SYSTEM SET checkpoint_timeout_ms gives jobs more time.")
+		c.FailJob(id, err)
+	}
+}
+
+func (c *Coordinator) describeJob(tasks []stream.TaskID, id stream.JobID) []string {
+	return c.describeTasks(slices.DeleteFunc(slices.Clone(tasks), func(t stream.TaskID) bool { return t.Job != id }))
+}
+
+// HeldUp reports since when the oldest epoch in flight waits for acks, and of
+// which tasks; zero: none does.
+func (c *Coordinator) HeldUp() (since time.Time, awaited []stream.TaskID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.flight) == 0 || c.flight[0].taken || len(c.flight[0].awaited) == 0 {
+		return time.Time{}, nil
+	}
+	return c.flight[0].injected, c.flight[0].waiting()
+}
