@@ -28,8 +28,14 @@ const (
 	Index            Kind = "index"
 )
 
+// Form is the version of an Object's stored form. Members are only ever added,
+// and mean nothing where they are absent; a change that an older version would
+// get wrong by not knowing it raises the version.
+const Form = 1
+
 // Object is one relation. It is immutable once in a Catalog.
 type Object struct {
+	Form   int    `json:"form,omitempty"` // the version of this form that it was stored in; absent: 1
 	ID     ID     `json:"id"`
 	Kind   Kind   `json:"kind"`
 	Schema string `json:"schema"`

@@ -85,6 +85,10 @@ func (db *DB) recover(ctx context.Context) error {
 		return err
 	}
 	db.current.Store(meta.catalog)
+	plans, err := db.pinnedPlans() // before anything runs: they may be those of a newer version
+	if err != nil {
+		return err
+	}
 	db.system.load(meta.system)
 	db.ids.load(meta)
 	db.clock = checkpoint.NewClock(db.store.OpenTime(), !db.opts.TestClock.IsZero(), db.opts.TestClock)
@@ -125,7 +129,7 @@ func (db *DB) recover(ctx context.Context) error {
 	run := meta.counters["run"] + 1
 	db.rowIDs.start(run)
 	db.coord.Attach([]storage.KV{putCounter("run", run)})
-	if err := db.restartJobs(ctx); err != nil {
+	if err := db.graph.Recover(plans); err != nil {
 		return err
 	}
 	db.system.apply(db)

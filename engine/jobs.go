@@ -108,9 +108,9 @@ func (db *DB) update(next func(*catalog.Catalog) *catalog.Catalog) {
 	}
 }
 
-// restartJobs starts the jobs of the catalog from their pinned plans. One that
-// failed, or that reads one that failed, stays down.
-func (db *DB) restartJobs(context.Context) error {
+// pinnedPlans reads the plans of the jobs that are to run. One that failed, or
+// that reads one that failed, stays down.
+func (db *DB) pinnedPlans() ([]*executor.Plan, error) {
 	cat := db.catalog()
 	down := map[catalog.ID]bool{}
 	for _, o := range cat.Objects() {
@@ -127,11 +127,11 @@ func (db *DB) restartJobs(context.Context) error {
 		}
 		p, err := op.UnmarshalPlan(o.Plan)
 		if err != nil {
-			return fmt.Errorf("plan of %s %s: %w", o.Kind, o.Name, err)
+			return nil, fmt.Errorf("plan of %s %s: %w", o.Kind, o.Name, err)
 		}
 		plans = append(plans, p)
 	}
-	return db.graph.Recover(plans)
+	return plans, nil
 }
 
 // jobFailed marks a failed job and those that read it. It is called before any

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"streamdb/catalog"
+	"streamdb/internal/sqlerr"
 	"streamdb/storage"
 )
 
@@ -28,7 +29,9 @@ const (
 func objectKey(id catalog.ID) string { return fmt.Sprintf("%s%010d", objectPrefix, id) }
 
 func putObject(o *catalog.Object) (storage.KV, error) {
-	b, err := json.Marshal(o)
+	n := *o
+	n.Form = catalog.Form
+	b, err := json.Marshal(&n)
 	if err != nil {
 		return storage.KV{}, fmt.Errorf("catalog object %s: %w", o.Name, err)
 	}
@@ -60,23 +63,29 @@ func loadMeta(store *storage.Store) (*loadedMeta, error) {
 		case strings.HasPrefix(k, objectPrefix):
 			o := &catalog.Object{}
 			if err := json.Unmarshal(value, o); err != nil {
-				return false, fmt.Errorf("catalog entry %s: %w", k, err)
+				return false, sqlerr.Wrap(sqlerr.DataCorrupted, err, "catalog entry %s cannot be read", k)
+			}
+			if o.Form > catalog.Form {
+				return false, sqlerr.Newer("catalog entry %s has form %d, this version knows up to %d", k, o.Form, catalog.Form)
 			}
 			m.catalog = m.catalog.With(o)
 		case strings.HasPrefix(k, schemaPrefix):
 			var id catalog.ID
 			if _, err := fmt.Sscan(string(value), &id); err != nil {
-				return false, fmt.Errorf("catalog entry %s: %w", k, err)
+				return false, sqlerr.Wrap(sqlerr.DataCorrupted, err, "catalog entry %s cannot be read", k)
 			}
 			m.catalog = m.catalog.WithSchema(strings.TrimPrefix(k, schemaPrefix), id)
 		case strings.HasPrefix(k, counterPrefix):
+			if len(value) != 8 {
+				return false, sqlerr.New(sqlerr.DataCorrupted, "catalog entry %s cannot be read", k)
+			}
 			m.counters[strings.TrimPrefix(k, counterPrefix)] = binary.BigEndian.Uint64(value)
 		case strings.HasPrefix(k, systemPrefix):
 			m.system[strings.TrimPrefix(k, systemPrefix)] = string(value)
 		case strings.HasPrefix(k, garbagePrefix):
 			var id storage.TableID
 			if _, err := fmt.Sscan(strings.TrimPrefix(k, garbagePrefix), &id); err != nil {
-				return false, fmt.Errorf("catalog entry %s: %w", k, err)
+				return false, sqlerr.Wrap(sqlerr.DataCorrupted, err, "catalog entry %s cannot be read", k)
 			}
 			m.garbage = append(m.garbage, id)
 		}

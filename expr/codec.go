@@ -80,7 +80,7 @@ func marshalAll(es []Expr) ([]json.RawMessage, error) {
 
 // Unmarshal is the inverse of Marshal. lookup finds a Def by its key: use
 // funcs.Unmarshal, which knows all of them. A key that this version does not
-// know is XX001 naming it.
+// know is 0A000 naming it.
 func Unmarshal(b []byte, lookup func(key string) (*Def, bool)) (Expr, error) {
 	var n *node
 	if err := json.Unmarshal(b, &n); err != nil {
@@ -114,7 +114,7 @@ func Unmarshal(b []byte, lookup func(key string) (*Def, bool)) (Expr, error) {
 	case "call":
 		d, ok := lookup(n.F)
 		if !ok {
-			return nil, sqlerr.New(sqlerr.DataCorrupted, "stored expression calls unknown function %s", n.F)
+			return nil, sqlerr.Newer("stored expression calls function %s, which this version does not know", n.F)
 		}
 		return &Call{Def: d, Args: args, T: t}, nil
 	case "and":
@@ -131,7 +131,7 @@ func Unmarshal(b []byte, lookup func(key string) (*Def, bool)) (Expr, error) {
 	case "case":
 		return unmarshalCase(n, args, t, lookup)
 	}
-	return nil, sqlerr.New(sqlerr.DataCorrupted, "stored expression has unknown kind %q", n.K)
+	return nil, sqlerr.Newer("stored expression has kind %q, which this version does not know", n.K)
 }
 
 func unmarshalCase(n *node, args []Expr, t types.T, lookup func(string) (*Def, bool)) (Expr, error) {

@@ -190,8 +190,11 @@ func TestWalk(t *testing.T) {
 }
 
 func TestUnmarshalUnknown(t *testing.T) {
-	for _, s := range []string{`{"k":"call","f":"nope()->any"}`, `{"k":"nope"}`, `{`, `{"k":"in"}`, `{"k":"const"}`} {
-		if _, err := funcs.Unmarshal([]byte(s)); sqlerr.Code(err) != sqlerr.DataCorrupted {
+	for s, code := range map[string]string{
+		`{"k":"call","f":"nope()->any"}`: sqlerr.FeatureNotSupported, `{"k":"nope"}`: sqlerr.FeatureNotSupported,
+		`{`: sqlerr.DataCorrupted, `{"k":"in"}`: sqlerr.DataCorrupted, `{"k":"const"}`: sqlerr.DataCorrupted,
+	} {
+		if _, err := funcs.Unmarshal([]byte(s)); sqlerr.Code(err) != code {
 			t.Errorf("%s: %v", s, err)
 		}
 	}

@@ -73,9 +73,7 @@ func (i formatInfo) text() string {
 
 // errNewerFormat refuses what a newer version wrote.
 func errNewerFormat(found int) error {
-	return sqlerr.New(sqlerr.FeatureNotSupported,
-		"the data directory was written by a newer version: state format %d, this version knows up to %d", found, StateFormat).
-		WithHint("Start the version that wrote it, or a later one.")
+	return sqlerr.Newer("the data directory was written by a newer version: state format %d, this version knows up to %d", found, StateFormat)
 }
 
 // writeFormat replaces the format file. It is there entirely or not at all, also

@@ -41,8 +41,7 @@ func readBackup(fs vfs.FS, dir string) (info BackupInfo, format int, files []bac
 	}
 	switch {
 	case layout > backupLayout:
-		return info, 0, nil, sqlerr.New(sqlerr.FeatureNotSupported,
-			"the backup was made by a newer version: backup format %d, this version knows up to %d", layout, backupLayout)
+		return info, 0, nil, sqlerr.Newer("the backup was made by a newer version: backup format %d, this version knows up to %d", layout, backupLayout)
 	case format > StateFormat:
 		return info, 0, nil, errNewerFormat(format)
 	case !strings.HasSuffix(text, "\n"+backupEnd):

@@ -102,7 +102,7 @@ func TestBackupUnderWrites(t *testing.T) {
 		dir := filepath.Join(backups, fmt.Sprint(round))
 		if round%2 == 1 {
 			process := s.cmd.Process
-			time.AfterFunc(time.Duration(rand.IntN(15))*time.Millisecond, func() { process.Kill() })
+			time.AfterFunc(time.Duration(rand.IntN(40))*time.Millisecond, func() { process.Kill() })
 		}
 		var before, after [clients]int64
 		for i := range clients {

@@ -2,6 +2,7 @@ package op
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -93,7 +94,8 @@ func Marshal(s executor.Spec) ([]byte, error) {
 }
 
 // Unmarshal is the inverse of Marshal. A plan of a newer version, or one that
-// names something unknown, is an error XX001 that says so.
+// names an unknown operator or function, is an error 0A000 that says so; one that
+// is malformed is XX001.
 func Unmarshal(b []byte) (executor.Spec, error) {
 	if string(b) == "null" {
 		return nil, nil
@@ -104,13 +106,17 @@ func Unmarshal(b []byte) (executor.Spec, error) {
 	}
 	k := kindNamed(j.Kind)
 	if k == nil {
-		return nil, sqlerr.New(sqlerr.DataCorrupted, "stored plan names operator %q, which this version does not know", j.Kind)
+		return nil, sqlerr.Newer("stored plan names operator %q, which this version does not know", j.Kind)
 	}
 	if j.Version > k.version {
-		return nil, sqlerr.New(sqlerr.DataCorrupted, "stored plan has operator %s in format %d, this version knows up to %d", j.Kind, j.Version, k.version)
+		return nil, sqlerr.Newer("stored plan has operator %s in format %d, this version knows up to %d", j.Kind, j.Version, k.version)
 	}
 	s := k.make()
 	if err := decodeFields(j.Fields, reflect.ValueOf(s).Elem()); err != nil {
+		var e *sqlerr.Error
+		if errors.As(err, &e) && e.Code == sqlerr.FeatureNotSupported { // of something below
+			return nil, e
+		}
 		return nil, sqlerr.Wrap(sqlerr.DataCorrupted, err, "stored plan has a malformed operator %s", j.Kind)
 	}
 	return s, nil
@@ -134,6 +140,11 @@ type fragmentJSON struct {
 // planVersion is the version of the frame around the operators.
 const planVersion = 1
 
+// tableFormat is the newest format of a state table that any operator writes: see
+// storage.TableDef. An operator that gets another layout goes on reading the
+// formats before.
+const tableFormat = 1
+
 // MarshalPlan encodes the plan of a job for the catalog.
 func MarshalPlan(p *executor.Plan) ([]byte, error) {
 	j := planJSON{Version: planVersion, Job: p.Job, Parallel: p.Parallelism, NullOnErr: p.NullOnError}
@@ -155,7 +166,7 @@ func UnmarshalPlan(b []byte) (*executor.Plan, error) {
 		return nil, sqlerr.Wrap(sqlerr.DataCorrupted, err, "stored plan cannot be read")
 	}
 	if j.Version > planVersion {
-		return nil, sqlerr.New(sqlerr.DataCorrupted, "stored plan has format %d, this version knows up to %d", j.Version, planVersion)
+		return nil, sqlerr.Newer("stored plan has format %d, this version knows up to %d", j.Version, planVersion)
 	}
 	p := &executor.Plan{Job: j.Job, Parallelism: j.Parallel, NullOnError: j.NullOnErr}
 	for _, f := range j.Fragments {
@@ -164,6 +175,11 @@ func UnmarshalPlan(b []byte) (*executor.Plan, error) {
 			return nil, err
 		}
 		p.Fragments = append(p.Fragments, executor.Fragment{ID: f.ID, Root: root, Parallelism: f.Parallelism, Out: f.Out})
+	}
+	for _, t := range p.Tables() {
+		if t.Format > tableFormat {
+			return nil, sqlerr.Newer("state table %q of a stored plan has format %d, this version knows up to %d", t.Name, t.Format, tableFormat)
+		}
 	}
 	return p, nil
 }

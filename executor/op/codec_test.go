@@ -2,6 +2,7 @@ package op
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	"streamdb/executor"
@@ -116,11 +117,25 @@ func TestCodecPlan(t *testing.T) {
 }
 
 func TestCodecRefuses(t *testing.T) {
-	for _, bad := range []string{
-		`{"kind":"NoSuch","v":1}`, `{"kind":"Calc","v":99}`, `{"kind":"Calc","v":1,"fields":{"NoSuch":1}}`, `[`,
-		`{"kind":"Limit","v":1,"fields":{"Limit":"x"}}`,
+	for bad, code := range map[string]string{
+		`{"kind":"Calc","v":1,"fields":{"NoSuch":1}}`: sqlerr.DataCorrupted,
+		`[`: sqlerr.DataCorrupted,
+		`{"kind":"Limit","v":1,"fields":{"Limit":"x"}}`:                                         sqlerr.DataCorrupted,
+		`{"kind":"NoSuch","v":1}`:                                                               sqlerr.FeatureNotSupported,
+		`{"kind":"Calc","v":99}`:                                                                sqlerr.FeatureNotSupported,
+		`{"kind":"Calc","v":1,"fields":{"In":{"kind":"Limit","v":99}}}`:                         sqlerr.FeatureNotSupported,
+		`{"kind":"Calc","v":1,"fields":{"Where":{"k":"call","f":"later()->any","t":{"id":1}}}}`: sqlerr.FeatureNotSupported,
+		`{"kind":"Calc","v":1,"fields":{"Where":{"k":"and","a":[{"k":"later"}]}}}`:              sqlerr.FeatureNotSupported,
 	} {
-		if _, err := Unmarshal([]byte(bad)); sqlerr.Code(err) != sqlerr.DataCorrupted {
+		if _, err := Unmarshal([]byte(bad)); sqlerr.Code(err) != code {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+	for bad, want := range map[string]string{
+		`{"v":2,"job":7}`: "stored plan has format 2, this version knows up to 1",
+		`{"v":1,"job":7,"fragments":[{"id":1,"root":{"kind":"Values","v":1,"fields":{"Table":{"id":20,"name":"x","format":2}}},"out":{"kind":0}}]}`: `state table "x" of a stored plan has format 2, this version knows up to 1`,
+	} {
+		if _, err := UnmarshalPlan([]byte(bad)); sqlerr.Code(err) != sqlerr.FeatureNotSupported || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}

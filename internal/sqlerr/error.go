@@ -30,6 +30,11 @@ func Unsupported(format string, args ...any) *Error {
 	return New(FeatureNotSupported, "%s is not supported", fmt.Sprintf(format, args...))
 }
 
+// Newer makes a 0A000 error about something stored that only a newer version can read.
+func Newer(format string, args ...any) *Error {
+	return New(FeatureNotSupported, format, args...).WithHint("Start the version that wrote it, or a later one.")
+}
+
 // Wrap gives a SQLSTATE to an error from below, keeping it as the cause.
 func Wrap(code string, err error, format string, args ...any) *Error {
 	return &Error{Code: code, Msg: fmt.Sprintf(format, args...), Err: err}
