@@ -17,8 +17,11 @@ import (
 // stay with who got them. Watermarks on other columns are passed on behind the rows
 // of the epoch.
 type rowGroups struct {
+	in         []types.T
+	cols, dist []int // of the group; of them, those that say where its rows are
 	groupTypes []types.T
 	groups     *keyTable // those in memory
+	ids        []int32
 	table      storage.StateTable
 	res        residency
 
@@ -34,6 +37,17 @@ type rowGroups struct {
 type inMemory interface {
 	vnodeOf(id int32) storage.VNode
 	drop(id int32)
+}
+
+// makeRowGroups is the groups of an input by cols; dist as in TopN. The column
+// whose watermark closes them is that of number timeKey of cols, or closer is -1.
+func makeRowGroups(in types.Schema, cols, dist []int, closer, timeKey int) rowGroups {
+	g := rowGroups{in: schemaTypes(in), cols: cols, dist: dist, groupTypes: colTypes(in, cols), closer: closer, timeKey: timeKey}
+	if dist == nil {
+		g.dist = cols
+	}
+	g.groups = newKeyTable(g.groupTypes)
+	return g
 }
 
 // open opens the table of rows and reads how far groups were closed.
@@ -56,6 +70,41 @@ func (g *rowGroups) onTime(b *stream.Batch) *stream.Batch {
 		return b
 	}
 	return g.closed.onTime(b, g.closer, true)
+}
+
+// find gives the rows of a batch the ids of their groups. fresh is called for those
+// that are new in memory: where they are, and whether rows of theirs may be stored.
+func (g *rowGroups) find(b *stream.Batch, fresh func(id int32, v storage.VNode, stored bool)) (ids []int32) {
+	cols, n := b.Cols(), b.Rows()
+	if cap(g.ids) < n {
+		g.ids = make([]int32, n)
+	}
+	ids = g.ids[:n]
+	found, rows := g.groups.FindOrInsert(pickCols(cols, g.cols), nil, n, ids)
+	if len(found) == 0 {
+		return ids
+	}
+	vnodes := executor.VNodes(cols, g.dist, g.in, n, nil)
+	for k, id := range found {
+		fresh(id, vnodes[rows[k]], g.table != nil && g.res.mayHold(g.groups.tags[id]))
+	}
+	g.admit(cols, rows)
+	return ids
+}
+
+// empty forgets all groups, if most have left memory already: deleting gives none
+// back.
+func (g *rowGroups) empty() bool {
+	if g.groups.Len() >= g.groups.Ids()/4 {
+		return false
+	}
+	for _, tag := range g.groups.tags {
+		if tag != 0 {
+			g.res.evict(tag)
+		}
+	}
+	g.groups = newKeyTable(g.groupTypes)
+	return true
 }
 
 // admit notes the times of groups that have just come to memory: those of rows.

@@ -31,10 +31,7 @@ type windowScan struct {
 
 func (s *OverWindow) openBounded(ctx *executor.OpenCtx, eval *windowEval) *windowScan {
 	in := s.In.Schema()
-	var group []SortKey
-	for _, c := range s.Partition {
-		group = append(group, SortKey{Col: c})
-	}
+	group := ascending(s.Partition)
 	order := append(slices.Clone(group), s.Keys...)
 	w := &windowScan{eval: eval, schema: in, memory: memory{acc: ctx.Memory},
 		group: newSortEncoder(in, group), keys: newSortEncoder(in, s.Keys),

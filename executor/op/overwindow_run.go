@@ -34,20 +34,12 @@ func (s *OverWindow) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 		}
 	}
 	w := &overWindow{
-		rowGroups: rowGroups{groupTypes: colTypes(in, s.Partition), closer: s.window(), timeKey: s.WindowKey},
-		spec:      s, eval: eval, in: schemaTypes(in), dist: s.Dist, outLayouts: schemaLayouts(outs),
-		sort: newSortEncoder(in, s.Keys), memory: memory{acc: ctx.Memory},
+		rowGroups: makeRowGroups(in, s.Partition, s.Dist, s.window(), s.WindowKey),
+		spec:      s, eval: eval, outLayouts: schemaLayouts(outs),
+		sort: newSortEncoder(in, s.Keys), row: newSortEncoder(in, ascending(s.RowKey)), memory: memory{acc: ctx.Memory},
 		dec: storage.NewRowDecoder(schemaLayouts(in), nil), outDec: storage.NewRowDecoder(schemaLayouts(outs), nil),
 	}
 	w.renew()
-	if w.dist == nil {
-		w.dist = s.Partition
-	}
-	rowKey := make([]SortKey, len(s.RowKey))
-	for i, c := range s.RowKey {
-		rowKey[i] = SortKey{Col: c}
-	}
-	w.row = newSortEncoder(in, rowKey)
 	if err := w.open(ctx, s.Rows, s.Closed, s.Kind()); err != nil {
 		return nil, err
 	}
@@ -81,8 +73,6 @@ type overWindow struct {
 	winOrder
 	spec       *OverWindow
 	eval       *windowEval
-	in         []types.T
-	dist       []int
 	outLayouts []types.Layout
 	sort, row  *sortEncoder
 	memory     memory
@@ -95,7 +85,6 @@ type overWindow struct {
 	held  int64      // bytes of parts beside the arena
 
 	changes rowChanges
-	ids     []int32
 	buf     []byte
 	out     []*vec.Builder
 	ops     []stream.Op
@@ -113,7 +102,7 @@ type winGroup struct {
 }
 
 func (w *overWindow) renew() {
-	w.groups, w.parts, w.data, w.held = newKeyTable(w.groupTypes), nil, &arena{}, 0
+	w.parts, w.data, w.held = nil, &arena{}, 0
 }
 
 func (w *overWindow) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
@@ -123,28 +112,12 @@ func (w *overWindow) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor
 		w.look.may += b.Rows()
 	}
 	cols, n := b.Cols(), b.Rows()
-	if n == 0 {
-		return nil
-	}
-	if cap(w.ids) < n {
-		w.ids = make([]int32, n)
-	}
-	ids := w.ids[:n]
-	group := make([]vec.Vec, len(w.spec.Partition))
-	for j, c := range w.spec.Partition {
-		group[j] = cols[c]
-	}
-	fresh, rows := w.groups.FindOrInsert(group, nil, n, ids)
-	if len(fresh) > 0 {
-		w.admit(cols, rows)
-		vnodes := executor.VNodes(cols, w.dist, w.in, n, nil)
-		for k, id := range fresh {
-			for int(id) >= len(w.parts) {
-				w.parts = append(w.parts, winGroup{})
-			}
-			w.parts[id] = winGroup{vnode: vnodes[rows[k]], loaded: !w.res.mayHold(w.groups.tags[id])}
+	ids := w.find(b, func(id int32, v storage.VNode, stored bool) {
+		for int(id) >= len(w.parts) {
+			w.parts = append(w.parts, winGroup{})
 		}
-	}
+		w.parts[id] = winGroup{vnode: v, loaded: !stored}
+	})
 	for i := range n {
 		key := w.sort.append(w.buf[:0], cols, i)
 		sortLen := len(key)
@@ -256,12 +229,7 @@ func (w *overWindow) evict() {
 		w.drop(int32(id))
 	}
 	w.spare = nil
-	if w.groups.Len() < w.groups.Ids()/4 { // deleting gives no memory back: everything leaves
-		for _, tag := range w.groups.tags {
-			if tag != 0 {
-				w.res.evict(tag)
-			}
-		}
+	if w.empty() {
 		w.renew()
 	}
 	w.tidy()

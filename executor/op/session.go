@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"streamdb/executor"
@@ -86,15 +87,8 @@ func (s *Session) scale() int64 {
 
 // rowTable is how the rows are stored.
 func (s *Session) rowTable() RowTable {
-	t := RowTable{Def: s.Rows, Cols: s.In.Schema(), Dist: s.Dist}
-	for _, c := range s.Partition {
-		t.Key = append(t.Key, SortKey{Col: c})
-	}
-	t.Key = append(t.Key, SortKey{Col: s.Time})
-	for _, c := range s.RowKey {
-		t.Key = append(t.Key, SortKey{Col: c})
-	}
-	return t
+	key := slices.Concat(ascending(s.Partition), []SortKey{{Col: s.Time}}, ascending(s.RowKey))
+	return RowTable{Def: s.Rows, Cols: s.In.Schema(), Dist: s.Dist, Key: key}
 }
 
 // Open implements executor.Spec. A bounded run takes its input sorted by

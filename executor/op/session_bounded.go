@@ -30,11 +30,7 @@ type sessionBatch struct {
 }
 
 func openBoundedSession(s *Session) *boundedSession {
-	var keys []SortKey
-	for _, c := range s.Partition {
-		keys = append(keys, SortKey{Col: c})
-	}
-	return &boundedSession{spec: s, group: newSortEncoder(s.In.Schema(), keys), scale: s.scale()}
+	return &boundedSession{spec: s, group: newSortEncoder(s.In.Schema(), ascending(s.Partition)), scale: s.scale()}
 }
 
 func (s *boundedSession) Process(_ *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {

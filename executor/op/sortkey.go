@@ -21,6 +21,15 @@ func newSortEncoder(in types.Schema, keys []SortKey) *sortEncoder {
 	return e
 }
 
+// ascending is columns as sort keys.
+func ascending(cols []int) []SortKey {
+	keys := make([]SortKey, len(cols))
+	for i, c := range cols {
+		keys[i] = SortKey{Col: c}
+	}
+	return keys
+}
+
 // encode returns the key of row i; valid until the next call.
 func (e *sortEncoder) encode(cols []vec.Vec, i int) []byte {
 	e.buf = e.append(e.buf[:0], cols, i)

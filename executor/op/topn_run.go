@@ -9,7 +9,6 @@ import (
 	"streamdb/internal/sqlerr"
 	"streamdb/storage"
 	"streamdb/stream"
-	"streamdb/types"
 	"streamdb/vec"
 )
 
@@ -17,20 +16,10 @@ import (
 func (s *TopN) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 	in := s.In.Schema()
 	t := &topN{
-		rowGroups: rowGroups{groupTypes: colTypes(in, s.Group), closer: s.window(), timeKey: s.WindowKey},
-		spec:      s, in: schemaTypes(in), dist: s.Dist,
-		sort: newSortEncoder(in, s.Keys), end: math.MaxInt, memory: memory{acc: ctx.Memory},
+		rowGroups: makeRowGroups(in, s.Group, s.Dist, s.window(), s.WindowKey),
+		spec:      s, sort: newSortEncoder(in, s.Keys), row: newSortEncoder(in, ascending(s.RowKey)), end: math.MaxInt, memory: memory{acc: ctx.Memory},
 		dec: storage.NewRowDecoder(schemaLayouts(in), nil), set: newOrdSet(),
 	}
-	t.groups = newKeyTable(t.groupTypes)
-	if t.dist == nil {
-		t.dist = s.Group
-	}
-	rowKey := make([]SortKey, len(s.RowKey))
-	for i, c := range s.RowKey {
-		rowKey[i] = SortKey{Col: c}
-	}
-	t.row = newSortEncoder(in, rowKey)
 	if s.Limit >= 0 && s.Limit < noLimit && s.Offset < noLimit {
 		t.end = int(s.Offset + s.Limit)
 		t.slack = t.end + max(t.end, topNSlack)
@@ -54,8 +43,6 @@ type topN struct {
 	executor.Base
 	rowGroups // bounded: no table
 	spec      *TopN
-	in        []types.T
-	dist      []int
 	sort, row *sortEncoder
 	end       int // ranks up to here are emitted
 	slack     int // rows kept in memory per group when there are more
@@ -67,7 +54,6 @@ type topN struct {
 	set   *ordSet
 
 	changes rowChanges
-	ids     []int32
 	buf     []byte
 	out     []*vec.Builder
 	ops     []stream.Op
@@ -101,26 +87,12 @@ type topRow struct{ key, val []byte }
 func (t *topN) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
 	b = t.onTime(b)
 	cols, n := b.Cols(), b.Rows()
-	if cap(t.ids) < n {
-		t.ids = make([]int32, n)
-	}
-	ids := t.ids[:n]
-	group := make([]vec.Vec, len(t.spec.Group))
-	for j, c := range t.spec.Group {
-		group[j] = cols[c]
-	}
-	fresh, rows := t.groups.FindOrInsert(group, nil, n, ids)
-	if len(fresh) > 0 {
-		vnodes := executor.VNodes(cols, t.dist, t.in, n, nil)
-		for k, id := range fresh {
-			for int(id) >= len(t.state) {
-				t.state = append(t.state, topGroup{})
-			}
-			has := t.table != nil && t.res.mayHold(t.groups.tags[id])
-			t.state[id] = topGroup{vnode: vnodes[rows[k]], loaded: !has, all: !has}
+	ids := t.find(b, func(id int32, v storage.VNode, stored bool) {
+		for int(id) >= len(t.state) {
+			t.state = append(t.state, topGroup{})
 		}
-		t.admit(cols, rows)
-	}
+		t.state[id] = topGroup{vnode: v, loaded: !stored, all: !stored}
+	})
 	had := t.set.Bytes() + t.groups.Bytes()
 	for i := range n {
 		key := t.sort.append(t.buf[:0], cols, i)
@@ -478,18 +450,13 @@ func (t *topN) evict() {
 			t.drop(int32(id))
 		}
 	}
-	if t.groups.Len() < t.groups.Ids()/4 { // deleting gives no memory back: everything leaves
-		for _, tag := range t.groups.tags {
-			if tag != 0 {
-				t.res.evict(tag)
-			}
-		}
-		t.groups, t.state, t.set = newKeyTable(t.groupTypes), nil, newOrdSet()
+	if t.empty() {
+		t.state, t.set = nil, newOrdSet()
 	}
 	t.memory.report(t.bytes())
 }
 
-func (t *topN) bytes() int64 { return t.groups.Bytes() + t.set.Bytes() + int64(16*cap(t.state)) }
+func (t *topN) bytes() int64 { return t.groups.Bytes() + t.set.Bytes() + int64(28*cap(t.state)) }
 
 func (t *topN) Close() error {
 	t.memory.release()
