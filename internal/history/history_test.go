@@ -23,6 +23,7 @@ func TestCheck(t *testing.T) {
 		{"own writes", "", []Txn{txn(1, 2, read(1), app(1, 10), read(1, 10), app(1, 11), read(1, 10, 11))}},
 		{"an unknown one that was seen", "", []Txn{with(txn(1, 2, app(1, 10)), Unknown), txn(3, 4, read(1, 10))}},
 		{"an unknown one that was not", "", []Txn{with(txn(1, 2, app(1, 10)), Unknown), txn(3, 4, read(1))}},
+		{"an unknown one that was aborted", "", []Txn{with(txn(1, 9, app(1, 10), read(1, 10)), Unknown), txn(3, 4, app(1, 11)), txn(10, 11, read(1, 11))}},
 		{"aborted read", "G1a", []Txn{with(txn(1, 2, app(1, 10)), Aborted), txn(3, 4, read(1, 10))}},
 		{"intermediate read", "G1b", []Txn{txn(1, 9, app(1, 10), app(1, 11)), txn(1, 9, read(1, 10)), txn(10, 11, read(1, 10, 11))}},
 		{"garbage", "garbage", []Txn{txn(1, 2, read(1, 7))}},
