@@ -267,3 +267,37 @@ func TestOverWindowForgetStays(t *testing.T) {
 		}
 	}
 }
+
+// TestOverWindowForgetNothing: a look at a partition that has left memory, and to
+// which changes come that sum to nothing, reads that partition alone.
+func TestOverWindowForgetNothing(t *testing.T) {
+	schema := optest.Schema(t, "id int8, g int8, x int8")
+	lag := windowCallOf(WindowCall{Func: "lag", Args: []int{0}, Shift: 1})
+	h := optest.New(t, []types.Schema{schema}, func(in []executor.Spec) executor.Spec {
+		return &OverWindow{In: in[0], Partition: []int{1}, Dist: []int{}, Keys: []SortKey{{Col: 2}}, RowKey: []int{0}, Calls: []WindowCall{lag},
+			Rows: TableRef{ID: 100}, Closed: TableRef{ID: 101}, Forget: true, Out: append(slices.Clone(schema), types.Column{Name: "c", Type: lag.T})}
+	}, optest.Options{})
+	for g := range 4 { // all in one vnode
+		h.PushText(0, fmt.Sprintf("%d %d 1\n%d %d 2", 2*g, g, 2*g+1, g))
+	}
+	h.Watermark(0, 2, 0)
+	h.Barrier()
+	h.Restart()
+	h.PushText(0, "100 1 9\n- 100 1 9\n101 1 9\n- 101 1 9\n102 1 9\n- 102 1 9\n103 2 9\n- 103 2 9")
+	h.Watermark(0, 2, 5)
+	h.Barrier()
+	for range 300 { // a turn through the vnodes
+		h.PushText(0, "100 1 9\n- 100 1 9")
+		h.Barrier()
+	}
+	if n := h.StateRows(TableRef{ID: 100}); n != 4 {
+		t.Fatalf("%d rows in state, want the last one of each partition", n)
+	}
+	h.PushText(0, "10 0 9\n11 1 9\n12 2 9\n13 3 9")
+	net := h.Barrier()
+	for _, want := range []string{"10 0 9 1", "11 1 9 3", "12 2 9 5", "13 3 9 7"} {
+		if net[want] != 1 {
+			t.Fatalf("no %q in\n%s", want, net)
+		}
+	}
+}

@@ -168,7 +168,11 @@ func (w *overWindow) revisit(id int32) error {
 		return nil
 	}
 	g := &w.parts[id]
-	if err := w.enter(g, g.prefix); err != nil {
+	prefix := g.prefix
+	if prefix == nil { // its changes came to nothing
+		prefix = w.prefix(id)
+	}
+	if err := w.enter(g, prefix); err != nil {
 		return err
 	}
 	if err := w.forget(g); err != nil {
