@@ -140,29 +140,36 @@ func (in *Inbox) Drain(epoch stream.Epoch) []*stream.Batch {
 	return out
 }
 
-// Inboxes is the inboxes of all tables. The zero value is ready.
-type Inboxes struct {
+// Inboxes is the inboxes of all tables, by job.
+type Inboxes = PerJob[Inbox]
+
+// PerJob is something that the instances of a job share, and engine with them. The
+// zero value is ready; a nil *PerJob gives one that nobody shares.
+type PerJob[T any] struct {
 	mu sync.Mutex
-	m  map[stream.JobID]*Inbox
+	m  map[stream.JobID]*T
 }
 
-// Of returns the inbox of a table's job, the same one each time.
-func (s *Inboxes) Of(job stream.JobID) *Inbox {
+// Of returns what belongs to a job, the same each time.
+func (s *PerJob[T]) Of(job stream.JobID) *T {
+	if s == nil {
+		return new(T)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.m == nil {
-		s.m = map[stream.JobID]*Inbox{}
+		s.m = map[stream.JobID]*T{}
 	}
-	in := s.m[job]
-	if in == nil {
-		in = &Inbox{}
-		s.m[job] = in
+	x := s.m[job]
+	if x == nil {
+		x = new(T)
+		s.m[job] = x
 	}
-	return in
+	return x
 }
 
-// Drop forgets the inbox of a dropped table.
-func (s *Inboxes) Drop(job stream.JobID) {
+// Drop forgets what belongs to a dropped job.
+func (s *PerJob[T]) Drop(job stream.JobID) {
 	s.mu.Lock()
 	delete(s.m, job)
 	s.mu.Unlock()

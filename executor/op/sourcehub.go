@@ -3,43 +3,13 @@ package op
 import (
 	"sync"
 	"sync/atomic"
-
-	"streamdb/stream"
 )
 
 // SourceHub is where the running instances of sources, and the jobs that catch
 // up with them, meet: it numbers splits, publishes how far each has been read,
-// and lets those who catch up slow the live reader down. The zero value is
-// ready. It holds nothing that a restart could not find again.
-type SourceHub struct {
-	mu   sync.Mutex
-	jobs map[stream.JobID]*SourceState
-}
-
-// Of returns the state of a source's job, the same one each time.
-func (h *SourceHub) Of(job stream.JobID) *SourceState {
-	if h == nil {
-		return &SourceState{}
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.jobs == nil {
-		h.jobs = map[stream.JobID]*SourceState{}
-	}
-	s := h.jobs[job]
-	if s == nil {
-		s = &SourceState{}
-		h.jobs[job] = s
-	}
-	return s
-}
-
-// Drop forgets a dropped source.
-func (h *SourceHub) Drop(job stream.JobID) {
-	h.mu.Lock()
-	delete(h.jobs, job)
-	h.mu.Unlock()
-}
+// and lets those who catch up slow the live reader down. It holds nothing that a
+// restart could not find again.
+type SourceHub = PerJob[SourceState]
 
 // SourceState is the shared state of one source's job.
 type SourceState struct {
