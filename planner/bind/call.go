@@ -296,11 +296,8 @@ func (c *exprCtx) aggregate(e *ast.FuncCall, name string) (expr.Expr, error) {
 		}
 	}
 	for _, o := range e.OrderBy {
-		x, err := in.bind(o.Expr)
+		x, err := in.bindKnown(o.Expr, o)
 		if err != nil {
-			return nil, err
-		}
-		if x, err = b.known(x, o); err != nil {
 			return nil, err
 		}
 		k, err := b.sortKey(o, c.aggs.column(x, "order"))

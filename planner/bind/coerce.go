@@ -97,6 +97,15 @@ func (b *Binder) known(e expr.Expr, n ast.Node) (expr.Expr, error) {
 	return e, nil
 }
 
+// bindKnown binds an expression that must have a type.
+func (c *exprCtx) bindKnown(e ast.Expr, n ast.Node) (expr.Expr, error) {
+	x, err := c.bind(e)
+	if err != nil {
+		return nil, err
+	}
+	return c.b.known(x, n)
+}
+
 // retype changes the type of an output column of a query just bound: an untyped
 // literal takes the type as if it were written there, other values are cast.
 // It returns the tree and the column to use instead.

@@ -348,10 +348,7 @@ func (c *exprCtx) caseExpr(e *ast.Case) (expr.Expr, error) {
 	var operand expr.Expr
 	if e.Operand != nil {
 		var err error
-		if operand, err = c.bind(e.Operand); err != nil {
-			return nil, err
-		}
-		if operand, err = c.b.known(operand, e.Operand); err != nil {
+		if operand, err = c.bindKnown(e.Operand, e.Operand); err != nil {
 			return nil, err
 		}
 	}
@@ -420,11 +417,8 @@ func (c *exprCtx) collate(e *ast.Collate) (expr.Expr, error) {
 	default:
 		return nil, c.b.unsupported(e, "collation \"%s\"", e.Collation.Base())
 	}
-	x, err := c.bind(e.Expr)
+	x, err := c.bindKnown(e.Expr, e)
 	if err != nil {
-		return nil, err
-	}
-	if x, err = c.b.known(x, e); err != nil {
 		return nil, err
 	}
 	if !x.Type().IsString() {

@@ -279,11 +279,8 @@ func (s *selecting) outputItem(e ast.Expr, clause string) (int, error) {
 	}
 	c := *s.c
 	c.clause = clause
-	bound, err := c.bind(e)
+	bound, err := c.bindKnown(e, e)
 	if err != nil {
-		return 0, err
-	}
-	if bound, err = b.known(bound, e); err != nil {
 		return 0, err
 	}
 	key := logical.Key(bound)

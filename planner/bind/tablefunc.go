@@ -108,11 +108,8 @@ func (b *Binder) setTable(fns []*ast.FuncCall, ordinality bool, alias *ast.Table
 // scalarTable is a scalar function in FROM: one row.
 func (b *Binder) scalarTable(t *ast.FuncTable, left *scope, env *cteEnv) (logical.Node, *scope, error) {
 	c := b.exprCtx(&scope{parent: left, ctes: env}, "FROM")
-	e, err := c.bind(t.Call)
+	e, err := c.bindKnown(t.Call, t)
 	if err != nil {
-		return nil, nil, err
-	}
-	if e, err = b.known(e, t); err != nil {
 		return nil, nil, err
 	}
 	name := columnName(t.Call)

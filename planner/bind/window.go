@@ -221,11 +221,8 @@ func (c *exprCtx) windowSpec(s *ast.WindowSpec) (windowSpec, error) {
 	var out windowSpec
 	seen := map[string]bool{}
 	for _, p := range s.PartitionBy {
-		x, err := c.bind(p)
+		x, err := c.bindKnown(p, p)
 		if err != nil {
-			return out, err
-		}
-		if x, err = b.known(x, p); err != nil {
 			return out, err
 		}
 		if key := logical.Key(x); !seen[key] {
@@ -234,11 +231,8 @@ func (c *exprCtx) windowSpec(s *ast.WindowSpec) (windowSpec, error) {
 		}
 	}
 	for _, o := range s.OrderBy {
-		x, err := c.bind(o.Expr)
+		x, err := c.bindKnown(o.Expr, o)
 		if err != nil {
-			return out, err
-		}
-		if x, err = b.known(x, o); err != nil {
 			return out, err
 		}
 		k, err := b.sortKey(o, 0)
