@@ -37,7 +37,7 @@ var kinds = []specKind{
 	{"Limit", 1, func() executor.Spec { return &Limit{} }},
 	{"Materialize", 1, func() executor.Spec { return &Materialize{} }},
 	{"OverWindow", 1, func() executor.Spec { return &OverWindow{} }},
-	{"PartialAgg", 1, func() executor.Spec { return &PartialAgg{} }},
+	{"PartialAgg", 2, func() executor.Spec { return &PartialAgg{} }},
 	{"ProjectSet", 1, func() executor.Spec { return &ProjectSet{} }},
 	{"Session", 1, func() executor.Spec { return &Session{} }},
 	{"SingleRow", 1, func() executor.Spec { return &SingleRow{} }},
