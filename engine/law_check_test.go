@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"streamdb/engine"
@@ -27,12 +26,12 @@ func (r *lawRunner) checkStatements(ctx context.Context, views []lawStep) error 
 				strings.Join(lawRows(got.results[0], false), "\n"))
 		}
 	}
-	all := lawExec(ctx, r.conn, "select name from streamdb.jobs where state = 'RUNNING' and kind in ('table', 'materialized view')")
+	all := lawExec(ctx, r.conn, "select schema || '.' || name from streamdb.jobs where state = 'RUNNING' and kind in ('table', 'materialized view')")
 	if all.code != "" {
 		return r.differs("", "check", "%s %s", all.code, all.message)
 	}
 	for _, row := range all.results[0].Rows {
-		got := lawExec(ctx, r.conn, fmt.Sprintf("check table %q", row[0]))
+		got := lawExec(ctx, r.conn, "check table "+string(row[0]))
 		if got.code == "slow" {
 			return errLawSlow
 		}
