@@ -116,7 +116,11 @@ func Open(o Options) (*Store, error) {
 	s.cache = pebble.NewCache(o.CacheBytes)
 	s.popts = s.pebbleOptions(lock)
 	if !o.readOnly {
-		if err := errors.Join(s.clearIngestDir(), s.clearStaging()); err != nil {
+		err := errors.Join(s.clearIngestDir(), s.clearStaging())
+		if err == nil {
+			err = s.endLog()
+		}
+		if err != nil {
 			s.cache.Unref()
 			return nil, errors.Join(err, lock.Close())
 		}
