@@ -46,6 +46,7 @@ type DB struct {
 	life      context.Context // of background work: ends with Close
 	end       context.CancelFunc
 	work      sync.WaitGroup
+	starts    starts
 }
 
 // Open opens or creates the database in o.DataDir, restarts its jobs where the
@@ -85,8 +86,7 @@ func (db *DB) recover(ctx context.Context) error {
 		return err
 	}
 	db.current.Store(meta.catalog)
-	plans, err := db.pinnedPlans() // before anything runs: they may be those of a newer version
-	if err != nil {
+	if _, err := db.pinnedPlans(); err != nil { // before anything runs: they may be those of a newer version
 		return err
 	}
 	db.system.load(meta.system)
@@ -129,7 +129,11 @@ func (db *DB) recover(ctx context.Context) error {
 	run := meta.counters["run"] + 1
 	db.rowIDs.start(run)
 	db.coord.Attach([]storage.KV{putCounter("run", run)})
-	if err := db.graph.Recover(plans); err != nil {
+	db.starts = starts{db: db, hook: db.opts.startHook}
+	if err := db.starts.begin(meta.start); err != nil {
+		return err
+	}
+	if err := db.restartJobs(); err != nil {
 		return err
 	}
 	db.system.apply(db)

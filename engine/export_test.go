@@ -3,8 +3,15 @@ package engine
 import (
 	"fmt"
 
+	"streamdb/catalog"
 	"streamdb/stream"
 )
+
+// WithStartHook sets a function that runs before the job of each relation is started.
+func (o Options) WithStartHook(fn func(name string)) Options {
+	o.startHook = func(x *catalog.Object) { fn(x.Name) }
+	return o
+}
 
 // FailJob makes the job of a relation fail as an operator's error would.
 func (db *DB) FailJob(name string, err error) error {

@@ -134,6 +134,27 @@ func (db *DB) pinnedPlans() ([]*executor.Plan, error) {
 	return plans, nil
 }
 
+// restartJobs starts the jobs from their plans, without those that ended the
+// process at earlier starts.
+func (db *DB) restartJobs() error {
+	if marks := db.starts.fatal(db.catalog()); len(marks) > 0 {
+		db.markFailed(marks)
+	}
+	plans, err := db.pinnedPlans()
+	if err != nil {
+		return err
+	}
+	patience := time.Duration(0)
+	if db.starts.careful() {
+		patience = startPatience
+	}
+	if err := db.graph.Recover(plans, db.starts.starting, patience); err != nil {
+		return err
+	}
+	db.starts.started()
+	return nil
+}
+
 // jobFailed marks a failed job and those that read it. It is called before any
 // epoch without them is committed, so that the mark is in the same commit.
 func (db *DB) jobFailed(id stream.JobID, err error, also []stream.JobID) {

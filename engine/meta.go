@@ -17,6 +17,7 @@ import (
 //	schema/<name>           -> id, decimal
 //	counter/<name>          -> 8 bytes, big-endian
 //	system/<setting>        -> its value: ALTER SYSTEM
+//	start                   -> starts that got nowhere, as JSON: see starts
 //	garbage/<table id>      -> "": a table of a dropped object, not yet deleted
 const (
 	objectPrefix  = "object/"
@@ -52,6 +53,7 @@ type loadedMeta struct {
 	counters map[string]uint64
 	system   map[string]string
 	garbage  []storage.TableID
+	start    []byte
 }
 
 // loadMeta reads the whole of the meta keys.
@@ -80,6 +82,8 @@ func loadMeta(store *storage.Store) (*loadedMeta, error) {
 				return false, sqlerr.New(sqlerr.DataCorrupted, "catalog entry %s cannot be read", k)
 			}
 			m.counters[strings.TrimPrefix(k, counterPrefix)] = binary.BigEndian.Uint64(value)
+		case k == startKey:
+			m.start = append([]byte{}, value...)
 		case strings.HasPrefix(k, systemPrefix):
 			m.system[strings.TrimPrefix(k, systemPrefix)] = string(value)
 		case strings.HasPrefix(k, garbagePrefix):

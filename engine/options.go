@@ -7,6 +7,8 @@ import (
 
 	"streamdb/connector"
 	"streamdb/storage"
+
+	"streamdb/catalog"
 )
 
 // Options is what a DB is opened with. The zero value of a member means its default.
@@ -25,6 +27,8 @@ type Options struct {
 	// of sinks that are not in connector/all; nil: there are none.
 	Store storage.Options
 	Sinks func(name string) (*connector.Def, bool)
+
+	startHook func(o *catalog.Object) // for tests: runs before each job is started
 }
 
 func (o Options) withDefaults() Options {

@@ -48,7 +48,7 @@ func TestCrashLeavesOneMoment(t *testing.T) {
 
 			r := newRig(t, store, nil)
 			f := newFeed()
-			if err := r.graph.Recover([]*Plan{tablePlan(1, f, 20), viewPlan(2, 1, 21, 2), viewPlan(3, 2, 22, 1)}); err != nil {
+			if err := r.graph.Recover([]*Plan{tablePlan(1, f, 20), viewPlan(2, 1, 21, 2), viewPlan(3, 2, 22, 1)}, nil, 0); err != nil {
 				t.Fatal(err)
 			}
 			r.coord.Start()

@@ -95,7 +95,9 @@ func NewGraph(o GraphOptions) *Graph {
 // Recover starts all jobs of a database that was just opened, before the
 // coordinator's Start: all see the first barrier. Plans may come in any order;
 // one whose upstreams are not among them (or before) is an error, and nothing is started.
-func (g *Graph) Recover(plans []*Plan) error {
+// starting, if not nil, is called before the tasks of each job begin; patience is
+// how long each may then take to open and to come to rest before the next begins.
+func (g *Graph) Recover(plans []*Plan, starting func(stream.JobID), patience time.Duration) error {
 	plans, err := dependencyOrder(plans)
 	if err != nil {
 		return err
@@ -133,9 +135,25 @@ func (g *Graph) Recover(plans []*Plan) error {
 	}
 	now := g.o.Coordinator.LastTime()
 	for _, plan := range plans {
+		if starting != nil {
+			starting(plan.Job)
+		}
 		g.startTasks(built[plan.Job], now)
+		built[plan.Job].settle(patience)
 	}
 	return nil
+}
+
+// settle waits until all tasks of a job that was just started wait for something,
+// as long as patience says.
+func (j *runningJob) settle(patience time.Duration) {
+	busy := func(t *Task) bool {
+		phase := taskPhase(t.gauge.phase.Load())
+		return phase == starting || phase == working
+	}
+	for end := time.Now().Add(patience); time.Now().Before(end) && j.any(busy); {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // dependencyOrder puts plans behind their upstreams.

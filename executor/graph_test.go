@@ -210,7 +210,7 @@ func TestRecoveryGoesOnWhereItStopped(t *testing.T) {
 	plans := func() []*Plan { return []*Plan{viewPlan(2, 1, 21, 3), tablePlan(1, f, 20)} } // any order
 	for life := 1; life <= 3; life++ {
 		r := newRig(t, store, nil)
-		if err := r.graph.Recover(plans()); err != nil {
+		if err := r.graph.Recover(plans(), nil, 0); err != nil {
 			t.Fatal(err)
 		}
 		r.coord.Start()

@@ -90,6 +90,7 @@ const (
 	QueryCanceled                = "57014"
 	AdminShutdown                = "57P01"
 	CannotConnectNow             = "57P03"
+	SystemError                  = "58000"
 	IOError                      = "58030"
 	UndefinedFile                = "58P01"
 	DuplicateFile                = "58P02"
