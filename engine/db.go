@@ -72,6 +72,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	db.life, db.end = context.WithCancel(context.Background())
 	db.work.Go(func() { returnMemory(db.life) })
 	if err := db.recover(ctx); err != nil {
+		if db.coord != nil { // no epoch to finish: where it has not started, nobody would
+			err = errors.Join(err, db.coord.Close())
+		}
 		return nil, errors.Join(err, db.Close(ctx))
 	}
 	o.Log.Info("database is open", "dir", o.DataDir, "epoch", store.Visible(), "objects", len(db.catalog().Objects()),
