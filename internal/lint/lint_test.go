@@ -22,6 +22,7 @@ var arrows = map[string][]string{
 	"internal/sqlerr":  {},
 	"internal/lint":    {},
 	"internal/history": {},
+	"internal/sim":     {"engine", "wire", "connector", "connector/nexmark", "storage", "types", "vec", "internal/sqlerr"},
 	"types":            {"internal/sqlerr"},
 	"vec":              {"types"},
 	"stream":           {"types", "vec"},
@@ -49,13 +50,13 @@ var arrows = map[string][]string{
 var doors = map[string][]string{
 	"github.com/jackc/pgproto3":                    {"wire", "sqllogictest"},
 	"github.com/pingcap/tidb":                      {"sql/parse"},
-	"github.com/cockroachdb/pebble":                {"storage"},
+	"github.com/cockroachdb/pebble":                {"storage", "internal/sim"},
 	"github.com/twmb/franz-go":                     {"connector/kafka"},
 	"github.com/valyala/fastjson":                  {"types", "connector/format"},
 	"github.com/peterbourgon/ff":                   {"cmd"},
 	"github.com/KimMachineGun/automemlimit":        {"engine"},
 	"github.com/apache/arrow/go/v15":               {"vec", "stream"},
-	"github.com/jackc/pgx":                         {"cmd", "sqllogictest", "bench"},
+	"github.com/jackc/pgx":                         {"cmd", "sqllogictest", "bench", "internal/sim"},
 	"github.com/wasilibs/go-pgquery":               {},
 	"github.com/apache/arrow/go/v15/arrow/compute": {},
 }
