@@ -37,15 +37,15 @@ func TestCrashWhileOpening(t *testing.T) {
 		hook := func(op errorfs.Op) error {
 			mu.Lock()
 			defer mu.Unlock()
-			for i := range uint64(8) {
+			for i := range uint64(4) {
 				rng := rand.New(rand.NewPCG(i, uint64(len(images))))
-				images = append(images, image{fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 10 + 10*int(i), RNG: rng}), op})
+				images = append(images, image{fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 20 + 20*int(i), RNG: rng}), op})
 			}
 			return nil
 		}
 		s := open(t, errorfs.Wrap(fs, errorfs.InjectorFunc(hook)))
 		mu.Lock()
-		if len(images) < 40 {
+		if len(images) < 20 {
 			t.Fatalf("life %d: only %d images", life, len(images))
 		}
 		for i, img := range images {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -75,6 +76,7 @@ type Store struct {
 	backingUp atomic.Bool
 	stalls    atomic.Int64 // times that writers had to wait for compactions
 	failed    atomic.Pointer[error]
+	isOpen    atomic.Bool // Pebble is open: it has no one to return some errors to
 }
 
 // Open opens or creates the store in o.Dir and locks the directory against
@@ -96,7 +98,8 @@ func Open(o Options) (*Store, error) {
 	if o.MemTableBytes == 0 {
 		o.MemTableBytes = 8 << 20
 	}
-	s := &Store{opts: o, fs: markerFS{o.FS}, log: o.Log}
+	s := &Store{opts: o, log: o.Log}
+	s.fs = guardFS{o.FS, s}
 	if !o.readOnly {
 		if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
 			return nil, sqlerr.Wrap(sqlerr.IOError, err, "could not create data directory %q", o.Dir)
@@ -128,8 +131,12 @@ func Open(o Options) (*Store, error) {
 	s.db, err = pebble.Open(o.Dir, s.popts)
 	if err != nil {
 		s.cache.Unref()
+		if errors.Is(err, os.ErrNotExist) { // of a file that another one names
+			err = errors.Join(pebble.ErrCorruption, err)
+		}
 		return nil, errors.Join(storeError(err, "could not open data directory %q", o.Dir), lock.Close())
 	}
+	s.isOpen.Store(true)
 	// The directory stays locked until Close, also through a failure here.
 	m, err := s.openManifest()
 	if err == nil {
@@ -344,11 +351,5 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 }
 
 func (l pebbleLogger) Fatalf(format string, args ...any) {
-	msg := fmt.Sprintf(format, args...)
-	l.s.log.Error("storage cannot go on", "err", msg)
-	if l.s.opts.Fatal != nil {
-		l.s.opts.Fatal(msg)
-		return
-	}
-	panic("storage: " + msg)
+	l.s.fatal(fmt.Sprintf(format, args...))
 }

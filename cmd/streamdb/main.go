@@ -85,7 +85,7 @@ func serve(ctx context.Context, c *config, addr *net.TCPAddr, log *slog.Logger, 
 	}
 	// The collector works harder as the heap nears its part.
 	debug.SetMemoryLimit(engine.SplitMemory(limit).Heap)
-	db, err := engine.Open(ctx, engine.Options{
+	options := engine.Options{
 		DataDir:            c.dataDir,
 		BarrierInterval:    c.barrierInterval,
 		CheckpointInterval: c.checkpointInterval,
@@ -94,7 +94,10 @@ func serve(ctx context.Context, c *config, addr *net.TCPAddr, log *slog.Logger, 
 		MaxConnections:     c.maxConnections,
 		TestClock:          c.testClock,
 		Log:                log,
-	})
+	}
+	// The store has said why. Nothing that was acknowledged is lost by ending here.
+	options.Store.Fatal = func(string) { os.Exit(1) }
+	db, err := engine.Open(ctx, options)
 	if err != nil {
 		return fmt.Errorf("opening the database in %s: %w", c.dataDir, err)
 	}
