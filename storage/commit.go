@@ -219,6 +219,7 @@ func (s *Store) CommitMeta(entries []KV) error {
 	if err != nil {
 		return storeError(err, "could not commit a change of the catalog")
 	}
+	s.publish(s.Visible(), false) // the same epoch, with the new entries
 	return nil
 }
 

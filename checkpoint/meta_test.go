@@ -1,0 +1,124 @@
+package checkpoint
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"streamdb/storage"
+	"streamdb/stream"
+)
+
+// metaOf reads the meta keyspace of a store.
+func metaOf(t *testing.T, s *storage.Store) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := s.MetaScan(nil, func(key, value []byte) (bool, error) {
+		out[string(key)] = string(value)
+		return true, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func kv(key, value string) storage.KV { return storage.KV{Key: []byte(key), Value: []byte(value)} }
+
+// TestCommitMeta: a change of the catalog commits while an epoch waits for an ack,
+// together with what was attached before, and is not undone by either.
+func TestCommitMeta(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, err := storage.Open(storage.Options{Dir: "db", FS: storage.NewMemFS()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := New(Options{Store: store})
+		task := stream.TaskID{Job: 1}
+		c.AddJob(1, []stream.TaskID{task}, nil)
+		c.Start()
+		held := c.Submit(Request{Meta: func(stream.Epoch) []storage.KV { return []storage.KV{kv("later", "1")} }})
+		synctest.Wait()
+		c.Attach([]storage.KV{kv("gone", "put by a job that failed")})
+		published := false
+		err = c.CommitMeta(func() ([]storage.KV, error) {
+			return []storage.KV{{Key: []byte("gone")}, kv("now", "1")}, nil
+		}, func() { published = true })
+		if err != nil || !published {
+			t.Fatalf("published %v, %v", published, err)
+		}
+		if m := metaOf(t, store); m["now"] != "1" || len(m) != 1 {
+			t.Errorf("the store has %v", m)
+		}
+		if since, awaited := c.HeldUp(); since.IsZero() || len(awaited) != 1 || awaited[0] != task {
+			t.Errorf("held up since %v by %v", since, awaited)
+		}
+		c.Ack(task, c.InFlight()[0].Epoch, nil)
+		if _, err := held.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if m := metaOf(t, store); m["now"] != "1" || m["later"] != "1" || len(m) != 2 {
+			t.Errorf("afterwards the store has %v", m)
+		}
+		c.RemoveJob(1, nil)
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := c.CommitMeta(func() ([]storage.KV, error) { return nil, nil }, func() {}); err != errClosed {
+			t.Errorf("after Close: %v", err)
+		}
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestStuckEpoch: when an epoch has waited for StuckAfter, those that hold it up
+// fail, one after another if need be; the requests of the others succeed.
+func TestStuckEpoch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, err := storage.Open(storage.Options{Dir: "db", FS: storage.NewMemFS()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var failed []stream.JobID
+		c := New(Options{Store: store, StuckAfter: time.Minute,
+			Culprits: func(awaited []stream.TaskID) []stream.JobID { return []stream.JobID{awaited[0].Job} },
+			OnJobFailed: func(id stream.JobID, _ error) []stream.JobID {
+				failed = append(failed, id)
+				return nil
+			}})
+		for id := stream.JobID(1); id <= 3; id++ {
+			c.AddJob(id, []stream.TaskID{{Job: id}}, nil)
+		}
+		c.Start()
+		all, good := c.Submit(Request{Jobs: []stream.JobID{2}}), c.Submit(Request{Jobs: []stream.JobID{3}})
+		synctest.Wait()
+		c.Ack(stream.TaskID{Job: 3}, c.InFlight()[0].Epoch, nil)
+		time.Sleep(59 * time.Second)
+		if len(failed) != 0 {
+			t.Errorf("%v failed too early", failed)
+		}
+		time.Sleep(2 * time.Second)
+		if len(failed) != 1 || failed[0] != 1 {
+			t.Errorf("after a minute %v failed", failed)
+		}
+		time.Sleep(time.Minute)
+		if len(failed) != 2 || failed[1] != 2 {
+			t.Errorf("after two minutes %v failed", failed)
+		}
+		if _, err := all.Wait(t.Context()); err == nil {
+			t.Error("the request of a job that was stuck succeeded")
+		}
+		if _, err := good.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+		c.RemoveJob(3, nil)
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
