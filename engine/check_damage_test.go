@@ -248,3 +248,67 @@ func TestDamagedFile(t *testing.T) {
 		t.Errorf("check table t gives\n%s", rows)
 	}
 }
+
+// TestDamagedState: a job that reads damaged state of its own fails, alone and with
+// XX001; tables and other views go on.
+func TestDamagedState(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, engine.Options{DataDir: dir, Parallelism: 2})
+	if a := lawExec(t.Context(), s.connect(t), `create table t (id int primary key, k int, v int);
+		insert into t select x, x % 5, 2 * x from generate_series(1, 100) x;
+		create materialized view totals as select k, count(*) as n, max(v) as v from t group by k;
+		create materialized view over_totals as select count(*) as n from totals;
+		create materialized view other as select k, sum(v) as v from t group by k`); a.code != "" {
+		t.Fatal(a.code, a.message)
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	damage(t, dir, func(d *damagedStore) (deltas []*storage.Delta) {
+		o := d.byKey["totals"]
+		for _, id := range o.StateTables {
+			if id == o.Rows.Table.ID {
+				continue
+			}
+			table := d.store.OpenTable(storage.TableDef{ID: id}, storage.AllVNodes)
+			err := table.ScanAll(func(v storage.VNode, key, value []byte) (bool, error) {
+				if len(value) > 2 {
+					table.Put(v, key, value[:len(value)/2])
+				}
+				return true, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if delta := table.Seal(d.store.Visible() + 1); delta != nil {
+				deltas = append(deltas, delta)
+			}
+			table.Close()
+		}
+		if len(deltas) == 0 {
+			t.Fatal("the view has no state")
+		}
+		return deltas
+	})
+	if err := s.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	conn := s.connect(t)
+	lawExec(t.Context(), conn, "update t set v = v + 1")
+	for _, c := range []struct{ sql, code, rows string }{
+		{"select name, error_code from streamdb.jobs where state = 'FAILED'", "", "over_totals|XX001\ntotals|XX001"},
+		{"select * from totals", "55000", ""},
+		{"select count(*) from other", "", "5"},
+		{"select count(*) from t where v % 2 = 1", "", "100"},
+		{"check materialized view other", "", ""},
+	} {
+		got := lawExec(t.Context(), conn, c.sql)
+		rows := ""
+		if got.code == "" {
+			rows = strings.Join(lawRows(got.results[0], false), "\n")
+		}
+		if got.code != c.code || rows != c.rows {
+			t.Errorf("%s: %s %s\n%s", c.sql, got.code, got.message, rows)
+		}
+	}
+}

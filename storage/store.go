@@ -74,9 +74,11 @@ type Store struct {
 	sstSeq  atomic.Uint64
 
 	backingUp atomic.Bool
-	stalls    atomic.Int64 // times that writers had to wait for compactions
-	failed    atomic.Pointer[error]
-	isOpen    atomic.Bool // Pebble is open: it has no one to return some errors to
+
+	complaints, damage seldom       // log lines that may come in floods
+	stalls             atomic.Int64 // times that writers had to wait for compactions
+	failed             atomic.Pointer[error]
+	isOpen             atomic.Bool // Pebble is open: it has no one to return some errors to
 }
 
 // Open opens or creates the store in o.Dir and locks the directory against
@@ -176,10 +178,17 @@ func (s *Store) pebbleOptions(lock *pebble.Lock) *pebble.Options {
 		FlushDelayDeleteRange:      10 * time.Second,
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
 		EventListener: &pebble.EventListener{
-			BackgroundError: func(err error) { s.log.Error("storage background work failed", "err", err) },
-			DiskSlow:        func(i pebble.DiskSlowInfo) { s.log.Warn("disk is slow", "info", i.String()) },
+			BackgroundError: func(err error) {
+				// A compaction that meets a damaged block of level 0 is tried again at once.
+				if s.complaints.due() {
+					s.log.Error("storage background work failed", "err", err)
+				}
+			},
+			DiskSlow: func(i pebble.DiskSlowInfo) { s.log.Warn("disk is slow", "info", i.String()) },
 			DataCorruption: func(i pebble.DataCorruptionInfo) {
-				s.log.Error("data on disk is corrupt", "path", i.Path, "details", i.Details)
+				if s.damage.due() {
+					s.log.Error("data on disk is corrupt", "path", i.Path, "details", i.Details)
+				}
 			},
 			WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
 				s.stalls.Add(1)
@@ -337,6 +346,14 @@ func storeError(err error, format string, args ...any) error {
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line
+}
+
+// seldom lets one of many calls through every ten seconds. The zero value is ready.
+type seldom struct{ last atomic.Int64 }
+
+func (s *seldom) due() bool {
+	now, last := time.Now().UnixNano(), s.last.Load()
+	return (last == 0 || now-last > int64(10*time.Second)) && s.last.CompareAndSwap(last, now)
 }
 
 // pebbleLogger brings what Pebble says into the store's log.

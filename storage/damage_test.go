@@ -1,0 +1,87 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"streamdb/internal/sqlerr"
+	"streamdb/stream"
+)
+
+// countingLog counts the lines of one message.
+type countingLog struct {
+	slog.Handler
+	message string
+	n       *atomic.Int64
+}
+
+func (c countingLog) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, c.message) {
+		c.n.Add(1)
+	}
+	return nil
+}
+
+func (countingLog) Enabled(context.Context, slog.Level) bool { return true }
+
+// TestCompactionMeetsDamage: where a compaction meets a damaged block, the store
+// goes on: epochs are committed, tables elsewhere are read, the damaged one is
+// refused, and the log is not flooded.
+func TestCompactionMeetsDamage(t *testing.T) {
+	fs := vfs.NewMem()
+	s := open(t, fs, func(o *Options) { o.IngestBytes = 8_000 })
+	table := s.OpenTable(TableDef{ID: 20}, AllVNodes)
+	for i := range 3000 {
+		table.Put(0, fmt.Appendf(nil, "key%05d", i), noise(i))
+	}
+	commit(t, s, CommitReq{Deltas: []*Delta{table.Seal(1)}})
+	table.Close()
+	closeStore(t, s)
+	for name, b := range contents(t, fs, "db") {
+		if strings.HasSuffix(name, ".sst") && len(b) > 100_000 {
+			flipByte(t, fs, "db/"+name, int64(len(b)/2))
+		}
+	}
+	tried := &atomic.Int64{}
+	s = open(t, fs, func(o *Options) {
+		o.IngestBytes = 8_000
+		o.Fatal = func(msg string) { t.Errorf("the store gave up: %s", msg) }
+		o.Log = slog.New(countingLog{slog.DiscardHandler, "background work failed", tried})
+	})
+	began := time.Now()
+	// Every epoch overlaps the damaged file, so that compactions take it in.
+	a, b := s.OpenTable(TableDef{ID: 20}, AllVNodes), s.OpenTable(TableDef{ID: 21}, AllVNodes)
+	for epoch := stream.Epoch(2); epoch < 40; epoch++ {
+		for i := range 200 {
+			a.Put(0, fmt.Appendf(nil, "key%05d", int(epoch)*37%50+i*15), noise(i+int(epoch)))
+			b.Put(0, fmt.Appendf(nil, "key%05d", i), noise(i))
+		}
+		commit(t, s, CommitReq{Epoch: epoch, Deltas: []*Delta{a.Seal(epoch), b.Seal(epoch)}, Sync: epoch%5 == 0})
+	}
+	for deadline := time.Now().Add(5 * time.Second); tried.Load() == 0 && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(300 * time.Millisecond)
+	if n := tried.Load(); n < 1 || n > 1+int64(time.Since(began)/(10*time.Second)) {
+		t.Errorf("%d lines in the log in %v", n, time.Since(began))
+	}
+	snap := s.Snapshot()
+	n := 0
+	if err := snap.ScanTable(21, func(VNode, []byte, []byte) (bool, error) { n++; return true, nil }); err != nil || n != 200 {
+		t.Errorf("%d rows of the other table, %v", n, err)
+	}
+	if err := snap.ScanTable(20, func(VNode, []byte, []byte) (bool, error) { return true, nil }); sqlerr.Code(err) != sqlerr.DataCorrupted {
+		t.Errorf("the damaged table: %v", err)
+	}
+	snap.Close()
+	a.Close()
+	b.Close()
+	closeStore(t, s)
+}
