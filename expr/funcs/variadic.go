@@ -19,7 +19,15 @@ func variadicFuncs() []*expr.Def {
 	}
 	common := func(d *expr.Def) *expr.Def {
 		d.Poly = true
-		d.RetOf = func(a []types.T) types.T { return a[0] }
+		d.RetOf = func(a []types.T) types.T { // a length or scale stays if all have it
+			t := a[0]
+			for _, x := range a {
+				if x.Mod != t.Mod {
+					t.Mod = 0
+				}
+			}
+			return t
+		}
 		return d
 	}
 	row := n("row", ids{tAny}, tRec, makeRow, "Row of the arguments")
