@@ -41,7 +41,8 @@ func newChecker(log *slog.Logger, cat *catalog.Catalog, snap storage.Snapshot, m
 	if err != nil {
 		return nil, err
 	}
-	return &checker{log: log, cat: cat, snap: snap, now: at, memory: memory, env: env}, nil
+	// Operators close the snapshot that they get; this one is for all of them.
+	return &checker{log: log, cat: cat, snap: &overlay{base: snap}, now: at, memory: memory, env: env}, nil
 }
 
 // run gives the rows of a bounded dataflow over the snapshot.
