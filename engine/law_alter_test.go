@@ -106,6 +106,10 @@ func (a *lawAlter) postgres(ctx context.Context, r *lawRunner, got lawAnswer) er
 		r.refused.add("Postgres: "+want.message, a.sql)
 		want = lawExec(ctx, r.pg, sql+" cascade")
 	}
+	if want.code == "42P01" { // it went with a column there
+		r.refused.add("Postgres: "+want.message, a.sql)
+		return nil
+	}
 	if want.code != "" {
 		return r.differs("", "statement", "%s: done, in Postgres %s %s", a.sql, want.code, want.message)
 	}
@@ -314,7 +318,7 @@ func (g *lawGen) dropColumn(t *lawRel) lawStep {
 		a.sql += " cascade"
 	}
 	t.cols = slices.Delete(slices.Clone(t.cols), i, i+1)
-	if g.one(3) {
+	if !a.cascade && g.one(3) { // which rows a sink that goes has still got is not known
 		w := g.change([]*lawRel{t})
 		a.while = &w
 	}
