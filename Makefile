@@ -45,7 +45,7 @@ law:
 # 50,000 power cuts, before every operation on the disk of random histories and of
 # recoveries; 300 histories with a disk that fails, 2,000 bits flipped.
 sim:
-	go test ./internal/sim -count 1 -timeout 8h -v -sim.points 50000 -sim.steps 20 -sim.faults 300 -sim.flips 2000
+	go test ./internal/sim -count 1 -timeout 8h -v -sim.points 50000 -sim.faults 300 -sim.flips 2000
 
 # A view over 5 million rows is created while 5,000 rows a second are written and
 # another view lives on; killed in the middle.

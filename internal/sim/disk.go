@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path"
+	"strings"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -96,6 +97,9 @@ func (d *disk) crash(l loss, rng *rand.Rand) (*vfs.MemFS, error) {
 	full := d.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rng})
 	safe := d.mem.CrashClone(vfs.CrashCloneCfg{})
 	err := eachFile(full, "/", func(name string, data []byte) error {
+		if base := path.Base(name); path.Ext(base) != ".log" && path.Ext(base) != ".sst" && !strings.HasPrefix(base, "MANIFEST-") {
+			return nil // written under another name, which tells how much of it is synced
+		}
 		synced, err := readFile(safe, name)
 		if err != nil || len(synced) >= len(data) {
 			return nil // a file that has no name yet keeps all

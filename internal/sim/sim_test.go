@@ -12,7 +12,7 @@ import (
 
 var (
 	simPoints = flag.Int("sim.points", 1000, "crash points of TestCrash, at least")
-	simSteps  = flag.Int("sim.steps", 10, "steps of each client in a run")
+	simSteps  = flag.Int("sim.steps", 6, "steps of each client in a run")
 	simSeed   = flag.Uint64("sim.seed", 0, "run the schedule of this seed alone, again and again")
 	simFirst  = flag.Uint64("sim.first", 1, "begin with this seed")
 	simDump   = flag.String("sim.dump", "", "write the disk at the crash that failed into this directory")
