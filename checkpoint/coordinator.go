@@ -94,6 +94,7 @@ type Coordinator struct {
 	// heldSince is when the current epoch began, in Unix nanoseconds, while another
 	// one is in flight; 0: none is.
 	heldSince atomic.Int64
+	interval  atomic.Int64  // opts.BarrierInterval, for those who do not hold mu
 	next      atomic.Uint64 // the epoch that the next barrier ends; written under mu
 
 	mu         sync.Mutex
@@ -173,6 +174,7 @@ func New(o Options) *Coordinator {
 		c.opts.Clock = NewClock(o.Store.OpenTime(), false, time.Time{})
 	}
 	c.times.last = o.Store.OpenTime()
+	c.interval.Store(int64(o.BarrierInterval))
 	c.next.Store(uint64(o.Store.Visible()) + 1)
 	c.active.Store(uint64(o.Store.Visible()))
 	return c
@@ -189,6 +191,7 @@ func (c *Coordinator) SetIntervals(barrier, checkpoint time.Duration) {
 	c.mu.Lock()
 	if barrier > 0 {
 		c.opts.BarrierInterval = barrier
+		c.interval.Store(int64(barrier))
 	}
 	if checkpoint > 0 {
 		c.opts.CheckpointInterval = checkpoint
@@ -296,7 +299,7 @@ const longestEpoch = 500 * time.Millisecond
 // epoch: it is long already, and its barrier waits for the commit of the one before.
 func (c *Coordinator) Throttled() bool {
 	at := c.heldSince.Load()
-	return at != 0 && time.Now().UnixNano()-at > int64(max(longestEpoch, c.opts.BarrierInterval))
+	return at != 0 && time.Now().UnixNano()-at > max(int64(longestEpoch), c.interval.Load())
 }
 
 // AddDirty reports that n more bytes (or less: negative) of state are unsealed.
