@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -133,8 +134,9 @@ func Open(o Options) (*Store, error) {
 	s.db, err = pebble.Open(o.Dir, s.popts)
 	if err != nil {
 		s.cache.Unref()
-		if errors.Is(err, os.ErrNotExist) { // of a file that another one names
-			err = errors.Join(pebble.ErrCorruption, err)
+		var system syscall.Errno
+		if errors.Is(err, os.ErrNotExist) || !errors.As(err, &system) {
+			err = errors.Join(pebble.ErrCorruption, err) // a file that is named but missing, or that cannot be read
 		}
 		return nil, errors.Join(storeError(err, "could not open data directory %q", o.Dir), lock.Close())
 	}
