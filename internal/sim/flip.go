@@ -54,7 +54,7 @@ func (r *run) flip(ctx context.Context, p *point, rng *rand.Rand) (what, outcome
 		return what, "unused, or an earlier epoch", nil
 	case err == nil:
 		return what, "unused", nil
-	case corrupt(err):
+	case corrupt(err), strings.HasSuffix(f.name, "/STREAMDB") && strings.Contains(err.Error(), "newer version"): // refused
 		return what, "detected", nil
 	}
 	return what, "", err
