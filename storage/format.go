@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"strings"
@@ -18,6 +19,7 @@ import (
 //
 //	streamdb 1
 //	closed at epoch 1234
+//	checksum 1c2d3e4f
 //
 // The first line is read before anything else is touched, so that an older version
 // leaves a newer directory as it is. Directories of before this file have none:
@@ -53,17 +55,35 @@ func readFormat(fs vfs.FS, dir string) (info formatInfo, err error) {
 		return info, sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "the restore into %q was not finished", dir).
 			WithHint("Remove the directory and restore the backup again.")
 	}
-	n, err := fmt.Sscanf(string(b), "streamdb %d\nclosed at epoch %d\n", &info.format, &info.closed)
+	text := string(b)
+	if i := strings.LastIndex(text, "checksum "); i >= 0 {
+		if text[i:] != formatSum(text[:i]) {
+			return info, sqlerr.New(sqlerr.DataCorrupted, "the file %q is damaged", path)
+		}
+		text = text[:i]
+	}
+	n, err := fmt.Sscanf(text, "streamdb %d\nclosed at epoch %d\n", &info.format, &info.closed)
 	switch {
 	case info.format > StateFormat:
 		return info, errNewerFormat(info.format)
-	case n == 0 || info.format < 1 || string(b) != info.text():
+	case n == 0 || info.format < 1 || text != info.lines():
 		return info, sqlerr.Wrap(sqlerr.DataCorrupted, err, "the file %q does not say which state format the directory has", path)
 	}
 	return info, nil
 }
 
 func (i formatInfo) text() string {
+	text := i.lines()
+	return text + formatSum(text)
+}
+
+// formatSum is the last line, the CRC-32C of those before: a damaged digit must
+// not look like another version. Files without it are of before it.
+func formatSum(text string) string {
+	return fmt.Sprintf("checksum %08x\n", crc32.Checksum([]byte(text), recordTable))
+}
+
+func (i formatInfo) lines() string {
 	text := fmt.Sprintf("streamdb %d\n", i.format)
 	if i.closed > 0 {
 		text += fmt.Sprintf("closed at epoch %d\n", i.closed)

@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -119,6 +117,9 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, sqlerr.Wrap(sqlerr.ObjectInUse, err, "data directory %q is in use by another process", o.Dir)
 	}
+	if err := checkVersions(o.FS, o.Dir, format.closed > 0); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
 	s.cache = pebble.NewCache(o.CacheBytes)
 	s.popts = s.pebbleOptions(lock)
 	if !o.readOnly {
@@ -134,9 +135,8 @@ func Open(o Options) (*Store, error) {
 	s.db, err = pebble.Open(o.Dir, s.popts)
 	if err != nil {
 		s.cache.Unref()
-		var system syscall.Errno
-		if errors.Is(err, os.ErrNotExist) || !errors.As(err, &system) {
-			err = errors.Join(pebble.ErrCorruption, err) // a file that is named but missing, or that cannot be read
+		if unreadable(err) {
+			err = errors.Join(err, pebble.ErrCorruption)
 		}
 		return nil, errors.Join(storeError(err, "could not open data directory %q", o.Dir), lock.Close())
 	}
