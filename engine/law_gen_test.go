@@ -120,6 +120,7 @@ func (g *lawGen) expr(cols []lawCol, t lawType, depth int) string {
 		return lawPick(g,
 			func() string { return fmt.Sprintf("(%s %s %s)", e(lawInt), lawPick(g, "+", "-"), e(lawInt)) },
 			func() string { return fmt.Sprintf("(%s * %d)", e(lawInt), g.IntN(4)-1) },
+			func() string { return fmt.Sprintf("(%s (%s))", lawPick(g, "-", "+", "~", "@"), e(lawInt)) },
 			func() string { return fmt.Sprintf("(%s %% %d)", e(lawInt), g.IntN(4)+2) },
 			func() string { return fmt.Sprintf("(%s / %d)", e(lawInt), g.IntN(3)+2) },
 			func() string { return fmt.Sprintf("length(%s)", e(lawText)) },
@@ -133,6 +134,7 @@ func (g *lawGen) expr(cols []lawCol, t lawType, depth int) string {
 			func() string { return fmt.Sprintf("(%s)::bigint", e(lawInt)) },
 			func() string { return fmt.Sprintf("(%s + %s)", e(lawBigint), e(lawInt)) },
 			func() string { return fmt.Sprintf("(%s * 2)", e(lawBigint)) },
+			func() string { return fmt.Sprintf("(- (%s))", e(lawBigint)) },
 			func() string { return fmt.Sprintf("(%s %% 3)", e(lawBigint)) },
 		)()
 	case lawNum:
@@ -143,6 +145,7 @@ func (g *lawGen) expr(cols []lawCol, t lawType, depth int) string {
 			func() string { return fmt.Sprintf("(%s)::numeric", e(lawBigint)) },
 			func() string { return fmt.Sprintf("round(%s / 4, 2)", e(lawNum)) },
 			func() string { return fmt.Sprintf("floor(%s)", e(lawNum)) },
+			func() string { return fmt.Sprintf("(- (%s))", e(lawNum)) },
 		)()
 	case lawText:
 		return lawPick(g,

@@ -58,7 +58,7 @@ func risesWith(c *expr.Call, k int) bool {
 	case "cast":
 		return true
 	case "+", "-":
-		return (c.Def.Name == "+" || k == 0) && steady(c.Args[1-k].Type(), other(1-k))
+		return len(c.Args) == 2 && (c.Def.Name == "+" || k == 0) && steady(c.Args[1-k].Type(), other(1-k))
 	case "date_trunc":
 		return k == 1 && len(c.Args) == 2
 	case "date_bin":
