@@ -30,7 +30,7 @@ var bankReads = []string{
 	"select coalesce(sum(balance), 0)::bigint from accounts",
 	"select total::bigint from total",
 	"select coalesce(sum(balance), 0)::bigint from balances",
-	"select coalesce(sum(b.balance - a.balance), 0)::bigint from balances b join accounts a on a.id = b.id",
+	"select coalesce(sum(coalesce(b.balance, 0) - a.balance), 0)::bigint from accounts a left join balances b on a.id = b.id",
 	"select coalesce(sum(balance), 0)::bigint from mirror",
 	"select coalesce(sum(balance), 0)::bigint from ranked",
 }
