@@ -1,5 +1,5 @@
 # Shortcuts. `go test ./...` is the whole gate; the long forms of tests are here.
-.PHONY: build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check
+.PHONY: bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check
 
 build:
 	go build -o bin/streamdb ./cmd/streamdb
@@ -46,6 +46,16 @@ law:
 # recoveries; 300 histories with a disk that fails, 2,000 bits flipped.
 sim:
 	go test ./internal/sim -count 1 -timeout 8h -v -sim.points 50000 -sim.faults 300 -sim.flips 2000
+
+# A million transfers between ten accounts, 20 kills, every start with another
+# parallelism; every sum that anybody reads is zero.
+bank:
+	go test ./cmd/streamdb -run 'TestBank$$' -count 1 -timeout 3h -v -bank.transfers 1000000 -bank.kills 20
+
+# Serializable transactions of 16 clients over lists, with kills, checked for strict
+# serializability.
+histories:
+	go test ./cmd/streamdb -run 'TestListAppend$$' -count 1 -timeout 1h -v -list.txns 20000 -list.kills 20
 
 # A view over 5 million rows is created while 5,000 rows a second are written and
 # another view lives on; killed in the middle.
