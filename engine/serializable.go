@@ -219,6 +219,9 @@ func (t *txn) endReading(ctx context.Context) error {
 
 // changed reports whether a row that was read has been written after the snapshot.
 func (w *writers) changed(reads map[storage.TableID]*tableReads, snapshot stream.Epoch) bool {
+	if len(reads) == 0 {
+		return false
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := len(w.log) - 1; i >= 0 && w.log[i].epoch > snapshot; i-- {
