@@ -64,6 +64,9 @@ func (a *lawTxn) do(ctx context.Context, r *lawRunner) error {
 			r.refused.add("Postgres: "+want.message, it.sql)
 			continue
 		}
+		if lawPostgresCannot(want) {
+			return errLawPostgres
+		}
 		if !lawSameCode(got.code, want.code) || got.tags != want.tags {
 			return r.differs("", "statement", "%s: %s %s %s, in Postgres %s %s %s", it.sql, got.tags, got.code, got.message, want.tags, want.code, want.message)
 		}
