@@ -95,15 +95,19 @@ func TestStuckEpoch(t *testing.T) {
 		all, good := c.Submit(Request{Jobs: []stream.JobID{2}}), c.Submit(Request{Jobs: []stream.JobID{3}})
 		synctest.Wait()
 		c.Ack(stream.TaskID{Job: 3}, c.InFlight()[0].Epoch, nil)
-		time.Sleep(59 * time.Second)
+		wait := func(d time.Duration) { // and for what is due then
+			time.Sleep(d)
+			synctest.Wait()
+		}
+		wait(59 * time.Second)
 		if len(failed) != 0 {
 			t.Errorf("%v failed too early", failed)
 		}
-		time.Sleep(2 * time.Second)
+		wait(2 * time.Second)
 		if len(failed) != 1 || failed[0] != 1 {
 			t.Errorf("after a minute %v failed", failed)
 		}
-		time.Sleep(time.Minute)
+		wait(time.Minute)
 		if len(failed) != 2 || failed[1] != 2 {
 			t.Errorf("after two minutes %v failed", failed)
 		}
