@@ -1,6 +1,8 @@
 package checkpoint
 
 import (
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,11 +83,21 @@ func TestStuckEpoch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var failed []stream.JobID
+		var mu sync.Mutex
+		var fell []stream.JobID
+		wait := func(d time.Duration) []stream.JobID { // and for what is due then
+			time.Sleep(d)
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(fell)
+		}
 		c := New(Options{Store: store, StuckAfter: time.Minute,
 			Culprits: func(awaited []stream.TaskID) []stream.JobID { return []stream.JobID{awaited[0].Job} },
 			OnJobFailed: func(id stream.JobID, _ error) []stream.JobID {
-				failed = append(failed, id)
+				mu.Lock()
+				fell = append(fell, id)
+				mu.Unlock()
 				return nil
 			}})
 		for id := stream.JobID(1); id <= 3; id++ {
@@ -95,20 +107,13 @@ func TestStuckEpoch(t *testing.T) {
 		all, good := c.Submit(Request{Jobs: []stream.JobID{2}}), c.Submit(Request{Jobs: []stream.JobID{3}})
 		synctest.Wait()
 		c.Ack(stream.TaskID{Job: 3}, c.InFlight()[0].Epoch, nil)
-		wait := func(d time.Duration) { // and for what is due then
-			time.Sleep(d)
-			synctest.Wait()
-		}
-		wait(59 * time.Second)
-		if len(failed) != 0 {
+		if failed := wait(59 * time.Second); len(failed) != 0 {
 			t.Errorf("%v failed too early", failed)
 		}
-		wait(2 * time.Second)
-		if len(failed) != 1 || failed[0] != 1 {
+		if failed := wait(2 * time.Second); len(failed) != 1 || failed[0] != 1 {
 			t.Errorf("after a minute %v failed", failed)
 		}
-		wait(time.Minute)
-		if len(failed) != 2 || failed[1] != 2 {
+		if failed := wait(time.Minute); len(failed) != 2 || failed[1] != 2 {
 			t.Errorf("after two minutes %v failed", failed)
 		}
 		if _, err := all.Wait(t.Context()); err == nil {
