@@ -1,6 +1,7 @@
 package lower
 
 import (
+	"cmp"
 	"slices"
 
 	"streamdb/executor/op"
@@ -133,11 +134,18 @@ func (l *lowerer) inTimeFirst(calls []logical.WindowCall) (timed, rest []logical
 	return timed, rest
 }
 
-// aheadLast is a window over another one that looks ahead by rows, in the other
-// order, if it does not itself: no watermark passes what does. nil: it is right as
-// it is.
+// aheadLast is windows one over the other with those that look ahead by rows
+// above those that do not: no watermark passes what does. nil: they are right as
+// they are.
 func (l *lowerer) aheadLast(n *logical.Window) *logical.Window {
 	below, ok := n.In.(*logical.Window)
+	if ok {
+		if m := l.aheadLast(below); m != nil {
+			over := *n
+			over.In = m
+			return cmp.Or(l.aheadLast(&over), &over)
+		}
+	}
 	inRows := func(c logical.WindowCall) bool { return l.ahead(&c) == aheadInRows }
 	if !ok || slices.ContainsFunc(n.Calls, inRows) || !slices.ContainsFunc(below.Calls, inRows) {
 		return nil
