@@ -40,3 +40,13 @@ const operatorMemory = 1 << 30
 
 // over reports whether an operator of a job should shed what it can.
 func (m *memory) over() bool { return m.held > operatorMemory || m.acc.Over() }
+
+// shed says how many of the bytes that an operator of a job reported it should
+// give back when it is about to hold more: see Accountant.Shed.
+func (m *memory) shed(more int64) int64 {
+	shed := m.acc.Shed(m.held, more)
+	if beyond := m.held + more - operatorMemory; beyond > 0 {
+		shed = max(shed, beyond+operatorMemory/8)
+	}
+	return min(shed, m.held)
+}
