@@ -60,7 +60,7 @@ const (
 
 const defaultRelativeError = 0.01
 
-func (s *quantiles) Grow(groups int) { s.groups = grow(s.groups, groups) }
+func (s *quantiles) Grow(groups int) { s.groups = vec.Grow(s.groups, groups) }
 
 func (s *quantiles) Update(groups []int32, args []vec.Vec, weights []stream.Op, sel []int32, n int) error {
 	v := &args[s.args-1]

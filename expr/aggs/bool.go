@@ -12,7 +12,7 @@ type boolState struct {
 	or   bool
 }
 
-func (s *boolState) Grow(groups int) { s.t, s.f = grow(s.t, groups), grow(s.f, groups) }
+func (s *boolState) Grow(groups int) { s.t, s.f = vec.Grow(s.t, groups), vec.Grow(s.f, groups) }
 
 func (s *boolState) Update(groups []int32, args []vec.Vec, weights []stream.Op, sel []int32, n int) error {
 	v := &args[0]
@@ -77,7 +77,7 @@ type bitState struct {
 	op byte // & | ^
 }
 
-func (s *bitState) Grow(groups int) { s.x, s.n = grow(s.x, groups), grow(s.n, groups) }
+func (s *bitState) Grow(groups int) { s.x, s.n = vec.Grow(s.x, groups), vec.Grow(s.n, groups) }
 
 func (s *bitState) apply(g int32, x, n int64) {
 	switch {

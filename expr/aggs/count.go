@@ -9,7 +9,7 @@ import (
 // countState counts rows (count(*), no argument) or values.
 type countState struct{ n []int64 }
 
-func (s *countState) Grow(groups int) { s.n = grow(s.n, groups) }
+func (s *countState) Grow(groups int) { s.n = vec.Grow(s.n, groups) }
 
 func (s *countState) Update(groups []int32, args []vec.Vec, weights []stream.Op, sel []int32, n int) error {
 	if len(args) > 0 && args[0].Valid != nil {

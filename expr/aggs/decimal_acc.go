@@ -6,6 +6,7 @@ import (
 	"math/bits"
 
 	"streamdb/types"
+	"streamdb/vec"
 )
 
 // decimalAcc sums numerics exactly, one sum per group: a signed 128-bit integer
@@ -38,8 +39,8 @@ const (
 )
 
 func (a *decimalAcc) grow(n int) {
-	a.hi, a.lo, a.scale = grow(a.hi, n), grow(a.lo, n), grow(a.scale, n)
-	a.s0, a.c0, a.n = grow(a.s0, n), grow(a.c0, n), grow(a.n, n)
+	a.hi, a.lo, a.scale = vec.Grow(a.hi, n), vec.Grow(a.lo, n), vec.Grow(a.scale, n)
+	a.s0, a.c0, a.n = vec.Grow(a.s0, n), vec.Grow(a.c0, n), vec.Grow(a.n, n)
 }
 
 func (a *decimalAcc) bytes() int64 {

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+
+	"streamdb/vec"
 )
 
 // floatAcc sums floats exactly, one sum per group, so that the result depends on
@@ -34,7 +36,7 @@ const (
 
 func (a *floatAcc) grow(n int) {
 	old := len(a.base)
-	a.w, a.base, a.n = grow(a.w, n), grow(a.base, n), grow(a.n, n)
+	a.w, a.base, a.n = vec.Grow(a.w, n), vec.Grow(a.base, n), vec.Grow(a.n, n)
 	for i := old; i < len(a.base); i++ {
 		a.base[i] = noBase
 	}

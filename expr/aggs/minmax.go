@@ -30,14 +30,14 @@ type extreme struct {
 func newExtreme(t types.T, sign int) *extreme { return &extreme{t: t, sign: sign} }
 
 func (s *extreme) Grow(groups int) {
-	s.has = grow(s.has, groups)
+	s.has = vec.Grow(s.has, groups)
 	switch s.t.Layout() {
 	case types.LFloat64:
-		s.f = grow(s.f, groups)
+		s.f = vec.Grow(s.f, groups)
 	case types.LBytes:
-		s.off, s.size = grow(s.off, groups), grow(s.size, groups)
+		s.off, s.size = vec.Grow(s.off, groups), vec.Grow(s.size, groups)
 	default:
-		s.i = grow(s.i, groups)
+		s.i = vec.Grow(s.i, groups)
 	}
 }
 

@@ -63,18 +63,6 @@ func eachRow(v *vec.Vec, weights []stream.Op, sel []int32, n int, f func(i int, 
 	}
 }
 
-func grow[T any](s []T, n int) []T {
-	if n <= len(s) {
-		return s
-	}
-	if n <= cap(s) {
-		return s[:n]
-	}
-	out := make([]T, n, max(n, 2*cap(s)))
-	copy(out, s)
-	return out
-}
-
 func errCorrupt() error {
 	return sqlerr.New(sqlerr.DataCorrupted, "a stored aggregate state cannot be read")
 }

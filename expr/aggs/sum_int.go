@@ -27,7 +27,7 @@ const (
 )
 
 func (s *sumInt) Grow(groups int) {
-	s.lo, s.hi, s.n = grow(s.lo, groups), grow(s.hi, groups), grow(s.n, groups)
+	s.lo, s.hi, s.n = vec.Grow(s.lo, groups), vec.Grow(s.hi, groups), vec.Grow(s.n, groups)
 }
 
 func (s *sumInt) add(g int32, x int64) {

@@ -24,8 +24,8 @@ type sumSpan struct {
 var spanPartial = []types.T{int8T, int8T, int8T, int8T, int8T}
 
 func (s *sumSpan) Grow(groups int) {
-	s.months, s.days, s.n = grow(s.months, groups), grow(s.days, groups), grow(s.n, groups)
-	s.lo, s.hi = grow(s.lo, groups), grow(s.hi, groups)
+	s.months, s.days, s.n = vec.Grow(s.months, groups), vec.Grow(s.days, groups), vec.Grow(s.n, groups)
+	s.lo, s.hi = vec.Grow(s.lo, groups), vec.Grow(s.hi, groups)
 }
 
 func (s *sumSpan) add(g int32, months, days, hi int64, lo uint64, n, w int64) {
