@@ -79,6 +79,7 @@ func serve(ctx context.Context, c *config, addr *net.TCPAddr, log *slog.Logger, 
 		defer stop()
 		log.Info("profiles are on", "address", at)
 	}
+	moreThreads()
 	limit := int64(c.memoryLimit)
 	if limit == 0 {
 		limit = engine.DefaultMemoryLimit()

@@ -279,7 +279,7 @@ func cancelled(t *testing.T, s *server, sql string) {
 	if !wantCode(t, err, "57014") {
 		t.Log(sql)
 	}
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > 10*time.Second { // also on a machine that does much else
 		t.Errorf("%s: ended %v after it began", sql, took)
 	}
 	alive(t, c)
