@@ -22,7 +22,8 @@ type Delta struct {
 	epoch   stream.Epoch
 	arena   []byte // full keys and values, one after the other
 	entries []entry
-	bytes   int // of keys and values
+	bytes   int    // of keys and values; shared parts count each time
+	long    [2]int // in the arena: the last long value that is there as a whole
 
 	idx     index
 	runs    [][]entry // sorted, each key once; later runs hold later writes
@@ -43,7 +44,7 @@ type entry struct {
 	prefix uint64 // vnode and first 7 bytes of the key, for comparison
 	off    int    // of the full key in the arena; rises with time
 	klen   uint32 // of the full key
-	vlen   uint32 // of the value, which follows the key; tombstone: deleted
+	vlen   uint32 // of the value, which follows the key; tombstone: deleted; see sharedValue
 }
 
 const (
@@ -70,11 +71,22 @@ func (d *Delta) Discard() { d.fate.Store(discarded) }
 func (d *Delta) append(v VNode, key, value []byte, vlen uint32) {
 	off := len(d.arena)
 	d.arena = AppendKey(d.arena, d.table, v, key)
+	shared := false
+	if len(value) > shareLeast {
+		var n uint32
+		if n, shared = d.share(value); shared {
+			vlen = n
+		} else {
+			d.long = [2]int{len(d.arena), len(d.arena) + len(value)}
+		}
+	}
 	d.entries = append(d.entries, entry{
 		prefix: prefixOf(v, key), off: off, klen: uint32(keyHead + len(key)), vlen: vlen,
 	})
-	d.arena = append(d.arena, value...)
-	d.bytes += len(d.arena) - off
+	if !shared {
+		d.arena = append(d.arena, value...)
+	}
+	d.bytes += keyHead + len(key) + len(value)
 }
 
 // prefixOf packs the vnode and the first seven bytes of the key so that
@@ -98,6 +110,9 @@ func (e entry) value(arena []byte) []byte {
 		return nil
 	}
 	from := e.off + int(e.klen)
+	if e.vlen&sharedValue != 0 {
+		return unshare(arena[from:from+int(e.vlen&^sharedValue)], arena)
+	}
 	return arena[from : from+int(e.vlen) : from+int(e.vlen)]
 }
 
