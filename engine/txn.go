@@ -367,7 +367,7 @@ func netChange(rt *op.RowTable, w *tableWrites) (batches []*stream.Batch, keys [
 		add(r.before, stream.Delete)
 		add(r.now, stream.Insert)
 		keys = append(keys, k)
-		if len(ops) >= stream.BatchRows {
+		if stream.Full(len(ops), bs) {
 			flush()
 		}
 	}

@@ -143,10 +143,13 @@ func (e *Edge) receive() (m stream.Message, ok, ended bool) {
 	m = e.popLocked()
 	var more []*stream.Batch
 	if m.Batch != nil && m.Batch.Rows() < coalesceRows {
-		rows := m.Batch.Rows()
+		rows, size := m.Batch.Rows(), m.Batch.Bytes()
 		for e.n > 0 {
 			b := e.queue[e.head].Batch
 			if b == nil || b.Rows() >= coalesceRows || rows+b.Rows() > stream.BatchRows {
+				break
+			}
+			if size += b.Bytes(); size > stream.BatchBytes {
 				break
 			}
 			rows += b.Rows()

@@ -25,6 +25,17 @@ const (
 // batch of wide rows within a core's second-level cache.
 const BatchRows = 4096
 
+// BatchBytes is how many bytes the values of variable length of one batch should
+// have at most, give or take a few rows: rows that hold long arrays or documents
+// would otherwise make batches of gigabytes.
+const BatchBytes = 1 << 20
+
+// Full reports whether the rows gathered in builders are a batch: there are
+// BatchRows of them, or, which is looked at every few rows, they are BatchBytes long.
+func Full(rows int, builders []*vec.Builder) bool {
+	return rows >= BatchRows || rows&7 == 0 && vec.DataBytes(builders) >= BatchBytes
+}
+
 // Batch is a set of changed rows. It is immutable once made, and owned by the
 // garbage collector: no Retain, no Release.
 type Batch struct {
@@ -98,6 +109,19 @@ func (b *Batch) Bytes() int {
 		}
 	}
 	return n
+}
+
+// Slice returns the rows [from, to) without a copy of values.
+func (b *Batch) Slice(from, to int) *Batch {
+	cols := make([]vec.Vec, len(b.cols))
+	for i := range b.cols {
+		cols[i] = b.cols[i].Slice(from, to)
+	}
+	var ops []Op
+	if b.Ops != nil {
+		ops = b.Ops[from:to]
+	}
+	return NewBatch(to-from, cols, ops)
 }
 
 // Take returns the rows named by sel as a new batch.

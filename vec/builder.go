@@ -151,5 +151,14 @@ func (b *Builder) Vec() Vec {
 	return v
 }
 
+// DataBytes is the length of the values of variable length in some builders.
+func DataBytes(builders []*Builder) int {
+	n := 0
+	for _, b := range builders {
+		n += len(b.Data)
+	}
+	return n
+}
+
 // Reset gives the builder fresh memory with room for capacity rows.
 func (b *Builder) Reset(capacity int) { *b = *NewBuilder(b.Layout, capacity) }

@@ -116,7 +116,7 @@ func (r *asOfRows) emit(op stream.Op, left, right []byte) error {
 		return err
 	}
 	r.ops = append(r.ops, op)
-	if len(r.ops) < stream.BatchRows {
+	if !stream.Full(len(r.ops), r.cols[0]) && !stream.Full(len(r.ops), r.cols[1]) {
 		return nil
 	}
 	return r.flush()

@@ -383,7 +383,7 @@ func (f *backfill) slice(_ *executor.Ctx, snap storage.Snapshot, budget int, out
 		}
 		part.pos = append(part.pos[:0], key...)
 		n++
-		if filled++; filled == stream.BatchRows {
+		if filled++; stream.Full(filled, builders) {
 			return true, flush()
 		}
 		return true, nil

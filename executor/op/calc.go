@@ -57,21 +57,50 @@ func (s *Calc) Explain() string {
 
 // Open implements executor.Spec.
 func (s *Calc) Open(*executor.OpenCtx) (executor.Operator, error) {
-	c := &calc{spec: s}
+	c := &calc{spec: s, pace: newBatchPace(s.computed())}
 	for _, j := range s.Rising {
 		c.risesOf = append(c.risesOf, risingColumn(s.Exprs[j]))
 	}
 	return c, nil
 }
 
+// computed is the layouts of the columns that are not taken over as they are.
+func (s *Calc) computed() []types.Layout {
+	var out []types.Layout
+	for _, e := range s.Exprs {
+		switch e.(type) {
+		case *expr.Col, *expr.Const:
+		default:
+			out = append(out, e.Type().Layout())
+		}
+	}
+	return out
+}
+
 type calc struct {
 	executor.Base
 	spec    *Calc
+	pace    batchPace
 	sel     []int32
 	risesOf []int // per Rising: the column it reads
 }
 
 func (c *calc) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {
+	for n, from := b.Rows(), 0; from < n; {
+		to := from + c.pace.next(n-from)
+		part := b
+		if to-from < n {
+			part = b.Slice(from, to)
+		}
+		if err := c.piece(ctx, part, out); err != nil {
+			return err
+		}
+		from = to
+	}
+	return nil
+}
+
+func (c *calc) piece(ctx *executor.Ctx, b *stream.Batch, out executor.Emitter) error {
 	n, cols := b.Rows(), b.Cols()
 	var sel []int32 // nil: all rows
 	if c.spec.Where != nil {
@@ -114,5 +143,6 @@ func (c *calc) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out executor.E
 		}
 		res[j] = v
 	}
+	c.pace.made(rows, res)
 	return out.Emit(stream.NewBatch(rows, res, ops))
 }

@@ -10,7 +10,6 @@ import (
 	"streamdb/storage"
 	"streamdb/stream"
 	"streamdb/types"
-	"streamdb/vec"
 )
 
 func openEmitOnClose(s *EmitOnClose, ctx *executor.OpenCtx) (executor.Operator, error) {
@@ -197,22 +196,20 @@ func (g *emitOnClose) read(c *closing) error {
 
 func (g *emitOnClose) emit(rows []closedRow, out executor.Emitter) error {
 	slices.SortStableFunc(rows, func(a, b closedRow) int { return cmp.Compare(a.time, b.time) })
-	for from := 0; from < len(rows); from += stream.BatchRows {
-		part := rows[from:min(from+stream.BatchRows, len(rows))]
-		builders := g.dec.Builders(len(part))
-		for i := range part {
-			if err := g.dec.Append(builders, part[i].row); err != nil {
+	for len(rows) > 0 {
+		builders := g.dec.Builders(min(len(rows), stream.BatchRows))
+		n := 0
+		for n < len(rows) && (n == 0 || !stream.Full(n, builders)) {
+			if err := g.dec.Append(builders, rows[n].row); err != nil {
 				return err
 			}
-			g.net.table.Delete(part[i].vnode, part[i].key)
+			g.net.table.Delete(rows[n].vnode, rows[n].key)
+			n++
 		}
-		cols := make([]vec.Vec, len(builders))
-		for j := range cols {
-			cols[j] = builders[j].Vec()
-		}
-		if err := out.Emit(stream.NewBatch(len(part), cols, nil)); err != nil {
+		if err := out.Emit(batchOf(builders, n, nil)); err != nil {
 			return err
 		}
+		rows = rows[n:]
 	}
 	return nil
 }

@@ -59,14 +59,35 @@ func (e *epochRows) stored() (vnodes []storage.VNode, keys [][]byte) {
 	return vnodes, keys
 }
 
-// emit deletes the gone rows that are in old, emits the rows of the epoch that are
-// marked, by number, and forgets the epoch.
-func (e *epochRows) emit(old []*vec.Builder, gone int, keep []bool, out executor.Emitter) error {
-	if gone > 0 {
-		if err := out.Emit(batchOf(old, gone, slices.Repeat([]stream.Op{stream.Delete}, gone))); err != nil {
-			return err
-		}
+// goneRows emits stored rows that go.
+type goneRows struct {
+	dec *storage.RowDecoder
+	old []*vec.Builder
+	n   int
+	out executor.Emitter
+}
+
+func (g *goneRows) add(row []byte) error {
+	g.n++
+	if err := g.dec.Append(g.old, row); err != nil || !stream.Full(g.n, g.old) {
+		return err
 	}
+	return g.flush()
+}
+
+// flush emits those that have been added.
+func (g *goneRows) flush() error {
+	n := g.n
+	if n == 0 {
+		return nil
+	}
+	b := batchOf(g.old, n, slices.Repeat([]stream.Op{stream.Delete}, n))
+	g.old, g.n = g.dec.Builders(0), 0
+	return g.out.Emit(b)
+}
+
+// emit emits the rows of the epoch that are marked, by number, and forgets the epoch.
+func (e *epochRows) emit(keep []bool, out executor.Emitter) error {
 	for k, b := range e.batches {
 		from := int(e.first[k])
 		if err := emitKept(b, keep[from:from+b.Rows()], out); err != nil {

@@ -101,7 +101,9 @@ func (a *hashAgg) drop(ctx *executor.Ctx, ids []int32, out executor.Emitter) err
 		return nil
 	}
 	if a.spec.EmitOnClose {
-		for part := range slices.Chunk(ids, stream.BatchRows) {
+		for from := 0; from < len(ids); {
+			part := ids[from : from+a.pace.next(min(len(ids)-from, stream.BatchRows))]
+			from += len(part)
 			results, err := a.results(ctx, part)
 			if err != nil {
 				return err

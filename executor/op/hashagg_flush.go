@@ -29,11 +29,13 @@ func (a *hashAgg) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emit
 	for j, b := range a.old {
 		olds[j] = b.Vec()
 	}
-	for from := 0; from < len(a.touched); from += stream.BatchRows {
+	for from := 0; from < len(a.touched); {
 		to := min(from+stream.BatchRows, len(a.touched))
+		to = from + a.pace.next(to-from)
 		if err := a.flush(ctx, a.touched[from:to], a.had[from:to], olds, out); err != nil {
 			return err
 		}
+		from = to
 	}
 	a.retire()
 	for _, b := range a.old {
@@ -107,6 +109,7 @@ func (a *hashAgg) results(ctx *executor.Ctx, ids []int32) ([]vec.Vec, error) {
 		}
 		out[j] = b.Vec()
 	}
+	a.pace.made(len(ids), out)
 	return out, nil
 }
 

@@ -18,6 +18,11 @@ func (s *HashAgg) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 		spec: s, in: schemaTypes(in), dist: s.Dist, keyTypes: colTypes(in, s.Keys),
 		memory: memory{acc: ctx.Memory}, epoch: 1, rowsCol: -1,
 	}
+	results := make([]types.Layout, len(s.Aggs))
+	for i := range s.Aggs {
+		results[i] = s.Aggs[i].T.Layout()
+	}
+	a.pace = newBatchPace(results)
 	a.keys = newKeyTable(a.keyTypes)
 	a.lossy = a.keys.Lossy() || s.EmitOnClose
 	if a.dist == nil {
@@ -80,6 +85,7 @@ type hashAgg struct {
 	groups []aggGroup // by id
 	aggs   []aggColumn
 	epoch  uint32 // rises with every barrier: what touched marks hold
+	pace   batchPace
 
 	touched []int32        // ids changed in this epoch
 	had     []int32        // per touched id: its row in old; -1: it had emitted nothing

@@ -133,8 +133,9 @@ func (h *hop) Process(_ *executor.Ctx, _ int, b *stream.Batch, out executor.Emit
 		}
 	}
 	h.sel = sel
-	for from := 0; from < len(sel); from += stream.BatchRows {
-		to := min(from+stream.BatchRows, len(sel))
+	most := batchRows(cols, n)
+	for from := 0; from < len(sel); from += most {
+		to := min(from+most, len(sel))
 		part := sel[from:to]
 		res := make([]vec.Vec, 0, len(cols)+2)
 		whole := perRow == 1 && len(sel) == n && to-from == n // every row once: nothing to gather

@@ -167,7 +167,7 @@ func (j *hashJoin) cleanInterval() error {
 			}
 		}
 		for len(slots) > 0 {
-			part := slots[:min(len(slots), stream.BatchRows)]
+			part := slots[:d.rows.batch(slots)]
 			slots = slots[len(part):]
 			kept := d.gatherAll(part)
 			for i, s := range part {

@@ -1,6 +1,8 @@
 package op
 
 import (
+	"slices"
+
 	"streamdb/executor"
 	"streamdb/expr"
 	"streamdb/stream"
@@ -26,6 +28,7 @@ type joinOutput struct {
 	ops   []stream.Op
 	dels  bool
 	tap   func(rows, slots []int32) error // if set, sees what is output
+	sizes []int64                         // scratch: by row, the length of its values of variable length
 }
 
 func (o *joinOutput) open(j *hashJoin, width int) {
@@ -74,28 +77,106 @@ func (o *joinOutput) flush() error {
 			return err
 		}
 	}
+	wide := o.measure(n)
+	for from := 0; from < n; {
+		to := n
+		if wide {
+			to = cutBytes(o.sizes, from)
+		}
+		if err := o.emit(from, to); err != nil {
+			return err
+		}
+		from = to
+	}
+	o.rows, o.slots, o.ops, o.dels = o.rows[:0], o.slots[:0], o.ops[:0], false
+	return nil
+}
+
+// emit emits some of what was collected.
+func (o *joinOutput) emit(from, to int) error {
+	n := to - from
 	cols := make([]vec.Vec, len(o.cols))
 	for i, c := range o.cols {
-		side := 0
-		if c >= o.width {
-			side, c = 1, c-o.width
-		}
+		side, c := o.place(c)
 		switch {
 		case side != o.in:
-			cols[i] = o.other.gather(o.at[side][c], o.slots)
+			cols[i] = o.other.gather(o.at[side][c], o.slots[from:to])
 		case o.batch == nil:
 			null := vec.ConstOf(o.layout[i], types.NullDatum, n)
 			cols[i] = null.Dense()
 		default:
-			cols[i] = o.batch[c].Gather(o.rows)
+			cols[i] = o.batch[c].Gather(o.rows[from:to])
 		}
 	}
 	var ops []stream.Op
 	if o.dels {
-		ops = append(ops, o.ops...)
+		ops = append(ops, o.ops[from:to]...)
 	}
-	o.rows, o.slots, o.ops, o.dels = o.rows[:0], o.slots[:0], o.ops[:0], false
 	return o.out.Emit(stream.NewBatch(n, cols, ops))
+}
+
+// place is the side of an output column, and its place there.
+func (o *joinOutput) place(c int) (side, col int) {
+	if c >= o.width {
+		return 1, c - o.width
+	}
+	return 0, c
+}
+
+// measure reports whether the collected rows are too long for one batch, and then
+// fills sizes. Columns of fixed width cost nothing.
+func (o *joinOutput) measure(n int) bool {
+	if o.lengths(nil) <= stream.BatchBytes {
+		return false
+	}
+	o.sizes = slices.Grow(o.sizes[:0], n)[:n]
+	clear(o.sizes)
+	o.lengths(o.sizes)
+	return true
+}
+
+// lengths is how long the values of variable length are; to each of sizes, unless
+// it is nil, it adds those of its row.
+func (o *joinOutput) lengths(sizes []int64) (total int64) {
+	for i, c := range o.cols {
+		if o.layout[i] != types.LBytes {
+			continue
+		}
+		side, c := o.place(c)
+		switch {
+		case side != o.in:
+			lens := o.other.cols[o.at[side][c]].lens
+			for k, s := range o.slots {
+				if s >= 0 {
+					total += int64(lens[s])
+					if sizes != nil {
+						sizes[k] += int64(lens[s])
+					}
+				}
+			}
+		case o.batch != nil && !o.batch[c].Const:
+			off := o.batch[c].Off
+			for k, r := range o.rows {
+				if r >= 0 {
+					total += int64(off[r+1] - off[r])
+					if sizes != nil {
+						sizes[k] += int64(off[r+1] - off[r])
+					}
+				}
+			}
+		}
+	}
+	return total
+}
+
+// cutBytes is the row after those from row from on that make a batch by their sizes.
+func cutBytes(sizes []int64, from int) int {
+	to, sum := from, int64(0)
+	for to < len(sizes) && (to == from || sum+sizes[to] <= stream.BatchBytes) {
+		sum += sizes[to]
+		to++
+	}
+	return to
 }
 
 // joinResidual evaluates the condition beyond the keys on candidate pairs.
@@ -107,10 +188,11 @@ type joinResidual struct {
 
 	rows  []int32
 	slots []int32
+	most  int // candidates to evaluate at once
 }
 
 func newJoinResidual(cond expr.Expr, width int) *joinResidual {
-	r := &joinResidual{cols: expr.Cols(cond), width: width}
+	r := &joinResidual{cols: expr.Cols(cond), width: width, most: stream.BatchRows}
 	r.at = make([]int, len(r.cols))
 	top := 0
 	for _, c := range r.cols {
@@ -127,7 +209,7 @@ func newJoinResidual(cond expr.Expr, width int) *joinResidual {
 // add collects a candidate; true asks for an evaluation now.
 func (r *joinResidual) add(row, slot int32) bool {
 	r.rows, r.slots = append(r.rows, row), append(r.slots, slot)
-	return len(r.rows) >= stream.BatchRows
+	return len(r.rows) >= r.most
 }
 
 func (r *joinResidual) clear() { r.rows, r.slots = r.rows[:0], r.slots[:0] }

@@ -87,6 +87,7 @@ func (j *hashJoin) probeResidual(ctx *executor.Ctx, in int, b *stream.Batch) err
 	clear(j.deg)
 	r := j.residual
 	r.clear()
+	r.most = j.candidateRows(in, b)
 	for i, id := range j.ids {
 		if id < 0 {
 			continue
@@ -114,6 +115,25 @@ func (j *hashJoin) probeResidual(ctx *executor.Ctx, in int, b *stream.Batch) err
 		}
 	}
 	return nil
+}
+
+// candidateRows is how many candidates make a batch, if the rows of the other side are
+// as long as they are on average.
+func (j *hashJoin) candidateRows(in int, b *stream.Batch) int {
+	r, rows := j.residual, j.sides[1-in].rows
+	perRow := 0
+	for c, at := range r.cols {
+		if (at < r.width) != (in == 0) {
+			a := &rows.cols[r.at[c]].arena
+			perRow += int(a.used-a.garbage) / max(1, rows.live)
+			continue
+		}
+		if in == 1 {
+			at -= r.width
+		}
+		perRow += dataBytes(b.Cols()[at:at+1]) / max(1, b.Rows())
+	}
+	return min(stream.BatchRows, max(paceFirst, stream.BatchBytes/max(1, perRow)))
 }
 
 // candidates evaluates the residual condition on the collected pairs of input

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 
+	"streamdb/stream"
 	"streamdb/types"
 	"streamdb/vec"
 )
@@ -238,6 +239,23 @@ func (r *joinRows) gather(col int, slots []int32) vec.Vec {
 		}
 	}
 	return out
+}
+
+// batch is how many of the rows at slots to gather at once.
+func (r *joinRows) batch(slots []int32) int {
+	n := min(len(slots), stream.BatchRows)
+	size := int64(0)
+	for k, s := range slots[:n] {
+		for c := range r.cols {
+			if r.cols[c].lens != nil {
+				size += int64(r.cols[c].lens[s])
+			}
+		}
+		if size > stream.BatchBytes {
+			return k + 1
+		}
+	}
+	return n
 }
 
 func gatherSlots[T any](src []T, slots []int32, negative bool) []T {

@@ -157,7 +157,7 @@ func (j *hashJoin) write(d *joinSide) error {
 		}
 	}
 	for len(live) > 0 {
-		slots := live[:min(len(live), stream.BatchRows)]
+		slots := live[:d.rows.batch(live)]
 		live = live[len(slots):]
 		kept := d.gatherAll(slots)
 		for i, s := range slots {
@@ -254,7 +254,14 @@ func (j *hashJoin) load(key []vec.Vec, ids []int32, places []storage.VNode) erro
 		for _, k := range order {
 			err := d.table.Scan(places[k], prefixes[k], func(_, value []byte) (bool, error) {
 				l.ids = append(l.ids, ids[k])
-				return true, d.decode(l, value)
+				if err := d.decode(l, value); err != nil {
+					return false, err
+				}
+				if stream.Full(len(l.ids), l.builders) {
+					j.take(d, l)
+					l = d.newLoading()
+				}
+				return true, nil
 			})
 			if err != nil {
 				return err
@@ -293,7 +300,7 @@ func (j *hashJoin) loadAll() error {
 			if err := d.decode(l, value); err != nil {
 				return false, err
 			}
-			if len(l.weights) == stream.BatchRows {
+			if stream.Full(len(l.weights), l.builders) {
 				return true, flush()
 			}
 			return true, nil
@@ -369,13 +376,17 @@ func (j *hashJoin) closeWindows() error {
 			for s := d.heads[id]; s >= 0; s = d.rows.next[s] {
 				slots = append(slots, s)
 			}
-			kept := d.gatherAll(slots)
-			for i, s := range slots {
-				if d.rows.flags[s]&rowStored != 0 {
-					j.key = d.stateKey(j, j.key[:0], kept, i)
-					d.table.Delete(j.vnodes[id], j.key)
+			for len(slots) > 0 {
+				part := slots[:d.rows.batch(slots)]
+				slots = slots[len(part):]
+				kept := d.gatherAll(part)
+				for i, s := range part {
+					if d.rows.flags[s]&rowStored != 0 {
+						j.key = d.stateKey(j, j.key[:0], kept, i)
+						d.table.Delete(j.vnodes[id], j.key)
+					}
+					j.unlink(d, s)
 				}
-				j.unlink(d, s)
 			}
 			d.sums[id] = 0
 		}

@@ -100,7 +100,7 @@ func (w *netRows) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitte
 	if err := w.settleAll(); err != nil {
 		return err
 	}
-	if err := w.epoch.emit(nil, 0, w.keep, out); err != nil {
+	if err := w.epoch.emit(w.keep, out); err != nil {
 		return err
 	}
 	return w.release(out)
@@ -198,8 +198,7 @@ func (w *overwrite) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emit
 		return w.release(out)
 	}
 	keep := make([]bool, len(e.next))
-	old := w.spec.Table.Builders(nil, 0)
-	removed := 0
+	gone := goneRows{dec: w.dec, old: w.dec.Builders(0), out: out}
 	vnodes, keys := e.stored()
 	err := w.table.MultiGet(vnodes, keys, func(id int, value []byte) error {
 		row := e.heads[id]
@@ -217,8 +216,7 @@ func (w *overwrite) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emit
 		if value == nil {
 			return nil
 		}
-		removed++
-		return w.dec.Append(old, value)
+		return gone.add(value)
 	})
 	if err != nil {
 		return err
@@ -226,7 +224,10 @@ func (w *overwrite) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emit
 	if err := w.write(vnodes, keys); err != nil {
 		return err
 	}
-	if err := e.emit(old, removed, keep, out); err != nil {
+	if err := gone.flush(); err != nil {
+		return err
+	}
+	if err := e.emit(keep, out); err != nil {
 		return err
 	}
 	return w.release(out)

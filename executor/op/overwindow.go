@@ -228,6 +228,7 @@ func (f *WindowFrame) explain(in types.Schema) string {
 func (s *OverWindow) open() (*windowEval, error) {
 	in := s.In.Schema()
 	e := &windowEval{in: in, keys: s.Keys}
+	var results []types.Layout
 	for i := range s.Calls {
 		c := &s.Calls[i]
 		run := windowCall{WindowCall: c, idx: i, reads: len(c.columns()) > 0}
@@ -244,6 +245,9 @@ func (s *OverWindow) open() (*windowEval, error) {
 		}
 		run.reach = c.reach()
 		e.calls = append(e.calls, run)
+		results = append(results, c.T.Layout())
 	}
+	e.pace = newBatchPace(results)
+	e.pace.bytes = winBytes
 	return e, nil
 }

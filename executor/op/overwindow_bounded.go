@@ -31,6 +31,11 @@ type windowScan struct {
 
 func (s *OverWindow) openBounded(ctx *executor.OpenCtx, eval *windowEval) *windowScan {
 	in := s.In.Schema()
+	for i := range eval.calls {
+		if eval.calls[i].Func == "dense_rank" { // goes on from results that are not kept here
+			eval.pace.wide = false
+		}
+	}
 	group := ascending(s.Partition)
 	order := append(slices.Clone(group), s.Keys...)
 	w := &windowScan{eval: eval, schema: in, memory: memory{acc: ctx.Memory},
@@ -100,19 +105,25 @@ func (w *windowScan) finish() error {
 	for j := range w.cols {
 		part.cols[j] = w.cols[j].Vec()
 	}
-	res, err := w.eval.eval(w.ctx.Expr, &part, 0, n)
-	if err != nil {
-		return err
-	}
-	cols := append(slices.Clone(part.cols), res...)
-	for from := 0; from < n; from += stream.BatchRows {
-		some := make([]vec.Vec, len(cols))
-		rows := min(stream.BatchRows, n-from)
-		for j := range cols {
-			some[j] = cols[j].Slice(from, from+rows)
-		}
-		if err := w.out.Emit(stream.NewBatch(rows, some, nil)); err != nil {
+	for from := 0; from < n; {
+		to := from + w.eval.pace.next(n-from)
+		res, err := w.eval.piece(w.ctx.Expr, &part, from, to)
+		if err != nil {
 			return err
+		}
+		for size := batchRows(res, to-from); from < to; {
+			rows := min(size, to-from)
+			some := make([]vec.Vec, 0, len(part.cols)+len(res))
+			for j := range part.cols {
+				some = append(some, part.cols[j].Slice(from, from+rows))
+			}
+			for j := range res {
+				some = append(some, res[j].Slice(res[j].N-(to-from), res[j].N-(to-from)+rows))
+			}
+			if err := w.out.Emit(stream.NewBatch(rows, some, nil)); err != nil {
+				return err
+			}
+			from += rows
 		}
 	}
 	w.reset()

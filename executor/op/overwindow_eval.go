@@ -22,6 +22,7 @@ type windowEval struct {
 	minus  []stream.Op
 	sel    []int32
 	remote *winPart // the row that was fetched last, its section
+	pace   batchPace
 }
 
 // windowCall is a call being run.
@@ -74,6 +75,19 @@ func (w *windowEval) eval(ctx *expr.Ctx, p *winPart, from, to int) ([]vec.Vec, e
 		out[k] = b.Vec()
 	}
 	return out, p.err
+}
+
+// winBytes is how long the results that are computed at once may be: more than a
+// batch, as each time the rows that they depend on may have to be gone through.
+const winBytes = 8 << 20
+
+// piece is eval for as many rows as the pace allows.
+func (w *windowEval) piece(ctx *expr.Ctx, p *winPart, from, to int) ([]vec.Vec, error) {
+	res, err := w.eval(ctx, p, from, to)
+	if err == nil {
+		w.pace.made(to-from, res)
+	}
+	return res, err
 }
 
 // section reads the columns that the calls need for the rows from .. to-1, or for

@@ -255,16 +255,24 @@ func (w *overWindow) recompute(ctx *executor.Ctx, g *winGroup, r winRange, out e
 		if err != nil {
 			return err
 		}
-		res, err := w.eval.eval(ctx.Expr, &g.winPart, from, to)
-		if err != nil {
-			return err
-		}
-		for i := from; i < to; i++ {
-			if err := w.settle(g, i, res, i-from, out); err != nil {
+		for from < to {
+			n := w.eval.pace.next(to - from)
+			res, err := w.eval.piece(ctx.Expr, &g.winPart, from, from+n)
+			if err != nil {
 				return err
 			}
+			for k := range n {
+				if err := w.settle(g, from+k, res, k, out); err != nil {
+					return err
+				}
+			}
+			from += n
+			if w.eval.pace.wide && w.short(g.winPages) {
+				last := g.cur
+				w.shed(g.winPages, func(k int) bool { return k >= last-1 })
+				w.tidy()
+			}
 		}
-		from = to
 	}
 	return nil
 }

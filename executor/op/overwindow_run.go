@@ -165,7 +165,8 @@ func (w *overWindow) emit(in, res []byte, o stream.Op, out executor.Emitter) err
 	if err := w.outDec.Append(w.out[k:], res); err != nil {
 		return err
 	}
-	if len(w.ops) >= stream.BatchRows && (o == stream.Insert || len(w.ops) >= 2*stream.BatchRows) { // keep updates together
+	together := o == stream.Insert || len(w.ops) >= 2*stream.BatchRows || vec.DataBytes(w.out) >= 2*stream.BatchBytes // keep updates together
+	if together && stream.Full(len(w.ops), w.out) {
 		return w.flush(out)
 	}
 	return nil

@@ -51,7 +51,7 @@ func (s *scanOutput) add(ctx *executor.Ctx, value []byte, out executor.Emitter) 
 	if err := s.dec.Append(s.builders, value); err != nil {
 		return fmt.Errorf("relation %s: %w", s.name, err)
 	}
-	if s.rows++; s.rows < s.size {
+	if s.rows++; s.rows < s.size && !stream.Full(s.rows, s.builders) {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {

@@ -23,7 +23,7 @@ func (x *session) closeSessions(out executor.Emitter) error {
 			}
 		}
 	}
-	if err := x.flush(out, 1); err != nil {
+	if err := x.flush(out, true); err != nil {
 		return err
 	}
 	return out.EmitWatermark(stream.Watermark{Column: len(x.spec.Out) - 1, Time: next})
@@ -70,7 +70,7 @@ func (x *session) closeIn(v storage.VNode, next int64, out executor.Emitter) err
 			if err := x.drop(v, &ended[i]); err != nil {
 				return err
 			}
-			if err := x.flush(out, stream.BatchRows); err != nil {
+			if err := x.flush(out, false); err != nil {
 				return err
 			}
 		}

@@ -132,7 +132,7 @@ func (x *session) Process(_ *executor.Ctx, _ int, b *stream.Batch, out executor.
 	if b.Rows() > 0 {
 		x.net.epoch.add(&x.net.rowWriter, b)
 	}
-	return x.flush(out, stream.BatchRows)
+	return x.flush(out, false)
 }
 
 // Watermark passes on no column but window_end, at the barrier: rows of open
@@ -168,7 +168,7 @@ func (x *session) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitte
 			return err
 		}
 		changes = changes[n:]
-		if err := x.flush(out, stream.BatchRows); err != nil {
+		if err := x.flush(out, false); err != nil {
 			return err
 		}
 	}
@@ -177,7 +177,7 @@ func (x *session) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitte
 		x.rose, x.resend = false, false
 		return x.closeSessions(out)
 	}
-	return x.flush(out, 1)
+	return x.flush(out, true)
 }
 
 // changes nets the epoch, writes the rows, and lists them by partition and time.
@@ -236,9 +236,9 @@ func (x *session) add(row []byte, start, end int64, o stream.Op) error {
 	return nil
 }
 
-// flush emits what has been added, if it is at least so many rows.
-func (x *session) flush(out executor.Emitter, least int) error {
-	if len(x.ops) < least || len(x.ops) == 0 {
+// flush emits what has been added, if it is all or a full batch.
+func (x *session) flush(out executor.Emitter, all bool) error {
+	if len(x.ops) == 0 || !all && !stream.Full(len(x.ops), x.out) {
 		return nil
 	}
 	b := changesOf(x.out, x.ops)

@@ -259,7 +259,8 @@ func (j *singletonJoin) changed(ctx *executor.Ctx, s *singleton, op stream.Op) e
 // collect adds a kept row to the batch in work; true asks for an output now.
 func (j *singletonJoin) collect(row []byte) (bool, error) {
 	j.n++
-	return j.n >= stream.BatchRows, j.dec.Append(j.builders, row)
+	err := j.dec.Append(j.builders, row)
+	return stream.Full(j.n, j.builders), err
 }
 
 // taken is the batch in work with the columns of a right row beside it.

@@ -86,11 +86,15 @@ func (s *sorter) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emitt
 		return bytes.Compare(s.keys.get(a.at, int(a.klen)), s.keys.get(b.at, int(b.klen)))
 	})
 	schema := s.spec.Schema()
-	for from := 0; from < len(s.rows); from += stream.BatchRows {
+	size := stream.BatchRows
+	for _, b := range s.batches {
+		size = min(size, batchRows(b.Cols(), b.Rows()))
+	}
+	for from := 0; from < len(s.rows); from += size {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		part := s.rows[from:min(from+stream.BatchRows, len(s.rows))]
+		part := s.rows[from:min(from+size, len(s.rows))]
 		cols := make([]vec.Vec, len(schema))
 		for j := range cols {
 			bld := vec.NewBuilder(schema[j].Type.Layout(), len(part))

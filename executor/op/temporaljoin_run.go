@@ -366,7 +366,7 @@ func (t *temporalJoin) release(ctx *executor.Ctx, out executor.Emitter) error {
 			if err := t.leftDec.Append(builders, value); err != nil {
 				return false, err
 			}
-			if n++; n == stream.BatchRows {
+			if n++; stream.Full(n, builders) {
 				return true, flush()
 			}
 			return true, nil

@@ -46,7 +46,7 @@ func (t *topN) emitAll(out executor.Emitter) error {
 			if err := t.add(val, stream.Insert); err != nil {
 				return err
 			}
-			if len(t.ops) >= stream.BatchRows {
+			if stream.Full(len(t.ops), t.out) {
 				if err := t.flush(out); err != nil {
 					return err
 				}

@@ -180,7 +180,7 @@ func (t *topN) applyKey(g *topGroup, prefix []byte, cs []rowChange, bound []byte
 func (t *topN) emitDense(g *topGroup, prefix []byte, cs []rowChange, in, other [][]byte, op stream.Op, out executor.Emitter) error {
 	emit := func(val []byte) error {
 		_, n := binary.Uvarint(val)
-		if err := t.add(val[n:], op); err != nil || len(t.ops) < stream.BatchRows {
+		if err := t.add(val[n:], op); err != nil || !stream.Full(len(t.ops), t.out) {
 			return err
 		}
 		return t.flush(out)

@@ -194,7 +194,7 @@ func (t *topN) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emitter
 		return err
 	}
 	err := t.changes.each(func(id int32, cs []rowChange) error {
-		if err := t.applyGroup(id, cs, out); err != nil || len(t.ops) < stream.BatchRows {
+		if err := t.applyGroup(id, cs, out); err != nil || !stream.Full(len(t.ops), t.out) {
 			return err
 		}
 		return t.flush(out)

@@ -128,8 +128,7 @@ func (u *upsert) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter
 		e.heads[id] = u.verdict(e.heads[id])
 	}
 	keep := make([]bool, len(e.next))
-	old := u.spec.Table.Builders(nil, 0)
-	removed := 0
+	gone := goneRows{dec: u.dec, old: u.dec.Builders(0), out: out}
 	err := u.table.MultiGet(vnodes, keys, func(id int, value []byte) error {
 		row := u.against(e.heads[id], value)
 		e.heads[id] = row
@@ -139,8 +138,7 @@ func (u *upsert) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter
 		if row == keyStays || value == nil {
 			return nil
 		}
-		removed++
-		return u.dec.Append(old, value)
+		return gone.add(value)
 	})
 	if err != nil {
 		return err
@@ -154,7 +152,10 @@ func (u *upsert) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter
 			u.table.Delete(vnodes[id], keys[id])
 		}
 	}
-	if err := e.emit(old, removed, keep, out); err != nil {
+	if err := gone.flush(); err != nil {
+		return err
+	}
+	if err := e.emit(keep, out); err != nil {
 		return err
 	}
 	u.from = u.from[:0]
