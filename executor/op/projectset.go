@@ -1,6 +1,7 @@
 package op
 
 import (
+	"math"
 	"strings"
 
 	"streamdb/executor"
@@ -57,8 +58,11 @@ func (s *ProjectSet) Explain() string {
 }
 
 // Open implements executor.Spec.
-func (s *ProjectSet) Open(*executor.OpenCtx) (executor.Operator, error) {
-	p := &projectSet{spec: s}
+func (s *ProjectSet) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
+	p := &projectSet{spec: s, most: setRowsMax, live: make([]series, len(s.Calls))}
+	if ctx.Bounded {
+		p.most = math.MaxInt64
+	}
 	for _, call := range s.Calls {
 		f := setFuncNamed(call.Func)
 		if f == nil {
@@ -74,16 +78,25 @@ func (s *ProjectSet) Open(*executor.OpenCtx) (executor.Operator, error) {
 	return p, nil
 }
 
+// setRowsMax is how many rows one input row may become in a job: they all belong to
+// the epoch of that row, which is held in memory until it is committed. A SELECT
+// takes any number, as its reader does.
+var setRowsMax int64 = 10_000_000
+
+// projectSet makes the rows of an input row some at a time: a set can be longer
+// than memory, and a LIMIT above may want but the first of it.
 type projectSet struct {
 	executor.Base
 	spec  *ProjectSet
 	funcs []*setFunc
 	ctxs  []setCtx
+	most  int64
 
 	// The output under way: row numbers of the input batch, the values, ordinals.
 	from []int32
 	vals []*vec.Builder
 	ords []int64
+	live []series // by call: what is not at its end for the input row in work
 }
 
 func (p *projectSet) reset() {
@@ -109,10 +122,10 @@ func (p *projectSet) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out exec
 		}
 	}
 	for i := range n {
-		if err := p.row(args, i); err != nil {
+		if err := p.row(args, b, i, out); err != nil {
 			return err
 		}
-		if len(p.from) >= stream.BatchRows {
+		if len(p.from) >= stream.BatchRows || vec.DataBytes(p.vals) >= stream.BatchBytes {
 			if err := p.flush(b, out); err != nil {
 				return err
 			}
@@ -121,20 +134,81 @@ func (p *projectSet) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out exec
 	return p.flush(b, out)
 }
 
-// row appends the sets of one input row, shorter ones filled up with NULLs.
-func (p *projectSet) row(args [][]vec.Vec, i int) error {
-	most := 0
+// row appends the sets of one input row, shorter ones filled up with NULLs. A batch
+// at a time goes out of those that are longer.
+func (p *projectSet) row(args [][]vec.Vec, b *stream.Batch, i int, out executor.Emitter) error {
+	rows, any := 0, false
 	for j, f := range p.funcs {
-		rows, err := 0, error(nil)
-		if f.notStrict || !anyNull(args[j], i) {
-			rows, err = f.eval(&p.ctxs[j], args[j], i, p.vals[j])
+		p.live[j] = nil
+		if !f.notStrict && anyNull(args[j], i) {
+			continue
 		}
+		if f.series != nil {
+			s, err := f.series(&p.ctxs[j], args[j], i)
+			if err != nil {
+				return err
+			}
+			p.live[j], any = s, true
+			continue
+		}
+		n, err := f.eval(&p.ctxs[j], args[j], i, p.vals[j])
 		if err != nil {
 			return err
 		}
-		most = max(most, rows)
+		rows = max(rows, n)
 	}
-	for range most {
+	for total := int64(0); ; rows = 0 {
+		if any {
+			var err error
+			if rows, err = p.next(max(rows, stream.BatchRows-len(p.from))); err != nil {
+				return err
+			}
+		}
+		p.fill(i, rows, total)
+		if total += int64(rows); total > p.most {
+			return p.tooMany()
+		}
+		if any = p.alive(); !any {
+			return nil
+		}
+		if err := p.flush(b, out); err != nil {
+			return err
+		}
+	}
+}
+
+// next appends up to n values of each series, and returns how many rows there are then.
+func (p *projectSet) next(n int) (int, error) {
+	rows := 0
+	for j, s := range p.live {
+		if s == nil {
+			rows = max(rows, p.vals[j].Len()-len(p.from))
+			continue
+		}
+		made, err := s.next(p.vals[j], n)
+		if err != nil {
+			return 0, err
+		}
+		if made < n {
+			p.live[j] = nil
+		}
+		rows = max(rows, made)
+	}
+	return rows, nil
+}
+
+func (p *projectSet) alive() bool {
+	for _, s := range p.live {
+		if s != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// fill makes rows of the values, after total ones of the same input row.
+func (p *projectSet) fill(i, rows int, total int64) {
+	for range rows {
 		p.from = append(p.from, int32(i))
 	}
 	for _, v := range p.vals {
@@ -143,11 +217,22 @@ func (p *projectSet) row(args [][]vec.Vec, i int) error {
 		}
 	}
 	if p.spec.Ordinality {
-		for k := range most {
-			p.ords = append(p.ords, int64(k+1))
+		for k := range int64(rows) {
+			p.ords = append(p.ords, total+k+1)
 		}
 	}
-	return nil
+}
+
+func (p *projectSet) tooMany() error {
+	name := p.spec.Calls[0].Func
+	for j, s := range p.live {
+		if s != nil {
+			name = p.spec.Calls[j].Func
+		}
+	}
+	return sqlerr.New(sqlerr.ProgramLimitExceeded, "%s returns more than %d rows for one row", name, p.most).
+		WithDetail("All rows that a view makes of one row become visible at once.").
+		WithHint("Make the set smaller, or SELECT from the function where its rows are wanted.")
 }
 
 func anyNull(args []vec.Vec, i int) bool {
@@ -164,36 +249,33 @@ func (p *projectSet) flush(b *stream.Batch, out executor.Emitter) error {
 	if rows == 0 {
 		return nil
 	}
-	in := b.Cols()
-	cols := make([]vec.Vec, 0, len(in)+len(p.vals)+1)
-	for j := range in {
-		cols = append(cols, in[j].Gather(p.from))
-	}
+	vals := make([]vec.Vec, 0, len(p.vals)+1)
 	for _, v := range p.vals {
-		cols = append(cols, v.Vec())
+		vals = append(vals, v.Vec())
 	}
 	if p.spec.Ordinality {
-		cols = append(cols, vec.Ints(p.ords))
+		vals = append(vals, vec.Ints(p.ords))
 	}
-	var ops []stream.Op
-	if b.Ops != nil {
-		ops = make([]stream.Op, rows)
-		for k, i := range p.from {
-			ops[k] = b.Ops[i]
-		}
-	}
+	origin, in := p.from, b.Cols()
 	p.reset()
-	for from := 0; from < rows; from += 2 * stream.BatchRows { // one long set may be many batches
-		to := min(from+2*stream.BatchRows, rows)
-		part := make([]vec.Vec, len(cols))
-		for j := range cols {
-			part[j] = cols[j].Slice(from, to)
+	size := min(batchRows(in, b.Rows()), batchRows(vals, rows)) // one set may be many batches
+	for from := 0; from < rows; from += size {
+		part := origin[from:min(from+size, rows)]
+		cols := make([]vec.Vec, 0, len(in)+len(vals))
+		for j := range in {
+			cols = append(cols, in[j].Gather(part))
 		}
-		var partOps []stream.Op
-		if ops != nil {
-			partOps = ops[from:to]
+		for j := range vals {
+			cols = append(cols, vals[j].Slice(from, from+len(part)))
 		}
-		if err := out.Emit(stream.NewBatch(to-from, part, partOps)); err != nil {
+		var ops []stream.Op
+		if b.Ops != nil {
+			ops = make([]stream.Op, len(part))
+			for k, i := range part {
+				ops[k] = b.Ops[i]
+			}
+		}
+		if err := out.Emit(stream.NewBatch(len(part), cols, ops)); err != nil {
 			return err
 		}
 	}

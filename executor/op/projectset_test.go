@@ -11,7 +11,9 @@ import (
 	"streamdb/executor/optest"
 	"streamdb/expr"
 	"streamdb/internal/sqlerr"
+	"streamdb/stream"
 	"streamdb/types"
+	"streamdb/vec"
 )
 
 // lit is a literal of a type: "int4:3", "int4[]:{1,2}", "text:NULL".
@@ -143,13 +145,85 @@ func TestProjectSet(t *testing.T) {
 	})
 }
 
+// TestProjectSetLong has sets around the length of a batch, beside others that are
+// shorter or as long.
 func TestProjectSetLong(t *testing.T) {
-	got := runSet(t, SetCall{Func: "generate_series", T: types.Of(types.Int8), Args: []expr.Expr{intConst(1), intConst(20000)}})
-	var want []string
-	for i := range 20000 {
-		want = append(want, fmt.Sprint(i+1))
-	}
-	if got != strings.Join(want, "|") {
-		t.Fatal("a long series is cut or out of order")
+	int8T := types.Of(types.Int8)
+	in := optest.Schema(t, "k int8, n int8")
+	out := append(append(types.Schema{}, in...), types.Column{Type: int8T}, types.Column{Type: int8T}, types.Column{Type: int8T})
+	for _, n := range []int64{1, 4095, 4096, 4097, 8192, 20000} {
+		short := lit(t, "int8[]:{7,8,9}")
+		rows, err := optest.Bounded(t, []types.Schema{in}, func(ins []executor.Spec) executor.Spec {
+			return &ProjectSet{In: ins[0], Ordinality: true, Out: out, Calls: []SetCall{
+				{Func: "unnest", T: int8T, Args: []expr.Expr{short}},
+				{Func: "generate_series", T: int8T, Args: []expr.Expr{intConst(1), col(in, 1)}},
+			}}
+		}, [][]optest.Row{{{types.IntDatum(1), types.IntDatum(2)}, {types.IntDatum(2), types.IntDatum(n)}, {types.IntDatum(3), types.IntDatum(4)}}}, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := 0
+		for row, n := range []int64{2, n, 4} {
+			for i := int64(1); i <= max(n, 3); i++ {
+				want := optest.Row{types.IntDatum(int64(row) + 1), types.IntDatum(n), types.NullDatum, types.NullDatum, types.IntDatum(i)}
+				if i <= 3 {
+					want[2] = types.IntDatum(6 + i)
+				}
+				if i <= n {
+					want[3] = types.IntDatum(i)
+				}
+				if k >= len(rows) || fmt.Sprint(rows[k]) != fmt.Sprint(want) {
+					t.Fatalf("n %d, row %d: got %v, want %v", n, k, rows[min(k, len(rows)-1)], want)
+				}
+				k++
+			}
+		}
+		if k != len(rows) {
+			t.Fatalf("n %d: %d rows, want %d", n, len(rows), k)
+		}
 	}
 }
+
+// TestProjectSetWithoutEnd: a LIMIT takes the first of a set that would fill any
+// memory; a view refuses it.
+func TestProjectSetWithoutEnd(t *testing.T) {
+	int8T := types.Of(types.Int8)
+	in := optest.Schema(t, "k int8")
+	endless := func(in executor.Spec) executor.Spec {
+		return &ProjectSet{In: in, Out: types.Schema{in.Schema()[0], {Name: "v", Type: int8T}},
+			Calls: []SetCall{{Func: "generate_series", T: int8T, Args: []expr.Expr{intConst(1), intConst(1_000_000_000_000)}}}}
+	}
+	rows, err := optest.Bounded(t, []types.Schema{in}, func(ins []executor.Spec) executor.Spec {
+		return &Limit{In: endless(ins[0]), Limit: 3, Offset: 10_000}
+	}, [][]optest.Row{{{types.IntDatum(1)}}}, 1)
+	if err != nil || len(rows) != 3 || rows[0][1].I != 10_001 {
+		t.Fatalf("got %v, %v", rows, err)
+	}
+	old := setRowsMax
+	setRowsMax = 50_000
+	defer func() { setRowsMax = old }()
+	op, err := endless(&optest.Rows{Cols: in}).Open(&executor.OpenCtx{Context: t.Context()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := &countRows{}
+	err = op.Process(&executor.Ctx{Context: t.Context(), Expr: &expr.Ctx{}}, 0, stream.NewBatch(1, []vec.Vec{vec.Ints([]int64{1})}, nil), made)
+	e := sqlerr.From(err)
+	if err == nil || e.Code != sqlerr.ProgramLimitExceeded || !strings.Contains(e.Msg, "generate_series") || made.rows > 60_000 || made.most > stream.BatchRows {
+		t.Fatalf("after %d rows in batches of up to %d: %v", made.rows, made.most, err)
+	}
+}
+
+// countRows is an Emitter that only counts.
+type countRows struct {
+	rows, most int // rows, and those of the largest batch
+	bytes      int // of the largest batch
+}
+
+func (c *countRows) Emit(b *stream.Batch) error {
+	c.rows += b.Rows()
+	c.most, c.bytes = max(c.most, b.Rows()), max(c.bytes, b.Bytes())
+	return nil
+}
+
+func (c *countRows) EmitWatermark(stream.Watermark) error { return nil }

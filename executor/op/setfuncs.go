@@ -17,10 +17,13 @@ type setFunc struct {
 	// notStrict functions are called with NULL arguments too; of the others a NULL
 	// argument makes the empty set.
 	notStrict bool
-	eval      func(c *setCtx, args []vec.Vec, i int, out *vec.Builder) (rows int, err error)
+	// eval appends the whole set of row i, which is about as long as the arguments.
+	eval func(c *setCtx, args []vec.Vec, i int, out *vec.Builder) (rows int, err error)
+	// series is in the place of eval for sets that may have any length.
+	series func(c *setCtx, args []vec.Vec, i int) (series, error)
 }
 
-// setCtx is what one evaluation sees: eval appends the set of row i to out.
+// setCtx is what one evaluation sees.
 type setCtx struct {
 	expr  *expr.Ctx
 	args  []types.T
@@ -31,7 +34,7 @@ type setCtx struct {
 // setFuncs lists the set-returning functions that ProjectSet knows, by name;
 // overloads are told apart by the types of the arguments.
 var setFuncs = []setFunc{
-	{name: "generate_series", eval: generateSeries},
+	{name: "generate_series", series: generateSeries},
 	{name: "generate_subscripts", eval: generateSubscripts},
 	{name: "unnest", eval: unnest},
 	{name: "_pg_expandarray", eval: expandArray},

@@ -10,113 +10,128 @@ import (
 	"streamdb/vec"
 )
 
+// series is a set under way, whose length has nothing to do with that of the arguments.
+type series interface {
+	// next appends at most n values to out. Fewer: the set is at its end.
+	next(out *vec.Builder, n int) (int, error)
+}
+
 // generateSeries covers generate_series(start, stop [, step]) over integers,
 // numerics and timestamps.
-func generateSeries(c *setCtx, args []vec.Vec, i int, out *vec.Builder) (int, error) {
+func generateSeries(c *setCtx, args []vec.Vec, i int) (series, error) {
 	switch c.t.ID {
 	case types.Int4, types.Int8:
-		step := int64(1)
+		s := &intSeries{at: intOf(&args[0], i), to: intOf(&args[1], i), step: 1}
 		if len(args) > 2 {
-			step = intOf(&args[2], i)
+			s.step = intOf(&args[2], i)
 		}
-		return intSeries(c, intOf(&args[0], i), intOf(&args[1], i), step, out)
+		if s.step == 0 {
+			return nil, errZeroStep()
+		}
+		return s, nil
 	case types.Numeric:
-		return numericSeries(c, args, i, out)
+		return newNumericSeries(args, i)
 	case types.Timestamp, types.TimestampTZ:
-		return timeSeries(c, args, i, out)
+		return newTimeSeries(c, args, i)
 	}
-	return 0, sqlerr.Unsupported("generate_series over %s", c.t)
+	return nil, sqlerr.Unsupported("generate_series over %s", c.t)
 }
 
 func errZeroStep() error {
 	return sqlerr.New(sqlerr.InvalidParameterValue, "step size cannot equal zero")
 }
 
-// cancelEvery is how many values of a series pass between looks at cancellation.
-const cancelEvery = 1 << 16
-
-func (c *setCtx) cancelled(n int) error {
-	if n%cancelEvery == cancelEvery-1 && c.expr != nil && c.expr.Cancelled != nil && c.expr.Cancelled() {
-		return sqlerr.New(sqlerr.QueryCanceled, "canceling statement due to user request")
-	}
-	return nil
+type intSeries struct {
+	at, to, step int64
+	ended        bool // the next value is out of range
 }
 
-func intSeries(c *setCtx, from, to, step int64, out *vec.Builder) (n int, err error) {
-	if step == 0 {
-		return 0, errZeroStep()
-	}
-	for x := from; step > 0 && x <= to || step < 0 && x >= to; {
-		out.AppendInt(x)
-		n++
-		if err := c.cancelled(n); err != nil {
-			return n, err
-		}
-		if step > 0 && x > math.MaxInt64-step || step < 0 && x < math.MinInt64-step {
+func (s *intSeries) next(out *vec.Builder, n int) (int, error) {
+	made := 0
+	for made < n && !s.ended && (s.step > 0 && s.at <= s.to || s.step < 0 && s.at >= s.to) {
+		out.AppendInt(s.at)
+		made++
+		if s.step > 0 && s.at > math.MaxInt64-s.step || s.step < 0 && s.at < math.MinInt64-s.step {
+			s.ended = true
 			break
 		}
-		x += step
+		s.at += s.step
 	}
-	return n, nil
+	return made, nil
 }
 
-func numericSeries(c *setCtx, args []vec.Vec, i int, out *vec.Builder) (n int, err error) {
-	x, to := types.DecodeDecimal(args[0].Bytes(i)), types.DecodeDecimal(args[1].Bytes(i))
-	step := types.DecimalOfInt(1)
+type numericSeries struct {
+	at, to, step types.Decimal
+	buf          []byte
+}
+
+func newNumericSeries(args []vec.Vec, i int) (series, error) {
+	s := &numericSeries{types.DecodeDecimal(args[0].Bytes(i)), types.DecodeDecimal(args[1].Bytes(i)), types.DecimalOfInt(1), nil}
 	if len(args) > 2 {
-		step = types.DecodeDecimal(args[2].Bytes(i))
+		s.step = types.DecodeDecimal(args[2].Bytes(i))
 	}
-	for k, d := range []types.Decimal{x, to, step} {
+	for k, d := range []types.Decimal{s.at, s.to, s.step} {
 		name := [...]string{"start value", "stop value", "step size"}[k]
 		if d.IsNaN() {
-			return 0, sqlerr.New(sqlerr.InvalidParameterValue, "%s cannot be NaN", name)
+			return nil, sqlerr.New(sqlerr.InvalidParameterValue, "%s cannot be NaN", name)
 		}
 		if d.IsInf() {
-			return 0, sqlerr.New(sqlerr.InvalidParameterValue, "%s cannot be infinity", name)
+			return nil, sqlerr.New(sqlerr.InvalidParameterValue, "%s cannot be infinity", name)
 		}
 	}
-	if step.IsZero() {
-		return 0, errZeroStep()
+	if s.step.IsZero() {
+		return nil, errZeroStep()
 	}
-	var buf []byte
-	for x.Cmp(to)*step.Sign() <= 0 {
-		buf = types.AppendDecimal(buf[:0], x)
-		out.AppendBytes(buf)
-		n++
-		if err := c.cancelled(n); err != nil {
-			return n, err
-		}
-		if x, err = x.Add(step); err != nil {
-			return n, err
-		}
-	}
-	return n, nil
+	return s, nil
 }
 
-func timeSeries(c *setCtx, args []vec.Vec, i int, out *vec.Builder) (n int, err error) {
-	x, to := intOf(&args[0], i), intOf(&args[1], i)
-	step := types.DecodeInterval(args[2].Bytes(i))
-	sign := step.Cmp(types.Span{})
-	if sign == 0 {
-		return 0, errZeroStep()
-	}
-	next, err := addInterval(c.t)
-	if err != nil {
-		return 0, err
-	}
-	for sign > 0 && x <= to || sign < 0 && x >= to {
-		out.AppendInt(x)
-		n++
-		if err := c.cancelled(n); err != nil {
-			return n, err
+func (s *numericSeries) next(out *vec.Builder, n int) (int, error) {
+	made := 0
+	for made < n && s.at.Cmp(s.to)*s.step.Sign() <= 0 {
+		s.buf = types.AppendDecimal(s.buf[:0], s.at)
+		out.AppendBytes(s.buf)
+		made++
+		var err error
+		if s.at, err = s.at.Add(s.step); err != nil {
+			return made, err
 		}
-		y, err := next(c.expr, x, args[2], i)
-		if err != nil || y == x { // an infinite start never moves
-			return n, err
-		}
-		x = y
 	}
-	return n, nil
+	return made, nil
+}
+
+type timeSeries struct {
+	at, to int64
+	sign   int
+	after  func(ctx *expr.Ctx, us int64, step vec.Vec, i int) (int64, error)
+	ctx    *expr.Ctx
+	step   vec.Vec
+	row    int
+	ended  bool
+}
+
+func newTimeSeries(c *setCtx, args []vec.Vec, i int) (series, error) {
+	s := &timeSeries{at: intOf(&args[0], i), to: intOf(&args[1], i), ctx: c.expr, step: args[2], row: i}
+	if s.sign = types.DecodeInterval(args[2].Bytes(i)).Cmp(types.Span{}); s.sign == 0 {
+		return nil, errZeroStep()
+	}
+	var err error
+	s.after, err = addInterval(c.t)
+	return s, err
+}
+
+func (s *timeSeries) next(out *vec.Builder, n int) (int, error) {
+	made := 0
+	for made < n && !s.ended && (s.sign > 0 && s.at <= s.to || s.sign < 0 && s.at >= s.to) {
+		out.AppendInt(s.at)
+		made++
+		at, err := s.after(s.ctx, s.at, s.step, s.row)
+		if err != nil {
+			return made, err
+		}
+		s.ended = at == s.at // an infinite start never moves
+		s.at = at
+	}
+	return made, nil
 }
 
 // addInterval is the operator + of a timestamp type and an interval.
