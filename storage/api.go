@@ -66,6 +66,12 @@ type StateTable interface {
 	// Put and Delete record a change of the current epoch; the bytes are copied.
 	Put(v VNode, key, value []byte)
 	Delete(v VNode, key []byte)
+	// PutLater records rows changes of the current epoch, or fewer, whose keys and
+	// values write makes when they are needed: at the latest when the epoch is
+	// committed, on whatever goroutine comes first. write must only read what nobody
+	// changes any more. It is for the barrier: a Put, Delete or read of the same epoch
+	// that comes after it makes the rows at once, and Dirty does not count them.
+	PutLater(rows int, write func(LateWriter))
 	// Dirty is the number of bytes recorded since the last Seal.
 	Dirty() int
 	// Seal ends the epoch for this table: it returns what was recorded as an

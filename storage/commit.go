@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"runtime"
 	"time"
 
@@ -25,7 +26,7 @@ type CommitReq struct {
 type CommitInfo struct {
 	Rows     int           // changed rows written, each key once
 	Bytes    int           // their keys and values
-	Sort     time.Duration // sorting the deltas
+	Sort     time.Duration // making late rows, sorting the deltas
 	Write    time.Duration // building and applying the batch or the tables
 	Sync     time.Duration // waiting for the disk, where it was waited for separately
 	Ingested bool          // written as sorted tables: durable at once
@@ -122,7 +123,7 @@ func (s *Store) publish(epoch stream.Epoch, durable bool) {
 	}
 }
 
-// sortDeltas sorts each delta by key, on as many cores as there are.
+// sortDeltas makes the late rows of each delta and sorts it by key, on as many cores as there are.
 func sortDeltas(req CommitReq) ([]sortedDelta, error) {
 	dropped := map[TableID]bool{}
 	for _, t := range req.Drop {
@@ -147,11 +148,18 @@ func sortDeltas(req CommitReq) ([]sortedDelta, error) {
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range deltas {
 		d := &deltas[i]
-		if len(d.entries) < 1000 {
+		prepare := func() error {
+			if err := d.trySettle(); err != nil {
+				return err
+			}
 			d.sorted = d.Delta.sorted()
-			continue
+			return nil
 		}
-		g.Go(func() error { d.sorted = d.Delta.sorted(); return nil })
+		if d.Rows() >= 1000 {
+			g.Go(prepare)
+		} else if err := prepare(); err != nil {
+			return nil, errors.Join(err, g.Wait())
+		}
 	}
 	return deltas, g.Wait()
 }

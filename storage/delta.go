@@ -14,9 +14,10 @@ import (
 
 // Delta is what one instance of an operator changed in one state table during
 // one epoch: a log of puts and deletes in an arena. The instance appends to it
-// until it seals it; from then on it is immutable but for the read structures
-// (index, runs), which only the instance that made it touches, and its fate,
-// which whoever commits or drops the epoch sets once.
+// until it seals it; from then on it is immutable but for its late rows, which
+// whoever needs them first makes, the read structures (index, runs), which only the
+// instance that made it touches, and its fate, which whoever commits or drops the
+// epoch sets once.
 type Delta struct {
 	table   TableID
 	epoch   stream.Epoch
@@ -24,6 +25,7 @@ type Delta struct {
 	entries []entry
 	bytes   int    // of keys and values; shared parts count each time
 	long    [2]int // in the arena: the last long value that is there as a whole
+	late    lateRows
 
 	idx     index
 	runs    [][]entry // sorted, each key once; later runs hold later writes
@@ -59,10 +61,11 @@ func (d *Delta) Table() TableID { return d.table }
 func (d *Delta) Epoch() stream.Epoch { return d.epoch }
 
 // Rows is the number of changes, repeated keys included.
-func (d *Delta) Rows() int { return len(d.entries) }
-
-// Bytes is the size of its keys and values.
-func (d *Delta) Bytes() int { return d.bytes }
+func (d *Delta) Rows() int {
+	d.late.mu.Lock()
+	defer d.late.mu.Unlock()
+	return len(d.entries) + int(d.late.waiting.Load())
+}
 
 // Discard drops a sealed delta whose epoch will not be committed for its job.
 // Its table must not be used any more.
@@ -148,6 +151,7 @@ func (d *Delta) sorted() []entry { return sortEntries(slices.Clone(d.entries), d
 // find looks the last change of a full key up. ok: the delta knows the key;
 // value nil: it was deleted.
 func (d *Delta) find(full []byte) (value []byte, ok bool) {
+	d.settle()
 	if len(d.entries) == 0 {
 		return nil, false
 	}

@@ -26,6 +26,7 @@ func between(run []entry, arena, lower, upper []byte) []entry {
 func (t *stateTable) cursors(lower, upper []byte) []cursor {
 	var out []cursor
 	add := func(d *Delta) {
+		d.settle()
 		if len(d.entries) == 0 {
 			return
 		}

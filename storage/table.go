@@ -54,11 +54,13 @@ func (s *Store) OpenTable(def TableDef, vnodes VNodeSet) StateTable {
 
 func (t *stateTable) Put(v VNode, key, value []byte) {
 	t.own(v)
+	t.cur.settle() // changes stay in order
 	t.cur.append(v, key, value, uint32(len(value)))
 }
 
 func (t *stateTable) Delete(v VNode, key []byte) {
 	t.own(v)
+	t.cur.settle()
 	t.cur.append(v, key, nil, tombstone)
 }
 
@@ -74,7 +76,7 @@ func (t *stateTable) Dirty() int { return t.cur.bytes + entryBytes*len(t.cur.ent
 func (t *stateTable) Seal(epoch stream.Epoch) *Delta {
 	t.prune()
 	t.dropIterators() // nobody knows when the next read comes: do not pin files meanwhile
-	if len(t.cur.entries) == 0 {
+	if len(t.cur.entries) == 0 && len(t.cur.late.parts) == 0 {
 		return nil
 	}
 	d := t.cur
@@ -237,6 +239,7 @@ func (t *stateTable) MultiGet(vnodes []VNode, keys [][]byte, fn func(i int, valu
 func (t *stateTable) Empty() (bool, error) {
 	t.prune()
 	for _, d := range append(t.sealed, t.cur) {
+		d.settle()
 		for _, e := range d.entries {
 			if e.vlen != tombstone {
 				return false, nil
