@@ -63,7 +63,7 @@ func TestBank(t *testing.T) {
 
 	b := &bank{s: s, moved: make(map[int64]bool)}
 	var work sync.WaitGroup
-	for i := range 8 {
+	for i := range 24 {
 		work.Go(func() { b.client(rand.New(rand.NewPCG(seed, uint64(100+i))), i%2 == 0) })
 	}
 	work.Go(func() { b.reader(rand.New(rand.NewPCG(seed, 99))) })
