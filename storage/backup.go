@@ -142,6 +142,7 @@ func (b *backup) stage() error {
 	}
 	began := time.Now()
 	b.info.Epoch = s.Visible()
+	defer s.marker.hold()()
 	if err := s.db.Checkpoint(s.stagingDir(), pebble.WithFlushedWAL()); err != nil {
 		return storeError(err, "could not put the backup together in \"%s\"", s.stagingDir())
 	}

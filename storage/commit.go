@@ -228,6 +228,7 @@ func (s *Store) CommitMeta(entries []KV) error {
 		return storeError(err, "could not commit a change of the catalog")
 	}
 	s.publish(s.Visible(), false) // the same epoch, with the new entries
+	s.markLater()
 	return nil
 }
 

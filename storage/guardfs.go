@@ -3,6 +3,7 @@ package storage
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -18,6 +19,8 @@ import (
 // And it ends the store (see Options.Fatal) when a log cannot be made, written or
 // synced, or a directory cannot be synced: nothing that comes after can be kept,
 // a failed sync must not be tried again, and Pebble panics on its own goroutines.
+//
+// It also knows how much of the logs and the MANIFEST is on disk: see mark.
 type guardFS struct {
 	vfs.FS
 	s *Store
@@ -34,23 +37,24 @@ func (g guardFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, 
 		}
 	}
 	f, err := g.FS.Create(name, category)
-	return g.log(name, f, err)
+	return g.journal(name, f, err)
 }
 
 // ReuseForWrite makes a file of an older one.
 func (g guardFS) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := g.FS.ReuseForWrite(oldname, newname, category)
-	return g.log(newname, f, err)
+	return g.journal(newname, f, err)
 }
 
-// log watches a file that is a log.
-func (g guardFS) log(name string, f vfs.File, err error) (vfs.File, error) {
+// journal watches a file that is a log or a MANIFEST.
+func (g guardFS) journal(name string, f vfs.File, err error) (vfs.File, error) {
+	n, isLog, ok := journalNumber(g.PathBase(name))
 	switch {
-	case !strings.HasSuffix(name, ".log"):
+	case !ok:
 		return f, err
 	case err == nil:
-		return guardFile{f, g.s, name, false}, nil
-	case g.s.isOpen.Load(): // before, Open returns the error
+		return &guardFile{File: f, s: g.s, name: name, fatal: isLog, isLog: isLog, num: n}, nil
+	case isLog && g.s.isOpen.Load(): // before, Open returns the error
 		g.s.fatal(fmt.Sprintf("could not make %s: %v", name, err))
 	}
 	return f, err
@@ -62,33 +66,47 @@ func (g guardFS) OpenDir(name string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return guardFile{f, g.s, name, true}, nil
+	return &guardFile{File: f, s: g.s, name: name, fatal: true, dir: true}, nil
 }
 
-// guardFile is a log or a directory.
+// guardFile is a log, a MANIFEST or a directory.
 type guardFile struct {
 	vfs.File
-	s    *Store
-	name string
-	dir  bool
+	s          *Store
+	name       string
+	fatal, dir bool
+	isLog      bool
+	num        uint64 // of the log or MANIFEST
+	written    atomic.Uint64
 }
 
-func (f guardFile) must(err error) error {
-	if err != nil && (f.dir || f.s.isOpen.Load()) {
+func (f *guardFile) must(err error) error {
+	if err != nil && f.fatal && (f.dir || f.s.isOpen.Load()) {
 		f.s.fatal(fmt.Sprintf("could not write %s: %v", f.name, err))
 	}
 	return err
 }
 
-func (f guardFile) Write(p []byte) (int, error) {
+func (f *guardFile) Write(p []byte) (int, error) {
 	n, err := f.File.Write(p)
+	f.written.Add(uint64(n))
 	return n, f.must(err)
 }
 
-func (f guardFile) Sync() error     { return f.must(f.File.Sync()) }
-func (f guardFile) SyncData() error { return f.must(f.File.SyncData()) }
+func (f *guardFile) Sync() error     { return f.synced(f.File.Sync) }
+func (f *guardFile) SyncData() error { return f.synced(f.File.SyncData) }
 
-func (f guardFile) SyncTo(length int64) (bool, error) {
+// synced syncs, and notes for the next mark what is on disk then.
+func (f *guardFile) synced(sync func() error) error {
+	written := f.written.Load()
+	err := f.must(sync())
+	if err == nil && !f.dir {
+		f.s.marker.synced(f.num, f.isLog, written)
+	}
+	return err
+}
+
+func (f *guardFile) SyncTo(length int64) (bool, error) {
 	full, err := f.File.SyncTo(length)
 	return full, f.must(err)
 }

@@ -73,6 +73,7 @@ type Store struct {
 	sstSeq  atomic.Uint64
 
 	backingUp atomic.Bool
+	marker    marker
 
 	complaints, damage seldom       // log lines that may come in floods
 	stalls             atomic.Int64 // times that writers had to wait for compactions
@@ -117,15 +118,16 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, sqlerr.Wrap(sqlerr.ObjectInUse, err, "data directory %q is in use by another process", o.Dir)
 	}
-	if err := checkVersions(o.FS, o.Dir, format.closed > 0); err != nil {
+	tornLog, tornAt, err := checkJournals(o.FS, o.Dir, format.closed > 0)
+	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	s.cache = pebble.NewCache(o.CacheBytes)
 	s.popts = s.pebbleOptions(lock)
 	if !o.readOnly {
 		err := errors.Join(s.clearIngestDir(), s.clearStaging())
-		if err == nil {
-			err = s.endLog()
+		if err == nil && tornLog != "" {
+			err = s.endLog(tornLog, tornAt)
 		}
 		if err != nil {
 			s.cache.Unref()
@@ -147,6 +149,7 @@ func Open(o Options) (*Store, error) {
 		err = s.beginWriting(format, m)
 	}
 	if err != nil {
+		s.stopMarks()
 		err = errors.Join(err, s.db.Close(), lock.Close())
 		s.cache.Unref()
 		return nil, err
@@ -157,6 +160,7 @@ func Open(o Options) (*Store, error) {
 	s.current = newSharedSnapshot(s.db.NewSnapshot(), m.Epoch)
 	s.synced = s.current.retain()
 	s.popts.Lock = lock
+	s.markLater()
 	return s, nil
 }
 
@@ -186,7 +190,11 @@ func (s *Store) pebbleOptions(lock *pebble.Lock) *pebble.Options {
 					s.log.Error("storage background work failed", "err", err)
 				}
 			},
-			DiskSlow: func(i pebble.DiskSlowInfo) { s.log.Warn("disk is slow", "info", i.String()) },
+			// They have written to the MANIFEST.
+			FlushEnd:      func(pebble.FlushInfo) { s.markLater() },
+			CompactionEnd: func(pebble.CompactionInfo) { s.markLater() },
+			TableIngested: func(pebble.TableIngestInfo) { s.markLater() },
+			DiskSlow:      func(i pebble.DiskSlowInfo) { s.log.Warn("disk is slow", "info", i.String()) },
 			DataCorruption: func(i pebble.DataCorruptionInfo) {
 				if s.damage.due() {
 					s.log.Error("data on disk is corrupt", "path", i.Path, "details", i.Details)
@@ -220,6 +228,7 @@ func (s *Store) Close() error {
 	current, synced := s.current, s.synced
 	s.current, s.synced = nil, nil
 	s.mu.Unlock()
+	s.stopMarks()
 
 	var syncErr error
 	if !s.opts.readOnly {
@@ -261,11 +270,12 @@ func (s *Store) Sync() error {
 	}
 	snap := s.current.retain()
 	s.mu.Unlock()
-	if err := s.db.LogData(nil, pebble.Sync); err != nil {
+	if err := s.db.LogData(s.marker.encode(), pebble.Sync); err != nil {
 		snap.release()
 		return storeError(err, "could not sync epoch %d", snap.epoch)
 	}
 	s.setDurable(snap)
+	s.markLater()
 	return nil
 }
 
