@@ -37,8 +37,8 @@ func TestDeltaShares(t *testing.T) {
 				t.Fatalf("key %x: got %d bytes %v, want %d", key, len(got), ok, len(value))
 			}
 		}
-		if d.Bytes() < size {
-			t.Fatalf("%d bytes are said to be %d", size, d.Bytes())
+		if d.bytes < size {
+			t.Fatalf("%d bytes are said to be %d", size, d.bytes)
 		}
 		for _, e := range d.sorted() {
 			if got := e.value(d.arena); !bytes.Equal(got, want[string(e.key(d.arena)[keyHead:])]) {
