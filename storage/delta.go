@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
-	"slices"
 	"sync/atomic"
 
 	"github.com/zeebo/xxh3"
@@ -119,34 +118,9 @@ func (e entry) value(arena []byte) []byte {
 	return arena[from : from+int(e.vlen) : from+int(e.vlen)]
 }
 
-// sortEntries sorts by key and keeps the last change of each. It works in place.
-func sortEntries(es []entry, arena []byte) []entry {
-	slices.SortFunc(es, func(a, b entry) int {
-		switch {
-		case a.prefix < b.prefix:
-			return -1
-		case a.prefix > b.prefix:
-			return 1
-		}
-		if c := bytes.Compare(arena[a.off+keyHead:a.off+int(a.klen)], arena[b.off+keyHead:b.off+int(b.klen)]); c != 0 {
-			return c
-		}
-		return a.off - b.off
-	})
-	n := 0
-	for i := range es {
-		if i+1 < len(es) && es[i].prefix == es[i+1].prefix && bytes.Equal(es[i].key(arena), es[i+1].key(arena)) {
-			continue
-		}
-		es[n] = es[i]
-		n++
-	}
-	return es[:n]
-}
-
 // sorted returns the changes by key, the last of each key, without touching d:
 // the instance may read its delta meanwhile.
-func (d *Delta) sorted() []entry { return sortEntries(slices.Clone(d.entries), d.arena) }
+func (d *Delta) sorted() []entry { return sortEntries(d.entries, d.arena) }
 
 // find looks the last change of a full key up. ok: the delta knows the key;
 // value nil: it was deleted.
@@ -167,7 +141,7 @@ func (d *Delta) find(full []byte) (value []byte, ok bool) {
 // merges runs of similar size, so that each write takes part in O(log n) merges.
 func (d *Delta) prepareRuns() [][]entry {
 	if d.sortedN < len(d.entries) {
-		d.runs = append(d.runs, sortEntries(slices.Clone(d.entries[d.sortedN:]), d.arena))
+		d.runs = append(d.runs, sortEntries(d.entries[d.sortedN:], d.arena))
 		d.sortedN = len(d.entries)
 		for n := len(d.runs); n >= 2 && len(d.runs[n-2]) <= 2*len(d.runs[n-1]); n = len(d.runs) {
 			d.runs = append(d.runs[:n-2], mergeRuns(d.runs[n-2], d.runs[n-1], d.arena))

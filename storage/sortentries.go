@@ -1,0 +1,117 @@
+package storage
+
+import (
+	"bytes"
+	"slices"
+)
+
+// radixFrom is the number of entries from which on they are sorted by radix.
+const radixFrom = 256
+
+// sortItem stands for an entry while they are sorted: the vnode and the seven bytes
+// of the key behind those that all keys share, and the entry's number.
+type sortItem struct {
+	word uint64
+	at   uint32
+}
+
+// sortEntries returns the entries by key, the last change of each. es stays as it is.
+//
+// Keys of one table begin alike as a rule, so that what tells them apart is moved
+// into one word and sorted byte by byte, the last one first; bytes that do not
+// differ are passed over. Only what is equal there is compared in full.
+func sortEntries(es []entry, arena []byte) []entry {
+	if len(es) < radixFrom {
+		out := slices.Clone(es)
+		slices.SortFunc(out, func(a, b entry) int { return compareChange(a, b, arena) })
+		return lastOfEach(out, arena)
+	}
+	items := sortWords(es, arena, sharedPrefix(es, arena))
+	out := make([]entry, len(es))
+	for k, it := range items {
+		out[k] = es[it.at]
+	}
+	for from := 0; from < len(items); {
+		to := from + 1
+		for to < len(items) && items[to].word == items[from].word {
+			to++
+		}
+		if to-from > 1 {
+			slices.SortFunc(out[from:to], func(a, b entry) int { return compareChange(a, b, arena) })
+		}
+		from = to
+	}
+	return lastOfEach(out, arena)
+}
+
+// compareChange orders by key, and changes of the same key by time.
+func compareChange(a, b entry, arena []byte) int {
+	if c := compareEntry(a, arena, b, arena); c != 0 {
+		return c
+	}
+	return a.off - b.off
+}
+
+// lastOfEach keeps the last of equal keys, in place.
+func lastOfEach(es []entry, arena []byte) []entry {
+	n := 0
+	for i := range es {
+		if i+1 < len(es) && es[i].prefix == es[i+1].prefix && bytes.Equal(es[i].key(arena), es[i+1].key(arena)) {
+			continue
+		}
+		es[n] = es[i]
+		n++
+	}
+	return es[:n]
+}
+
+// sharedPrefix is the number of bytes behind the vnode in which all keys are alike.
+func sharedPrefix(es []entry, arena []byte) int {
+	first := es[0].key(arena)[keyHead:]
+	shared := len(first)
+	for _, e := range es[1:] {
+		k := e.key(arena)[keyHead:]
+		shared = min(shared, len(k))
+		if bytes.Equal(k[:shared], first[:shared]) {
+			continue
+		}
+		n := 0
+		for k[n] == first[n] {
+			n++
+		}
+		shared = n
+	}
+	return shared
+}
+
+// sortWords sorts the entries' words, stably.
+func sortWords(es []entry, arena []byte, skip int) []sortItem {
+	items := make([]sortItem, len(es))
+	var counts [8][256]uint32
+	for i, e := range es {
+		k := e.key(arena)
+		w := prefixOf(k[keyHead-1], k[keyHead+skip:])
+		items[i] = sortItem{w, uint32(i)}
+		for b := range counts {
+			counts[b][byte(w>>(8*b))]++
+		}
+	}
+	spare := make([]sortItem, len(es))
+	for b := range counts {
+		c := &counts[b]
+		if c[byte(items[0].word>>(8*b))] == uint32(len(es)) {
+			continue // all alike
+		}
+		sum := uint32(0)
+		for v := range c {
+			sum, c[v] = sum+c[v], sum
+		}
+		for _, it := range items {
+			v := byte(it.word >> (8 * b))
+			spare[c[v]] = it
+			c[v]++
+		}
+		items, spare = spare, items
+	}
+	return items
+}
