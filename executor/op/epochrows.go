@@ -2,7 +2,7 @@ package op
 
 import (
 	"slices"
-	"sort"
+	"sync/atomic"
 
 	"streamdb/executor"
 	"streamdb/storage"
@@ -17,10 +17,15 @@ type epochRows struct {
 	keys    byteMap // vnode, key -> id
 	heads   []int32 // per id: its last row, by number
 	next    []int32 // per row: the row of the same key before it, -1: none
+	in      []int32 // per row: its batch
+
+	lent  bool // what is here is read by others: see storeLater
+	spare *atomic.Pointer[epochRows]
 }
 
 func (e *epochRows) add(w *rowWriter, b *stream.Batch) {
 	n, cols := b.Rows(), b.Cols()
+	at := int32(len(e.batches))
 	e.batches = append(e.batches, b)
 	e.first = append(e.first, int32(len(e.next)))
 	w.vnodes = executor.VNodes(cols, w.spec.Table.Dist, w.types, n, w.vnodes)
@@ -34,19 +39,14 @@ func (e *epochRows) add(w *rowWriter, b *stream.Batch) {
 		}
 		e.next = append(e.next, e.heads[id])
 		e.heads[id] = row
+		e.in = append(e.in, at)
 	}
 }
 
 // at finds the batch and the position in it of row number r.
 func (e *epochRows) at(r int32) (batch, i int) {
-	batch = sort.Search(len(e.first), func(k int) bool { return e.first[k] > r }) - 1
+	batch = int(e.in[r])
 	return batch, int(r - e.first[batch])
-}
-
-func (e *epochRows) reset() {
-	e.batches, e.first = nil, e.first[:0]
-	e.heads, e.next = e.heads[:0], e.next[:0]
-	e.keys.Reset()
 }
 
 // stored is where the table has the rows of each id.

@@ -84,7 +84,6 @@ func (a *appendRows) Barrier(*executor.Ctx, stream.Barrier, executor.Emitter) er
 // came, and writes and emits the rest: at most one deleted and one inserted row.
 type netRows struct {
 	epochWriter
-	other []byte
 	keep  []bool
 	chain []netRow
 }
@@ -92,8 +91,8 @@ type netRows struct {
 // netRow is one distinct row image of a key: how often it is to be inserted
 // (or, below zero, deleted) after the epoch.
 type netRow struct {
-	batch, i int
-	weight   int
+	row    int32
+	weight int
 }
 
 func (w *netRows) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
@@ -106,7 +105,7 @@ func (w *netRows) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitte
 	return w.release(out)
 }
 
-// settleAll writes the net changes of the epoch.
+// settleAll finds the net changes of the epoch and hands them over to the table.
 func (w *netRows) settleAll() error {
 	e := &w.epoch
 	if cap(w.keep) < len(e.next) {
@@ -119,17 +118,25 @@ func (w *netRows) settleAll() error {
 			return err
 		}
 	}
+	e.storeLater(w.table)
 	return nil
 }
 
-// settle writes the net change of one key and marks the rows to emit.
+// settle finds the net change of one key, makes it the key's verdict and marks the
+// rows to emit.
 func (w *netRows) settle(id int32) error {
 	e := &w.epoch
 	head := e.heads[id]
+	if e.next[head] < 0 { // the only one
+		w.keep[head] = true
+		if batch, i := e.at(head); e.batches[batch].Op(i) == stream.Delete {
+			e.heads[id] = keyRemoved
+		}
+		return nil
+	}
 	w.chain = w.chain[:0]
 	for r := head; r >= 0; r = e.next[r] {
-		batch, i := e.at(r)
-		w.fold(batch, i)
+		w.fold(r)
 	}
 	var ins, del *netRow
 	for k := range w.chain {
@@ -144,40 +151,37 @@ func (w *netRows) settle(id int32) error {
 			return w.conflict(id, c)
 		}
 	}
-	key := e.keys.Key(id)
-	if ins != nil {
-		w.put(key[0], key[1:], e.batches[ins.batch].Cols(), ins.i)
-		w.keep[int(e.first[ins.batch])+ins.i] = true
-	} else if del != nil {
-		w.table.Delete(key[0], key[1:])
-	}
+	e.heads[id] = keyStays
 	if del != nil {
-		w.keep[int(e.first[del.batch])+del.i] = true
+		e.heads[id] = keyRemoved
+		w.keep[del.row] = true
+	}
+	if ins != nil {
+		e.heads[id] = ins.row
+		w.keep[ins.row] = true
 	}
 	return nil
 }
 
 // fold adds a row to the chain of its key's distinct images.
-func (w *netRows) fold(batch, i int) {
-	b := w.epoch.batches[batch]
+func (w *netRows) fold(row int32) {
+	e := &w.epoch
+	batch, i := e.at(row)
+	b := e.batches[batch]
 	op := int(b.Op(i))
-	if len(w.chain) > 0 {
-		w.row = storage.AppendRow(w.row[:0], b.Cols(), i)
-	}
 	for k := range w.chain {
 		c := &w.chain[k]
-		o := w.epoch.batches[c.batch]
-		w.other = storage.AppendRow(w.other[:0], o.Cols(), c.i)
-		if !bytes.Equal(w.row, w.other) {
+		in, j := e.at(c.row)
+		if !sameRow(b.Cols(), i, e.batches[in].Cols(), j) {
 			continue
 		}
 		c.weight += op
-		if int(b.Op(i)) == c.weight { // the row that is emitted must carry the sign of the sum
-			c.batch, c.i = batch, i
+		if op == c.weight { // the row that is emitted must carry the sign of the sum
+			c.row = row
 		}
 		return
 	}
-	w.chain = append(w.chain, netRow{batch, i, op})
+	w.chain = append(w.chain, netRow{row, op})
 }
 
 func (w *netRows) conflict(id int32, c *netRow) error {
@@ -207,11 +211,12 @@ func (w *overwrite) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emit
 		if b.Op(i) == stream.Insert {
 			w.row = storage.AppendRow(w.row[:0], b.Cols(), i)
 			if value != nil && bytes.Equal(value, w.row) {
-				heads := e.heads
-				heads[id] = -1 // nothing changed
+				e.heads[id] = keyStays
 				return nil
 			}
 			keep[row] = true
+		} else {
+			e.heads[id] = keyRemoved
 		}
 		if value == nil {
 			return nil
@@ -221,9 +226,7 @@ func (w *overwrite) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emit
 	if err != nil {
 		return err
 	}
-	if err := w.write(vnodes, keys); err != nil {
-		return err
-	}
+	e.storeLater(w.table)
 	if err := gone.flush(); err != nil {
 		return err
 	}
@@ -231,21 +234,4 @@ func (w *overwrite) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emit
 		return err
 	}
 	return w.release(out)
-}
-
-func (w *overwrite) write(vnodes []storage.VNode, keys [][]byte) error {
-	e := &w.epoch
-	for id, row := range e.heads {
-		if row < 0 {
-			continue
-		}
-		batch, i := e.at(row)
-		b := e.batches[batch]
-		if b.Op(i) == stream.Insert {
-			w.put(vnodes[id], keys[id], b.Cols(), i)
-		} else {
-			w.table.Delete(vnodes[id], keys[id])
-		}
-	}
-	return nil
 }

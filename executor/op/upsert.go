@@ -143,15 +143,7 @@ func (u *upsert) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter
 	if err != nil {
 		return err
 	}
-	for id, row := range e.heads {
-		switch {
-		case row >= 0:
-			batch, i := e.at(row)
-			u.put(vnodes[id], keys[id], e.batches[batch].Cols(), i)
-		case row == keyRemoved:
-			u.table.Delete(vnodes[id], keys[id])
-		}
-	}
+	e.storeLater(u.table)
 	if err := gone.flush(); err != nil {
 		return err
 	}
