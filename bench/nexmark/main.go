@@ -38,6 +38,9 @@ func main() {
 	flag.StringVar(&sets, "set", "", "settings of the session, as \"enable_share_plan=off,name=value\"")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
 	soakFor := flag.Duration("soak", 0, "instead: run the queries at full speed for this long and watch memory")
+	overheadRounds := flag.Int("overhead", 0, "instead: measure what checkpoints cost, on and off in turns, in this many rounds")
+	overheadPhase := flag.Duration("phase", 4*time.Second, "with -overhead: the length of a measurement")
+	overheadOnly := flag.String("only", "", "with -overhead: the job to measure, stateless or stateful")
 	flag.Parse()
 	if *profile != "" {
 		f, err := os.Create(*profile)
@@ -52,6 +55,12 @@ func main() {
 	}
 	if *soakFor > 0 {
 		if err := soak(*soakFor, *names, *parallelism); err != nil {
+			log.Print(err)
+		}
+		return
+	}
+	if *overheadRounds > 0 {
+		if err := overhead(*overheadRounds, *overheadPhase, *overheadOnly); err != nil {
 			log.Print(err)
 		}
 		return
