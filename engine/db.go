@@ -56,7 +56,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.MemoryLimit <= 0 {
 		o.MemoryLimit = DefaultMemoryLimit()
 	}
-	began := time.Now()
+	took := beginRecovery()
 	budget := SplitMemory(o.MemoryLimit)
 	so := o.Store
 	so.Dir, so.Log = o.DataDir, o.Log
@@ -67,23 +67,23 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{opts: o, log: o.Log, store: store, writers: newWriters(), ddlMu: make(ddlLock, 1), started: began,
+	took.step("store")
+	db := &DB{opts: o, log: o.Log, store: store, writers: newWriters(), ddlMu: make(ddlLock, 1), started: took.begun,
 		state: executor.NewAccountant(budget.State), queries: executor.NewAccountant(budget.Queries)}
 	db.life, db.end = context.WithCancel(context.Background())
 	db.work.Go(func() { returnMemory(db.life) })
-	if err := db.recover(ctx); err != nil {
+	if err := db.recover(ctx, took); err != nil {
 		if db.coord != nil { // no epoch to finish: where it has not started, nobody would
 			err = errors.Join(err, db.coord.Close())
 		}
 		return nil, errors.Join(err, db.Close(ctx))
 	}
-	o.Log.Info("database is open", "dir", o.DataDir, "epoch", store.Visible(), "objects", len(db.catalog().Objects()),
-		"took", time.Since(began).Round(time.Millisecond))
+	o.Log.Info(took.String(), "dir", o.DataDir, "epoch", store.Visible(), "objects", len(db.catalog().Objects()))
 	return db, nil
 }
 
 // recover loads the catalog and restarts the jobs from their pinned plans.
-func (db *DB) recover(ctx context.Context) error {
+func (db *DB) recover(ctx context.Context, took *recovery) error {
 	meta, err := loadMeta(db.store)
 	if err != nil {
 		return err
@@ -94,6 +94,7 @@ func (db *DB) recover(ctx context.Context) error {
 	}
 	db.system.load(meta.system)
 	db.ids.load(meta)
+	took.step("catalog")
 	db.clock = checkpoint.NewClock(db.store.OpenTime(), !db.opts.TestClock.IsZero(), db.opts.TestClock)
 	db.coord = checkpoint.New(checkpoint.Options{
 		Store:              db.store,
@@ -140,12 +141,42 @@ func (db *DB) recover(ctx context.Context) error {
 		return err
 	}
 	db.system.apply(db)
+	took.step("jobs")
 	db.coord.Start()
-	if _, err := db.coord.Submit(checkpoint.Request{Sync: true}).Wait(ctx); err != nil {
-		return fmt.Errorf("first commit after opening: %w", err)
+	if err := db.firstEpoch(ctx, took); err != nil {
+		return err
 	}
 	db.collectGarbage(meta.garbage)
 	db.resumeCreations()
+	return nil
+}
+
+// firstPatience is how long Open waits for the first epoch.
+const firstPatience = 200 * time.Millisecond
+
+// firstEpoch waits for the first epoch, in which all jobs take part: then they run.
+// But not for long: whoever reads sees the last epoch before, and needs no job.
+func (db *DB) firstEpoch(ctx context.Context, took *recovery) error {
+	patience, cancel := context.WithTimeout(ctx, firstPatience)
+	defer cancel()
+	first := db.coord.Submit(checkpoint.Request{Sync: true})
+	_, err := first.Wait(patience)
+	switch {
+	case err == nil:
+		took.step("first epoch")
+		return nil
+	case patience.Err() == nil || ctx.Err() != nil:
+		return fmt.Errorf("first commit after opening: %w", err)
+	}
+	db.work.Go(func() {
+		if _, err := first.Wait(db.life); err != nil {
+			if db.life.Err() == nil {
+				db.log.Error("first commit after opening failed", "err", err)
+			}
+			return
+		}
+		db.log.Info("the first epoch after opening is committed", "took_ms", time.Since(took.begun).Milliseconds())
+	})
 	return nil
 }
 
