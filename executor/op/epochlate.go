@@ -9,13 +9,13 @@ import (
 	"streamdb/vec"
 )
 
-// storeLater hands the rows of the epoch over to their table. By now heads holds
-// the verdict on each key: the number of the row that it gets, keyRemoved or
-// keyStays. Batches never change, so that they can be encoded when the task is in
-// the next epoch already; the keys are lent, until they are.
-func (e *epochRows) storeLater(table storage.StateTable) {
+// storeLater hands the rows of the epoch over to their table. verdicts says of each
+// key what becomes of it: the number of the row that it gets, keyRemoved or keyStays.
+// Batches never change, so that they can be encoded when the task is in the next
+// epoch already; keys and verdicts are lent until then.
+func (e *epochRows) storeLater(table storage.StateTable, verdicts []int32) {
 	changed := 0
-	for _, row := range e.heads {
+	for _, row := range verdicts {
 		if row != keyStays {
 			changed++
 		}
@@ -29,15 +29,15 @@ func (e *epochRows) storeLater(table storage.StateTable) {
 	e.lent = true
 	held := *e
 	table.PutLater(changed, func(w storage.LateWriter) {
-		held.write(w)
+		held.write(w, verdicts)
 		held.clear()
 		held.spare.Store(&held)
 	})
 }
 
-func (e *epochRows) write(w storage.LateWriter) {
+func (e *epochRows) write(w storage.LateWriter, verdicts []int32) {
 	var value []byte
-	for id, row := range e.heads {
+	for id, row := range verdicts {
 		if row == keyStays {
 			continue
 		}
@@ -67,7 +67,7 @@ func (e *epochRows) reset() {
 
 func (e *epochRows) clear() {
 	e.batches, e.first = nil, e.first[:0]
-	e.heads, e.next, e.in = e.heads[:0], e.next[:0], e.in[:0]
+	e.heads, e.next, e.in, e.net = e.heads[:0], e.next[:0], e.in[:0], e.net[:0]
 	e.keys.Reset()
 	e.lent = false
 }

@@ -18,6 +18,7 @@ type epochRows struct {
 	heads   []int32 // per id: its last row, by number
 	next    []int32 // per row: the row of the same key before it, -1: none
 	in      []int32 // per row: its batch
+	net     []int32 // per id, once settled (see netRows): what becomes of it
 
 	lent  bool // what is here is read by others: see storeLater
 	spare *atomic.Pointer[epochRows]

@@ -118,20 +118,21 @@ func (w *netRows) settleAll() error {
 			return err
 		}
 	}
-	e.storeLater(w.table)
+	e.storeLater(w.table, e.net)
 	return nil
 }
 
-// settle finds the net change of one key, makes it the key's verdict and marks the
-// rows to emit.
+// settle finds the net change of one key, in order of the ids, and marks the rows to
+// emit.
 func (w *netRows) settle(id int32) error {
 	e := &w.epoch
 	head := e.heads[id]
 	if e.next[head] < 0 { // the only one
 		w.keep[head] = true
 		if batch, i := e.at(head); e.batches[batch].Op(i) == stream.Delete {
-			e.heads[id] = keyRemoved
+			head = keyRemoved
 		}
+		e.net = append(e.net, head)
 		return nil
 	}
 	w.chain = w.chain[:0]
@@ -151,15 +152,16 @@ func (w *netRows) settle(id int32) error {
 			return w.conflict(id, c)
 		}
 	}
-	e.heads[id] = keyStays
+	net := keyStays
 	if del != nil {
-		e.heads[id] = keyRemoved
+		net = keyRemoved
 		w.keep[del.row] = true
 	}
 	if ins != nil {
-		e.heads[id] = ins.row
+		net = ins.row
 		w.keep[ins.row] = true
 	}
+	e.net = append(e.net, net)
 	return nil
 }
 
@@ -226,7 +228,7 @@ func (w *overwrite) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emit
 	if err != nil {
 		return err
 	}
-	e.storeLater(w.table)
+	e.storeLater(w.table, e.heads)
 	if err := gone.flush(); err != nil {
 		return err
 	}

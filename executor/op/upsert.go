@@ -143,7 +143,7 @@ func (u *upsert) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter
 	if err != nil {
 		return err
 	}
-	e.storeLater(u.table)
+	e.storeLater(u.table, e.heads)
 	if err := gone.flush(); err != nil {
 		return err
 	}
