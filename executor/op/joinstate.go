@@ -145,7 +145,30 @@ func (d *joinSide) stateKey(j *hashJoin, dst []byte, kept []vec.Vec, i int) []by
 	return dst
 }
 
-// write puts the side's changed rows into its state table.
+// storeLater hands copies of rows over to the side's state table.
+func (j *hashJoin) storeLater(d *joinSide, slots []int32) error {
+	r, kept := d.rows, d.gatherAll(slots)
+	weights, places := make([]int32, len(slots)), make([]storage.VNode, len(slots))
+	for i, s := range slots {
+		w := r.weight(s)
+		if w < 0 || w > 1 && len(d.rowAt) > 0 {
+			return sqlerr.New(sqlerr.InternalError, "a row of a join has weight %d at the end of an epoch", w)
+		}
+		weights[i], places[i] = w, j.vnodes[r.key[s]]
+	}
+	d.table.PutLater(len(slots), func(to storage.LateWriter) {
+		var key, row []byte
+		for i, w := range weights {
+			key = d.stateKey(j, key[:0], kept, i)
+			row = binary.AppendUvarint(row[:0], uint64(w))
+			row = storage.AppendRow(row, kept, i)
+			to.Put(places[i], key, row)
+		}
+	})
+	return nil
+}
+
+// write hands the side's changed rows over to its state table.
 func (j *hashJoin) write(d *joinSide) error {
 	r := d.rows
 	live := d.dirty[:0]
@@ -157,18 +180,10 @@ func (j *hashJoin) write(d *joinSide) error {
 		}
 	}
 	for len(live) > 0 {
-		slots := live[:d.rows.batch(live)]
+		slots := live[:min(len(live), stream.BatchRows)]
 		live = live[len(slots):]
-		kept := d.gatherAll(slots)
-		for i, s := range slots {
-			w := r.weight(s)
-			if w < 0 || w > 1 && len(d.rowAt) > 0 {
-				return sqlerr.New(sqlerr.InternalError, "a row of a join has weight %d at the end of an epoch", w)
-			}
-			j.key = d.stateKey(j, j.key[:0], kept, i)
-			j.row = binary.AppendUvarint(j.row[:0], uint64(w))
-			j.row = storage.AppendRow(j.row, kept, i)
-			d.table.Put(j.vnodes[r.key[s]], j.key, j.row)
+		if err := j.storeLater(d, slots); err != nil {
+			return err
 		}
 	}
 	d.dirty = d.dirty[:0]
