@@ -113,6 +113,7 @@ func (db *DB) recover(ctx context.Context, took *recovery) error {
 		Active:     func(stream.JobID) { db.coord.Active(db.coord.Next()) },
 		Sources:    &op.SourceHub{},
 		Stats:      &op.Stats{},
+		Caches:     &op.Caches{},
 		Rate:       db.rate,
 		Limits:     &op.Limits{},
 		Pacer:      &op.Pacer{},

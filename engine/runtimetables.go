@@ -14,7 +14,7 @@ import (
 // The tables of the schema streamdb: one variable each, listed here. Their
 // columns are in catalog/syscat/columns.txt.
 var runtimeTables = []*runtimeTable{jobsTable, sourceSplitsTable, quarantineTable, lateRowsTable, epochsTable, tasksTable,
-	backfillProgressTable, ddlProgressTable, expressionErrorsTable, memoryTable}
+	backfillProgressTable, ddlProgressTable, expressionErrorsTable, memoryTable, stateCacheTable}
 
 // jobsTable: every running or failed dataflow.
 var jobsTable = &runtimeTable{

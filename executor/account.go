@@ -91,17 +91,17 @@ func (a *Accountant) Over() bool {
 }
 
 // Shed says how many of the held bytes that were reported to this accountant
-// should be given back, by one who is about to report more: 0 while that fits.
-// Else it makes room for it and gives its share of what brings the whole to
-// 7/8 of the limit, so that the next time is not at once.
+// should be free for others, or for more of what holds them, when more bytes are
+// about to be reported: 0 while that stays below 7/8 of the limit. Else it is what
+// comes, and the share of what brings the whole to 3/4.
 func (a *Accountant) Shed(held, more int64) int64 {
 	shed := int64(0)
 	for at := a; at != nil; at = at.parent {
 		used := at.used.Load()
-		if at.limit <= 0 || used+more <= at.limit {
+		if at.limit <= 0 || used+more <= at.limit/8*7 {
 			continue
 		}
-		beyond := float64(used - at.limit/8*7)
+		beyond := float64(used - at.limit/4*3)
 		shed = max(shed, more+int64(beyond*float64(held)/float64(max(used, held, 1))))
 	}
 	return min(shed, held)

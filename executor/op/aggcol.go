@@ -27,18 +27,21 @@ type aggColumn interface {
 	drop(key []byte, vnode storage.VNode) error
 	// evict forgets the values of groups that leave memory.
 	evict(gone func(id int32) bool)
-	// renew forgets all groups and gives their memory back.
-	renew()
+	// pack renumbers the groups: those of ids are now 0, 1, 2 .., and memory for others
+	// is given back. Only columns that are lazyColumns get any.
+	pack(ids []int32) error
 	bytes() int64
 }
 
 // plainAgg is an aggregate whose state is a few numbers per group.
 type plainAgg struct {
-	make  func() aggs.State
-	state aggs.State
-	args  []int
-	merge bool
-	buf   []vec.Vec
+	make    func() aggs.State
+	state   aggs.State
+	args    []int
+	merge   bool
+	buf     []vec.Vec
+	partial []types.T  // columns of the partial form; nil: there is none, or it cannot take back
+	stored  aggs.State // see lazyColumn; nil until needed
 }
 
 func (p *plainAgg) grow(groups int) { p.state.Grow(groups) }
@@ -67,7 +70,22 @@ func (p *plainAgg) drop([]byte, storage.VNode) error { return nil }
 
 func (p *plainAgg) evict(func(int32) bool) {}
 
-func (p *plainAgg) renew() { p.state = p.make() }
+func (p *plainAgg) pack(ids []int32) error {
+	old := p.state
+	p.state = p.make()
+	p.state.Grow(len(ids))
+	to := make([]int32, min(len(ids), stream.BatchRows))
+	for from := 0; from < len(ids); from += len(to) {
+		part := ids[from:min(from+len(to), len(ids))]
+		for k := range part {
+			to[k] = int32(from + k)
+		}
+		if err := p.move(old, part, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func (p *plainAgg) bytes() int64 { return p.state.Bytes() }
 

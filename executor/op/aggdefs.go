@@ -59,8 +59,14 @@ func (s *HashAgg) openColumn(a *hashAgg, ctx *executor.OpenCtx, i int) (aggColum
 		table = ctx.Table(s.Multisets[i])
 	}
 	if call.isPlain(def, appendOnly) {
+		if def.IsCountStar() && !call.Merge && call.Filter < 0 && call.Shares == 0 && !call.Distinct {
+			return &rowCount{owner: a}, nil
+		}
 		plain := &plainAgg{make: func() aggs.State { return def.New(ts) }, args: call.Args, merge: call.Merge}
-		plain.renew()
+		plain.state = plain.make()
+		if def.Partial != nil && (def.Retractable || appendOnly) {
+			plain.partial = def.Partial(ts)
+		}
 		if call.Shares > 0 {
 			return s.openFollower(a, call, plain)
 		}

@@ -86,7 +86,7 @@ func (g *rowGroups) find(b *stream.Batch, fresh func(id int32, v storage.VNode, 
 	}
 	vnodes := executor.VNodes(cols, g.dist, g.in, n, nil)
 	for k, id := range found {
-		fresh(id, vnodes[rows[k]], g.table != nil && g.res.mayHold(g.groups.tags[id]))
+		fresh(id, vnodes[rows[k]], g.table != nil && g.res.mayHold(g.groups.Tag(id)))
 	}
 	g.admit(cols, rows)
 	return ids
@@ -98,10 +98,8 @@ func (g *rowGroups) empty() bool {
 	if g.groups.Len() >= g.groups.Ids()/4 {
 		return false
 	}
-	for _, tag := range g.groups.tags {
-		if tag != 0 {
-			g.res.evict(tag)
-		}
+	for _, id := range g.groups.All() {
+		g.res.evict(g.groups.Tag(id))
 	}
 	g.groups = newKeyTable(g.groupTypes)
 	return true

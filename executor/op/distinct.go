@@ -193,7 +193,7 @@ func (d *distinctAgg) stateKeys(ids []int32) ([][]byte, []storage.VNode) {
 		from := len(buf)
 		buf = appendStateKey(append(buf, groupKeys[k]...), d.argTypes, cols[1:], k)
 		keys[k] = buf[from:len(buf):len(buf)]
-		vnodes[k] = d.owner.groups[group[k]].vnode
+		vnodes[k] = d.owner.groups[group[k]].vnode()
 	}
 	return keys, vnodes
 }
@@ -249,9 +249,9 @@ func (d *distinctAgg) evict(gone func(id int32) bool) {
 	}
 }
 
-func (d *distinctAgg) renew() {
-	d.plain.renew()
+func (d *distinctAgg) pack([]int32) error {
 	d.seen, d.entries, d.partial = newKeyTable(d.seen.types), nil, nil
+	return d.plain.pack(nil)
 }
 
 func (d *distinctAgg) bytes() int64 {

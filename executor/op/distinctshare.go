@@ -64,6 +64,6 @@ func (d *distinctFollower) drop([]byte, storage.VNode) error { return nil }
 
 func (d *distinctFollower) evict(func(int32) bool) {}
 
-func (d *distinctFollower) renew() { d.plain.renew() }
+func (d *distinctFollower) pack(ids []int32) error { return d.plain.pack(ids) }
 
 func (d *distinctFollower) bytes() int64 { return d.plain.bytes() }

@@ -32,6 +32,7 @@ type Env struct {
 	Pacer   *Pacer
 	Sources *SourceHub
 	Stats   *Stats
+	Caches  *Caches
 	Align   *Alignment
 	Alarm   func() Alarm // for operators whose output changes as time passes
 }

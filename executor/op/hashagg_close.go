@@ -128,12 +128,12 @@ func (a *hashAgg) drop(ctx *executor.Ctx, ids []int32, out executor.Emitter) err
 	for i, id := range ids {
 		if g := &a.groups[id]; a.table != nil {
 			for _, c := range a.aggs {
-				if err := c.drop(keys[i], g.vnode); err != nil {
+				if err := c.drop(keys[i], g.vnode()); err != nil {
 					return err
 				}
 			}
-			if g.stored {
-				a.table.Delete(g.vnode, keys[i])
+			if *g&groupStored != 0 {
+				a.table.Delete(g.vnode(), keys[i])
 			}
 		}
 		a.forget(id)
@@ -211,14 +211,9 @@ func (a *hashAgg) emitStored(ctx *executor.Ctx, gone []storedGroup, out executor
 	b := batchOf(builders, len(gone), nil)
 	ids := make([]int32, len(gone))
 	a.keys.FindOrInsert(b.Cols(), nil, len(gone), ids)
-	for len(a.groups) < a.keys.Ids() {
-		a.groups = append(a.groups, aggGroup{})
-	}
+	a.grow()
 	for i, id := range ids {
-		for _, c := range a.aggs {
-			c.grow(a.keys.Ids())
-		}
-		a.groups[id] = aggGroup{vnode: gone[i].vnode}
+		a.groups[id] = newGroup(gone[i].vnode)
 		if err := a.decode(id, gone[i].value); err != nil {
 			return err
 		}

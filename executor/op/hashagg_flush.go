@@ -17,13 +17,33 @@ func (a *hashAgg) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emit
 	if err := a.start(); err != nil {
 		return err
 	}
-	if len(a.spec.Keys) == 0 && !a.started && a.groups[0].mark != a.epoch {
+	if len(a.spec.Keys) == 0 && !a.started && a.groups[0]&groupTouched == 0 {
 		a.touched, a.had = append(a.touched, 0), append(a.had, -1) // the row of no input
 	}
+	if err := a.flushAll(ctx, out); err != nil {
+		return err
+	}
+	a.started = len(a.spec.Keys) == 0
+	if err := a.closeWindows(ctx, out); err != nil {
+		return err
+	}
+	if a.table != nil {
+		return a.evict()
+	}
+	return nil
+}
+
+// flushAll emits and writes all that was touched.
+func (a *hashAgg) flushAll(ctx *executor.Ctx, out executor.Emitter) error {
 	if a.table != nil {
 		if err := a.flushSets(); err != nil { // min and max need it for their results
 			return err
 		}
+	}
+	a.stat.Hits.Add(int64(len(a.touched) + len(a.absent) - a.came))
+	a.came = 0
+	if err := a.settle(ctx, out); err != nil {
+		return err
 	}
 	olds := make([]vec.Vec, len(a.old))
 	for j, b := range a.old {
@@ -37,19 +57,12 @@ func (a *hashAgg) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emit
 		}
 		from = to
 	}
-	a.retire()
+	a.retire(a.touched)
+	a.retire(a.absent)
 	for _, b := range a.old {
 		b.Reset(0)
 	}
-	a.touched, a.had, a.oldRows = a.touched[:0], a.had[:0], 0
-	a.started = len(a.spec.Keys) == 0
-	a.epoch++
-	if err := a.closeWindows(ctx, out); err != nil {
-		return err
-	}
-	if a.table != nil {
-		a.evict()
-	}
+	a.touched, a.had, a.absent, a.oldRows = a.touched[:0], a.had[:0], a.absent[:0], 0
 	return nil
 }
 
@@ -59,7 +72,7 @@ func (a *hashAgg) flush(ctx *executor.Ctx, ids, had []int32, olds []vec.Vec, out
 	now := make([]int32, 0, len(ids)) // groups that exist
 	row := make([]int32, len(ids))    // per id: its row in the new results; -1: the group is gone
 	for k, id := range ids {
-		rows := a.groups[id].rows
+		rows := a.groups[id].rows()
 		if rows < 0 {
 			return sqlerr.New(sqlerr.InternalError, "aggregate: a row that never came is retracted")
 		}
@@ -151,16 +164,16 @@ func (a *hashAgg) write(ids []int32) {
 	var key, value []byte
 	for i, id := range ids {
 		g := &a.groups[id]
-		if g.stored && settled {
+		if *g&groupStored != 0 && settled {
 			continue
 		}
 		key = appendStateKey(key[:0], a.keyTypes, keys, i)
-		if g.rows > 0 || len(a.spec.Keys) == 0 {
+		if g.rows() > 0 || len(a.spec.Keys) == 0 {
 			value = a.encode(value[:0], id, keys, i)
-			a.table.Put(g.vnode, key, value)
-			g.stored = true
-		} else if g.stored {
-			a.table.Delete(g.vnode, key)
+			a.table.Put(g.vnode(), key, value)
+			*g |= groupStored
+		} else if *g&groupStored != 0 {
+			a.table.Delete(g.vnode(), key)
 		}
 	}
 }
@@ -175,13 +188,12 @@ func (a *hashAgg) flushSets() error {
 	return nil
 }
 
-// retire forgets the groups that the epoch emptied.
-func (a *hashAgg) retire() {
-	if len(a.spec.Keys) == 0 {
-		return
-	}
-	for _, id := range a.touched {
-		if a.groups[id].rows == 0 {
+// retire forgets those of the touched groups that the epoch emptied.
+func (a *hashAgg) retire(touched []int32) {
+	for _, id := range touched {
+		g := &a.groups[id]
+		*g &^= groupTouched | groupAbsent
+		if g.rows() == 0 && len(a.spec.Keys) > 0 {
 			a.forget(id)
 		}
 	}
@@ -192,55 +204,6 @@ func (a *hashAgg) forget(id int32) {
 		c.reset(id)
 	}
 	a.keys.Delete(id)
-	a.groups[id] = aggGroup{}
-}
-
-// evict drops groups from memory when there is too little: all of them are in
-// the table. Those that changed since the last time stay.
-func (a *hashAgg) evict() {
-	a.memory.report(a.bytes())
-	if !a.memory.over() || len(a.spec.Keys) == 0 {
-		return
-	}
-	gone := make([]bool, len(a.groups))
-	any := false
-	for id := range a.groups {
-		if !a.keys.Live(int32(id)) {
-			continue
-		}
-		if g := &a.groups[id]; g.hot {
-			g.hot = false
-		} else {
-			gone[id], any = true, true
-		}
-	}
-	if !any {
-		return
-	}
-	for _, c := range a.aggs {
-		c.evict(func(id int32) bool { return gone[id] })
-	}
-	for id := range gone {
-		if gone[id] {
-			a.res.evict(a.keys.tags[id])
-			a.forget(int32(id))
-		}
-	}
-	if a.keys.Len() < a.keys.Ids()/4 {
-		a.renew()
-	}
-	a.memory.report(a.bytes())
-}
-
-// renew gives memory back, which deleting does not: everything leaves.
-func (a *hashAgg) renew() {
-	for _, tag := range a.keys.tags {
-		if tag != 0 {
-			a.res.evict(tag)
-		}
-	}
-	a.keys, a.groups = newKeyTable(a.keyTypes), nil
-	for _, c := range a.aggs {
-		c.renew()
-	}
+	a.clock.forget(id)
+	a.groups[id] = 0
 }

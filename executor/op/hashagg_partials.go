@@ -15,6 +15,10 @@ import (
 func (a *hashAgg) openPartials() error {
 	a.rowsCol = len(a.in) - 1
 	for j, c := range a.aggs {
+		if _, ok := c.(*rowCount); ok { // counted as rows are
+			a.parts = append(a.parts, nil)
+			continue
+		}
 		p, ok := c.(*plainAgg)
 		if !ok || len(a.spec.Aggs[j].Parts) == 0 {
 			return sqlerr.New(sqlerr.DataCorrupted, "stored plan merges %s, which has no partial form", a.spec.Aggs[j].explain(a.spec.In.Schema()))
@@ -75,6 +79,9 @@ func (a *hashAgg) addMixed(b *stream.Batch, ids []int32) error {
 		parts = nil
 	}
 	for j, p := range a.parts {
+		if p == nil {
+			continue
+		}
 		if m.raws > 0 {
 			sel := raw
 			if f := a.spec.Aggs[j].Filter; f >= 0 {

@@ -16,7 +16,7 @@ func (s *HashAgg) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 	in := s.In.Schema()
 	a := &hashAgg{
 		spec: s, in: schemaTypes(in), dist: s.Dist, keyTypes: colTypes(in, s.Keys),
-		memory: memory{acc: ctx.Memory}, epoch: 1, rowsCol: -1,
+		memory: memory{acc: ctx.Memory}, rowsCol: -1,
 	}
 	results := make([]types.Layout, len(s.Aggs))
 	for i := range s.Aggs {
@@ -53,6 +53,8 @@ func (s *HashAgg) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 			a.rowsCol = len(in) - 1
 		}
 	}
+	a.openLazy()
+	a.openCache(ctx)
 	if s.Partials {
 		return a, a.openPartials()
 	}
@@ -62,7 +64,9 @@ func (s *HashAgg) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 // hashAgg keeps per group the number of its rows and the state of each
 // aggregate in slices by group id. What a group had emitted is computed from
 // its state when the epoch touches it first; at the barrier old and new results
-// are compared and the changed groups are written.
+// are compared and the changed groups are written. Groups that are not in memory
+// gather what the epoch brings and are merged with what the table has of them at
+// the barrier, in order of their keys; see hashagg_lazy.go.
 //
 //	Groups:    group key -> rows (varint) [window (varint)] [key columns as a row, where
 //	           equal keys may differ or groups are emitted from here, after its length] then the state of each aggregate
@@ -75,7 +79,7 @@ type hashAgg struct {
 	keyTypes []types.T
 	lossy    bool
 	rowsCol  int         // input column with the rows a partial state stands for; -1: each row is one
-	parts    []*plainAgg // with Partials: aggs
+	parts    []*plainAgg // with Partials: aggs; nil for a rowCount
 	mixed    mixedRows
 	table    storage.StateTable
 	res      residency
@@ -84,10 +88,11 @@ type hashAgg struct {
 	keys   *keyTable
 	groups []aggGroup // by id
 	aggs   []aggColumn
-	epoch  uint32 // rises with every barrier: what touched marks hold
 	pace   batchPace
+	lazyState
+	evictState
 
-	touched []int32        // ids changed in this epoch
+	touched []int32        // ids changed in this epoch, without absent
 	had     []int32        // per touched id: its row in old; -1: it had emitted nothing
 	old     []*vec.Builder // per aggregate: results before this epoch
 	oldRows int32
@@ -106,15 +111,34 @@ type hashAgg struct {
 	low     []int64            // by key: the least value among the groups that waited at the last sweep
 }
 
-type aggGroup struct {
-	rows   int64
-	mark   uint32 // epoch of the last change
-	vnode  storage.VNode
-	stored bool // the state has an entry
-	hot    bool // changed since the last eviction
+// aggGroup is, from the top: the number of rows (48 bits, signed), the vnode, flags.
+type aggGroup uint64
+
+const (
+	groupTouched aggGroup = 1 << iota // changed in this epoch
+	groupStored                       // the state has an entry
+	groupNew                          // has just come to memory
+	groupAbsent                       // what the table has of it is not merged in yet
+
+	groupVNode = 8
+	groupRows  = 16
+)
+
+func newGroup(v storage.VNode) aggGroup { return aggGroup(v)<<groupVNode | groupNew }
+
+func (g aggGroup) rows() int64          { return int64(g) >> groupRows }
+func (g aggGroup) vnode() storage.VNode { return storage.VNode(g >> groupVNode) }
+func (g *aggGroup) add(rows int64)      { *g += aggGroup(rows) << groupRows }
+
+func (a *hashAgg) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {
+	if err := a.take(ctx, b); err != nil {
+		return err
+	}
+	return a.spill(ctx, out)
 }
 
-func (a *hashAgg) Process(ctx *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
+// take brings a batch into the aggregates.
+func (a *hashAgg) take(ctx *executor.Ctx, b *stream.Batch) error {
 	if w := a.spec.WindowKey; w >= 0 && a.table != nil {
 		b = a.onTime(b, a.spec.Keys[w])
 	}
@@ -162,17 +186,8 @@ func (a *hashAgg) Process(ctx *executor.Ctx, _ int, b *stream.Batch, _ executor.
 
 // admit makes room for new ids and reads those that may have a state.
 func (a *hashAgg) admit(cols []vec.Vec, n int, fresh, rows []int32) error {
-	size := a.keys.Ids()
-	for len(a.groups) < size {
-		a.groups = append(a.groups, aggGroup{})
-	}
-	for _, c := range a.aggs {
-		c.grow(size)
-	}
+	a.grow()
 	if a.table == nil {
-		for _, id := range fresh {
-			a.groups[id] = aggGroup{}
-		}
 		return nil
 	}
 	// Distribution columns are keys: the row that brought an id tells its vnode.
@@ -185,11 +200,17 @@ func (a *hashAgg) admit(cols []vec.Vec, n int, fresh, rows []int32) error {
 	var ask []int32
 	var askNodes []storage.VNode
 	for k, id := range fresh {
-		a.groups[id] = aggGroup{vnode: vnodes[k]}
-		if a.res.mayHold(a.keys.tags[id]) {
+		a.groups[id] = newGroup(vnodes[k])
+		switch {
+		case !a.res.partial || !a.res.mayHold(a.keys.Tag(id)):
+		case a.lazy:
+			a.groups[id] |= groupAbsent
+			a.absent = append(a.absent, id)
+		default:
 			ask, askNodes = append(ask, id), append(askNodes, vnodes[k])
 		}
 	}
+	a.fresh, a.came = a.fresh+len(fresh), a.came+len(fresh)
 	if w := a.spec.WindowKey; w >= 0 {
 		c := &cols[a.spec.Keys[w]]
 		for _, i := range rows {
@@ -201,11 +222,22 @@ func (a *hashAgg) admit(cols []vec.Vec, n int, fresh, rows []int32) error {
 	return a.fetch(ask, askNodes)
 }
 
+// grow makes room for all ids.
+func (a *hashAgg) grow() {
+	size := a.keys.Ids()
+	a.groups = vec.Grow(a.groups, size)
+	a.clock.grow(size)
+	for _, c := range a.aggs {
+		c.grow(size)
+	}
+}
+
 // fetch reads the stored state of groups that have just come to memory.
 func (a *hashAgg) fetch(ids []int32, vnodes []storage.VNode) error {
 	if len(ids) == 0 {
 		return nil
 	}
+	a.stat.Misses.Add(int64(len(ids)))
 	keys := a.stateKeys(ids)
 	return a.table.MultiGet(vnodes, keys, func(i int, value []byte) error {
 		if value == nil {
@@ -228,56 +260,61 @@ func (a *hashAgg) stateKeys(ids []int32) [][]byte {
 	return keys
 }
 
-// touch counts rows and, for groups changed for the first time in this epoch,
-// keeps what they had emitted.
+// touch keeps what groups had emitted, of those changed for the first time in this
+// epoch, and counts rows.
 func (a *hashAgg) touch(ctx *executor.Ctx, b *stream.Batch, ids []int32) error {
-	groups, epoch := a.groups, a.epoch
-	had := a.first[:0]
-	note := func(id int32, g *aggGroup) {
-		g.mark, g.hot = epoch, true
-		a.touched = append(a.touched, id)
-		if (g.rows > 0 || a.started) && !a.spec.EmitOnClose {
-			had = append(had, id)
-			a.had = append(a.had, a.oldRows)
-			a.oldRows++
-		} else {
-			a.had = append(a.had, -1)
+	groups := a.groups
+	a.first = a.first[:0]
+	for _, id := range ids {
+		if groups[id]&groupTouched == 0 {
+			a.note(id)
 		}
+	}
+	if err := a.remember(ctx, a.first); err != nil {
+		return err
 	}
 	c := a.rowsOf(b)
 	switch {
 	case c != nil:
 		m := c.Mask()
 		for i, id := range ids {
-			g := &groups[id]
-			if g.mark != epoch {
-				note(id, g)
-			}
 			rows := int64(1)
 			if !c.Null(i) {
 				rows = c.I64[i&m]
 			}
-			g.rows += rows * int64(b.Op(i))
+			groups[id].add(rows * int64(b.Op(i)))
 		}
 	case b.Ops == nil:
 		for _, id := range ids {
-			g := &groups[id]
-			if g.mark != epoch {
-				note(id, g)
-			}
-			g.rows++
+			groups[id] += 1 << groupRows
 		}
 	default:
 		for i, id := range ids {
-			g := &groups[id]
-			if g.mark != epoch {
-				note(id, g)
-			}
-			g.rows += int64(b.Ops[i])
+			groups[id].add(int64(b.Ops[i]))
 		}
 	}
-	a.first = had
-	return a.remember(ctx, had)
+	return nil
+}
+
+// note lists a group that is changed for the first time in this epoch; what first
+// lists has something to be remembered.
+func (a *hashAgg) note(id int32) {
+	g := &a.groups[id]
+	if *g&groupNew == 0 && a.table != nil {
+		a.clock.use(id)
+	}
+	*g = *g&^groupNew | groupTouched
+	if *g&groupAbsent != 0 {
+		return
+	}
+	a.touched = append(a.touched, id)
+	if (g.rows() > 0 || a.started) && !a.spec.EmitOnClose {
+		a.first = append(a.first, id)
+		a.had = append(a.had, a.oldRows)
+		a.oldRows++
+	} else {
+		a.had = append(a.had, -1)
+	}
 }
 
 // remember appends what groups have emitted to old.
@@ -304,31 +341,16 @@ func (a *hashAgg) start() error {
 }
 
 func (a *hashAgg) decode(id int32, value []byte) error {
-	g := &a.groups[id]
-	rows, k := binary.Varint(value)
-	if k <= 0 {
-		return a.corrupt()
+	rows, value, err := a.decodeHead(value)
+	if err != nil {
+		return err
 	}
-	value = value[k:]
-	g.rows, g.stored = rows, true
+	a.groups[id].add(rows)
+	a.groups[id] |= groupStored
 	if len(a.spec.Keys) == 0 {
 		a.started = true
 	}
-	if a.spec.WindowKey >= 0 {
-		if _, k = binary.Varint(value); k <= 0 {
-			return a.corrupt()
-		}
-		value = value[k:]
-	}
-	if a.lossy {
-		n, k := binary.Uvarint(value)
-		if k <= 0 || int(n) > len(value)-k {
-			return a.corrupt()
-		}
-		value = value[k+int(n):]
-	}
 	for _, c := range a.aggs {
-		var err error
 		if value, err = c.load(id, value); err != nil {
 			return err
 		}
@@ -336,9 +358,32 @@ func (a *hashAgg) decode(id int32, value []byte) error {
 	return nil
 }
 
+// decodeHead reads the number of rows of a stored group and returns the states.
+func (a *hashAgg) decodeHead(value []byte) (rows int64, states []byte, err error) {
+	rows, k := binary.Varint(value)
+	if k <= 0 {
+		return 0, nil, a.corrupt()
+	}
+	value = value[k:]
+	if a.spec.WindowKey >= 0 {
+		if _, k = binary.Varint(value); k <= 0 {
+			return 0, nil, a.corrupt()
+		}
+		value = value[k:]
+	}
+	if a.lossy {
+		n, k := binary.Uvarint(value)
+		if k <= 0 || int(n) > len(value)-k {
+			return 0, nil, a.corrupt()
+		}
+		value = value[k+int(n):]
+	}
+	return rows, value, nil
+}
+
 // encode is the inverse of decode. keys are the key columns, row is the group's row in them.
 func (a *hashAgg) encode(dst []byte, id int32, keys []vec.Vec, row int) []byte {
-	dst = binary.AppendVarint(dst, a.groups[id].rows)
+	dst = binary.AppendVarint(dst, a.groups[id].rows())
 	if w := a.spec.WindowKey; w >= 0 {
 		x, null := intAt(&keys[w], row)
 		if null {
@@ -357,14 +402,16 @@ func (a *hashAgg) encode(dst []byte, id int32, keys []vec.Vec, row int) []byte {
 }
 
 func (a *hashAgg) bytes() int64 {
-	n := a.keys.Bytes() + int64(cap(a.groups))*16 + int64(cap(a.touched)+cap(a.had))*4
+	n := a.keys.Bytes() + a.clock.bytes() + a.res.bytes() + int64(8*cap(a.groups)) + a.lazyBytes() +
+		int64(cap(a.touched)+cap(a.had)+cap(a.victims))*4
 	for j, c := range a.aggs {
-		n += c.bytes() + int64(8*a.old[j].Len())
+		n += c.bytes() + int64(8*a.old[j].Len()+len(a.old[j].Data))
 	}
 	return n
 }
 
 func (a *hashAgg) Close() error {
 	a.memory.release()
+	a.closeCache()
 	return nil
 }

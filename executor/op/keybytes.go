@@ -153,7 +153,7 @@ func (t *keyTable) probeBytes(cols []vec.Vec, sel []int32, n int, ids []int32, i
 			from = t.encEnd[k]
 		}
 		tag := t.hashes[i]
-		pos := tag >> t.shift
+		pos := t.home(tag)
 		ids[i] = -1
 		for {
 			s := t.slots[pos]
@@ -167,7 +167,9 @@ func (t *keyTable) probeBytes(cols []vec.Vec, sel []int32, n int, ids []int32, i
 					break
 				}
 			}
-			pos = (pos + 1) & uint64(len(t.slots)-1)
+			if pos++; pos == len(t.slots) {
+				pos = 0
+			}
 		}
 		if ids[i] >= 0 || !insert {
 			continue

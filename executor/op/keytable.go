@@ -16,10 +16,11 @@ import (
 // Operators keep their state in slices indexed by id. Everything is
 // pointer-free.
 //
-// Open addressing with linear probing over a power of two; a slot is a 32-bit
-// tag and the id. A slot's home is the top bits of its tag, so growing moves
-// slots in order, without looking at keys. A batch is hashed first and the
-// probe loop touches slots ahead, which hides cache misses.
+// Open addressing with linear probing; a slot is a 32-bit tag and the id. A
+// slot's home is the tag's part of 2^32 times the number of slots, so growing, by
+// an eighth where it is large, moves slots in order, without looking at keys. A
+// batch is hashed first and the probe loop touches slots ahead, which hides cache
+// misses.
 //
 // Two forms: keys of integer-like columns only (any LInt64 type, boolean) lie
 // as int64s, width per id; all others as canonical bytes in an arena.
@@ -30,10 +31,9 @@ type keyTable struct {
 	raw   bool // one column of kindBytes: its bytes are the key
 
 	slots []uint64 // 0: empty; else tag<<32 | id
-	shift uint     // 32 - log2(len(slots))
 	live  int
-
-	tags  []uint32 // by id; 0: the id is free
+	ids   int      // ever in use at once
+	lives []uint64 // bit set of the ids that stand for keys
 	frees []int32  // free ids
 	vals  []int64  // ints: len(types) per id
 	nulls []uint64 // ints: bit set of NULL columns by id; nil while there is none
@@ -104,17 +104,17 @@ func (t *keyTable) Len() int { return t.live }
 
 // Ids is the number of ids ever in use at once: slices by id need this length.
 // Ids of deleted keys are given out again.
-func (t *keyTable) Ids() int { return len(t.tags) }
+func (t *keyTable) Ids() int { return t.ids }
 
 // Live reports whether an id stands for a key now.
-func (t *keyTable) Live(id int32) bool { return t.tags[id] != 0 }
+func (t *keyTable) Live(id int32) bool { return t.lives[id>>6]&(1<<(id&63)) != 0 }
 
 // All lists the ids of all keys.
 func (t *keyTable) All() []int32 {
 	live := make([]int32, 0, t.live)
-	for id, tag := range t.tags {
-		if tag != 0 {
-			live = append(live, int32(id))
+	for w, word := range t.lives {
+		for ; word != 0; word &= word - 1 {
+			live = append(live, int32(w<<6+bits.TrailingZeros64(word)))
 		}
 	}
 	return live
@@ -122,7 +122,7 @@ func (t *keyTable) All() []int32 {
 
 // Bytes is the memory the table takes.
 func (t *keyTable) Bytes() int64 {
-	return int64(8*cap(t.slots)+4*cap(t.tags)+4*cap(t.frees)+8*cap(t.vals)+8*cap(t.nulls)+16*cap(t.refs)) + t.arena.size
+	return int64(8*cap(t.slots)+8*cap(t.lives)+4*cap(t.frees)+8*cap(t.vals)+8*cap(t.nulls)+16*cap(t.refs)) + t.arena.size
 }
 
 // Find sets ids[i] to the id of row i's key, or -1, for the rows of sel (nil:
@@ -160,6 +160,8 @@ const (
 	mulA = 0x9E3779B97F4A7C15
 	mulB = 0xD6E8FEB86659FD93
 )
+
+const hashOfNull = 0x5bd1e995
 
 func mulFold(x, m uint64) uint64 {
 	hi, lo := bits.Mul64(x, m)
@@ -232,7 +234,7 @@ func (t *keyTable) rehashNulls(cols []vec.Vec, n int) {
 		for j := range cols {
 			x, null := intAt(&cols[j], i)
 			if null {
-				x = 0x5bd1e995
+				x = hashOfNull
 			}
 			h = hashStep(h, uint64(x), j)
 		}
@@ -270,10 +272,10 @@ func (t *keyTable) probeInt(c *vec.Vec, sel []int32, n int, ids []int32, insert 
 	touched := uint64(0)
 	for i := 0; i < n; i++ {
 		if i+touchAhead < n {
-			touched ^= t.slots[tags[i+touchAhead]>>t.shift]
+			touched ^= t.slots[t.home(tags[i+touchAhead])]
 		}
 		key, tag := c.I64[i&m], tags[i]
-		pos := tag >> t.shift
+		pos := t.home(tag)
 		for {
 			s := t.slots[pos]
 			if s>>32 == tag && t.vals[uint32(s)] == key {
@@ -289,7 +291,9 @@ func (t *keyTable) probeInt(c *vec.Vec, sel []int32, n int, ids []int32, insert 
 				}
 				break
 			}
-			pos = (pos + 1) & uint64(len(t.slots)-1)
+			if pos++; pos == len(t.slots) {
+				pos = 0
+			}
 		}
 	}
 	t.touched ^= touched
@@ -304,7 +308,6 @@ func (t *keyTable) probeInts(cols []vec.Vec, sel []int32, n int, ids []int32, in
 	w := len(cols)
 	var buf [maxIntColumns]int64
 	key := buf[:w]
-	mask := uint64(len(t.slots) - 1)
 	for k := range rows {
 		i := k
 		if sel != nil {
@@ -319,14 +322,13 @@ func (t *keyTable) probeInts(cols []vec.Vec, sel []int32, n int, ids []int32, in
 			}
 		}
 		tag := t.hashes[i]
-		pos := tag >> t.shift
+		pos := t.home(tag)
 		for {
 			s := t.slots[pos]
 			if s == 0 {
 				ids[i] = -1
 				if insert {
 					ids[i] = t.insertInts(uint32(tag), key, nulls, int32(i))
-					mask = uint64(len(t.slots) - 1)
 				}
 				break
 			}
@@ -334,7 +336,9 @@ func (t *keyTable) probeInts(cols []vec.Vec, sel []int32, n int, ids []int32, in
 				ids[i] = int32(uint32(s))
 				break
 			}
-			pos = (pos + 1) & mask
+			if pos++; pos == len(t.slots) {
+				pos = 0
+			}
 		}
 	}
 }
@@ -351,7 +355,7 @@ func (t *keyTable) equalInts(id uint32, key []int64, nulls uint64) bool {
 
 func (t *keyTable) insertInts(tag uint32, key []int64, nulls uint64, row int32) int32 {
 	if nulls != 0 && t.nulls == nil {
-		t.nulls = make([]uint64, len(t.tags), cap(t.tags)+1)
+		t.nulls = make([]uint64, t.ids)
 	}
 	id := t.newID(tag, row)
 	copy(t.vals[int(id)*len(key):], key)
@@ -363,52 +367,85 @@ func (t *keyTable) insertInts(tag uint32, key []int64, nulls uint64, row int32) 
 
 // newID puts a new key's tag into the slots and makes room for its id.
 func (t *keyTable) newID(tag uint32, row int32) int32 {
-	if (t.live+1)*3 > len(t.slots)*2 {
-		t.reslot(2 * len(t.slots))
+	if (t.live+1)*6 > len(t.slots)*5 {
+		t.reslot(slotsAfter(len(t.slots)))
 	}
 	var id int32
 	if k := len(t.frees); k > 0 {
 		id = t.frees[k-1]
 		t.frees = t.frees[:k-1]
-		t.tags[id] = tag
 	} else {
-		id = int32(len(t.tags))
-		t.tags = append(t.tags, tag)
+		id = int32(t.ids)
+		t.ids++
+		t.lives = vec.Grow(t.lives, (t.ids+63)/64)
 		if t.ints {
-			for range t.types {
-				t.vals = append(t.vals, 0)
-			}
+			t.vals = vec.Grow(t.vals, t.ids*len(t.types))
 			if t.nulls != nil {
-				t.nulls = append(t.nulls, 0)
+				t.nulls = vec.Grow(t.nulls, t.ids)
 			}
 		} else {
-			t.refs = append(t.refs, keyRef{})
+			t.refs = vec.Grow(t.refs, t.ids)
 		}
 	}
+	t.lives[id>>6] |= 1 << (id & 63)
 	t.live++
 	t.place(uint64(tag)<<32 | uint64(uint32(id)))
 	t.fresh, t.freshRows = append(t.fresh, id), append(t.freshRows, row)
 	return id
 }
 
+// home is where the search for a tag begins.
+func (t *keyTable) home(tag uint64) int { return int(tag * uint64(len(t.slots)) >> 32) }
+
 func (t *keyTable) place(slot uint64) {
-	mask := uint64(len(t.slots) - 1)
-	pos := slot >> 32 >> t.shift
+	pos := t.home(slot >> 32)
 	for t.slots[pos] != 0 {
-		pos = (pos + 1) & mask
+		if pos++; pos == len(t.slots) {
+			pos = 0
+		}
 	}
 	t.slots[pos] = slot
+}
+
+// slotsAfter is the next size of a table of slots.
+func slotsAfter(size int) int {
+	if size < 1<<16 {
+		return 2 * size
+	}
+	return size + size/8
 }
 
 func (t *keyTable) reslot(size int) {
 	old := t.slots
 	t.slots = make([]uint64, size)
-	t.shift = uint(32 - bits.TrailingZeros(uint(size)))
 	for _, s := range old {
 		if s != 0 {
 			t.place(s)
 		}
 	}
+}
+
+// Tag is a hash of the key of an id, 32 bits and not 0.
+func (t *keyTable) Tag(id int32) uint32 {
+	if !t.ints {
+		r := &t.refs[id]
+		if t.raw && r.tail == 1 {
+			return 1
+		}
+		return uint32(hashBytes(t.arena.get(r.at, int(r.key))))
+	}
+	w := len(t.types)
+	if w == 0 {
+		return 1
+	}
+	h := uint64(0)
+	for j, x := range t.vals[int(id)*w:][:w] {
+		if t.nulls != nil && t.nulls[id]&(1<<j) != 0 {
+			x = hashOfNull
+		}
+		h = hashStep(h, uint64(x), j)
+	}
+	return uint32(h>>32 | 1)
 }
 
 // firstInt is the first key column of an id, which must be an integer that is
@@ -422,29 +459,16 @@ func (t *keyTable) firstInt(id int32) int32 {
 
 // Delete forgets a key; its id may be given out again.
 func (t *keyTable) Delete(id int32) {
-	tag := t.tags[id]
-	mask := uint64(len(t.slots) - 1)
-	want := uint64(tag)<<32 | uint64(uint32(id))
-	pos := uint64(tag) >> t.shift
+	tag := uint64(t.Tag(id))
+	want := tag<<32 | uint64(uint32(id))
+	pos := t.home(tag)
 	for t.slots[pos] != want {
-		pos = (pos + 1) & mask
-	}
-	// Close the gap: move back every slot of the run that the gap would hide.
-	gap := pos
-	for {
-		pos = (pos + 1) & mask
-		s := t.slots[pos]
-		if s == 0 {
-			break
-		}
-		home := s >> 32 >> t.shift
-		if (pos-home)&mask >= (pos-gap)&mask {
-			t.slots[gap] = s
-			gap = pos
+		if pos++; pos == len(t.slots) {
+			pos = 0
 		}
 	}
-	t.slots[gap] = 0
-	t.tags[id] = 0
+	t.closeGap(pos)
+	t.lives[id>>6] &^= 1 << (id & 63)
 	t.frees = append(t.frees, id)
 	t.live--
 	if !t.ints {
@@ -456,6 +480,32 @@ func (t *keyTable) Delete(id int32) {
 	}
 }
 
+// closeGap empties a slot and moves back every slot of the run that the gap would
+// hide.
+func (t *keyTable) closeGap(gap int) {
+	size := len(t.slots)
+	distance := func(from, to int) int {
+		if to < from {
+			to += size
+		}
+		return to - from
+	}
+	for pos := gap; ; {
+		if pos++; pos == size {
+			pos = 0
+		}
+		s := t.slots[pos]
+		if s == 0 {
+			break
+		}
+		if distance(t.home(s>>32), pos) >= distance(gap, pos) {
+			t.slots[gap] = s
+			gap = pos
+		}
+	}
+	t.slots[gap] = 0
+}
+
 // Clear forgets all keys. It keeps memory for as many, unless that is far more
 // than they needed.
 func (t *keyTable) Clear() {
@@ -465,16 +515,51 @@ func (t *keyTable) Clear() {
 	} else {
 		clear(t.slots)
 	}
-	t.live = 0
-	t.tags, t.frees, t.vals, t.nulls, t.refs = t.tags[:0], t.frees[:0], t.vals[:0], nil, t.refs[:0]
+	clear(t.lives)
+	clear(t.refs)
+	t.live, t.ids = 0, 0
+	t.lives, t.frees, t.vals, t.nulls, t.refs = t.lives[:0], t.frees[:0], t.vals[:0], nil, t.refs[:0]
 	t.arena.clear()
+}
+
+// Pack is a table of the keys of ids alone: they are now 0, 1, 2 .. It has no room
+// to spare.
+func (t *keyTable) Pack(ids []int32) *keyTable {
+	n, w := len(ids), len(t.types)
+	p := newKeyTable(t.types)
+	p.reslot(max(64, n*6/5+1))
+	p.ids, p.live, p.lives = n, n, make([]uint64, (n+63)/64)
+	switch {
+	case !t.ints:
+		p.refs = make([]keyRef, n)
+	case t.nulls != nil:
+		p.nulls = make([]uint64, n)
+		fallthrough
+	default:
+		p.vals = make([]int64, n*w)
+	}
+	for k, id := range ids {
+		p.lives[k>>6] |= 1 << (k & 63)
+		p.place(uint64(t.Tag(id))<<32 | uint64(k))
+		if !t.ints {
+			r := t.refs[id]
+			r.at = p.arena.add(t.arena.get(r.at, int(r.key+r.tail)))
+			p.refs[k] = r
+			continue
+		}
+		copy(p.vals[k*w:][:w], t.vals[int(id)*w:])
+		if t.nulls != nil {
+			p.nulls[k] = t.nulls[id]
+		}
+	}
+	return p
 }
 
 // compact moves the living keys to a new arena.
 func (t *keyTable) compact() {
 	var to arena
 	for id := range t.refs {
-		if r := &t.refs[id]; t.tags[id] != 0 {
+		if r := &t.refs[id]; t.Live(int32(id)) {
 			r.at = to.add(t.arena.get(r.at, int(r.key+r.tail)))
 		}
 	}

@@ -41,8 +41,9 @@ const operatorMemory = 1 << 30
 // over reports whether an operator of a job should shed what it can.
 func (m *memory) over() bool { return m.held > operatorMemory || m.acc.Over() }
 
-// shed says how many of the bytes that an operator of a job reported it should
-// give back when it is about to hold more: see Accountant.Shed.
+// shed says how many of the bytes that an operator of a job reported should be
+// free, when it is about to hold more: see Accountant.Shed. Eviction begins there;
+// memory is given back once over says so.
 func (m *memory) shed(more int64) int64 {
 	shed := m.acc.Shed(m.held, more)
 	if beyond := m.held + more - operatorMemory; beyond > 0 {

@@ -87,7 +87,7 @@ func (o *orderedAgg) read(id int32, key []byte) error {
 	g := &o.groups[id]
 	o.set.Clear(&g.root)
 	*g = orderedGroup{}
-	return o.table.Scan(o.owner.groups[id].vnode, key, func(k, value []byte) (bool, error) {
+	return o.table.Scan(o.owner.groups[id].vnode(), key, func(k, value []byte) (bool, error) {
 		if o.first && g.size == extremeCache {
 			g.cut = true
 			return false, nil
@@ -243,7 +243,7 @@ func (o *orderedAgg) flush() error {
 			prefix, last = len(key), d.group
 		}
 		key = append(key[:prefix], o.set.Key(d.node)...)
-		vnode := o.owner.groups[d.group].vnode
+		vnode := o.owner.groups[d.group].vnode()
 		switch {
 		case nd.count < 0:
 			return errValueGone()
@@ -283,7 +283,7 @@ func (o *orderedAgg) flushFar() error {
 		full := o.far.keys.Key(int32(k))
 		group := int32(binary.LittleEndian.Uint32(full))
 		keys[k] = append(o.owner.stateKeys([]int32{group})[0], full[4:]...)
-		vnodes[k] = o.owner.groups[group].vnode
+		vnodes[k] = o.owner.groups[group].vnode()
 	}
 	counts := make([]int64, n)
 	err := o.table.MultiGet(vnodes, keys, func(i int, value []byte) error {
@@ -347,7 +347,10 @@ func (o *orderedAgg) evict(gone func(id int32) bool) {
 	}
 }
 
-func (o *orderedAgg) renew() { o.set, o.groups = newOrdSet(), nil }
+func (o *orderedAgg) pack([]int32) error {
+	o.set, o.groups = newOrdSet(), nil
+	return nil
+}
 
 func (o *orderedAgg) bytes() int64 {
 	return o.set.Bytes() + int64(12*cap(o.groups)) + int64(o.far.keys.Bytes()) + o.far.vals.size

@@ -226,7 +226,7 @@ func (w *overWindow) evict() {
 		if w.cool(g) {
 			continue
 		}
-		w.res.evict(w.groups.tags[id])
+		w.res.evict(w.groups.Tag(int32(id)))
 		w.drop(int32(id))
 	}
 	w.spare = nil

@@ -446,7 +446,7 @@ func (t *topN) evict() {
 		if g := &t.state[id]; g.hot {
 			g.hot = false
 		} else {
-			t.res.evict(t.groups.tags[id])
+			t.res.evict(t.groups.Tag(int32(id)))
 			t.drop(int32(id))
 		}
 	}

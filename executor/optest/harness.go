@@ -21,6 +21,7 @@ type Build func(in []executor.Spec) executor.Spec
 // Options of a Harness. The zero value is usual.
 type Options struct {
 	Evict   bool             // memory is always short: operators shed what they can at every barrier
+	Limit   int64            // with Evict: what there is of it, in bytes; 0: one byte
 	Env     any              // OpenCtx.Env
 	VNodes  storage.VNodeSet // zero: all
 	Discard bool             // output is dropped: for benchmarks
@@ -126,7 +127,7 @@ func (h *Harness) open() {
 	h.store = store
 	h.memory = executor.NewAccountant(0)
 	if h.opts.Evict {
-		h.memory = executor.NewAccountant(1)
+		h.memory = executor.NewAccountant(max(1, h.opts.Limit))
 	}
 	h.SetTime(h.last)
 	h.leaves, h.leafIn, h.order = make([]*node, len(h.schemas)), make([]int, len(h.schemas)), nil

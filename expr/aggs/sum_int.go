@@ -9,11 +9,12 @@ import (
 	"streamdb/vec"
 )
 
-// sumInt sums integers exactly in 128 bits, two's complement, in two columns.
-// It serves sum and avg of smallint, integer and bigint.
+// sumInt sums integers exactly in 128 bits, two's complement, in two columns. The
+// high one is made when the first sum does not fit the low one. It serves sum and
+// avg of smallint, integer and bigint.
 type sumInt struct {
 	lo     []uint64
-	hi     []int64
+	hi     []int64 // nil: that of each sum is the sign of lo
 	n      []int64 // values in the group
 	result intResult
 }
@@ -27,33 +28,56 @@ const (
 )
 
 func (s *sumInt) Grow(groups int) {
-	s.lo, s.hi, s.n = vec.Grow(s.lo, groups), vec.Grow(s.hi, groups), vec.Grow(s.n, groups)
+	s.lo, s.n = vec.Grow(s.lo, groups), vec.Grow(s.n, groups)
+	if s.hi != nil {
+		s.hi = vec.Grow(s.hi, groups)
+	}
 }
 
-func (s *sumInt) add(g int32, x int64) {
-	lo, carry := bits.Add64(s.lo[g], uint64(x), 0)
-	s.lo[g] = lo
-	s.hi[g] += x>>63 + int64(carry)
+// high is the high half of a sum.
+func (s *sumInt) high(g int32) int64 {
+	if s.hi == nil {
+		return int64(s.lo[g]) >> 63
+	}
+	return s.hi[g]
 }
 
-func (s *sumInt) sub(g int32, x int64) {
-	lo, borrow := bits.Sub64(s.lo[g], uint64(x), 0)
-	s.lo[g] = lo
-	s.hi[g] -= x>>63 + int64(borrow)
+// widen makes the column of the high halves.
+func (s *sumInt) widen() {
+	s.hi = make([]int64, len(s.lo), cap(s.lo))
+	for g, lo := range s.lo {
+		s.hi[g] = int64(lo) >> 63
+	}
+}
+
+// add adds hi:lo to a sum.
+func (s *sumInt) add(g int32, hi int64, lo uint64) {
+	sum, carry := bits.Add64(s.lo[g], lo, 0)
+	s.set(g, s.high(g)+hi+int64(carry), sum)
+}
+
+// sub takes hi:lo from a sum.
+func (s *sumInt) sub(g int32, hi int64, lo uint64) {
+	sum, borrow := bits.Sub64(s.lo[g], lo, 0)
+	s.set(g, s.high(g)-hi-int64(borrow), sum)
+}
+
+func (s *sumInt) set(g int32, hi int64, lo uint64) {
+	if s.hi == nil {
+		if hi == int64(lo)>>63 {
+			s.lo[g] = lo
+			return
+		}
+		s.widen()
+	}
+	s.hi[g], s.lo[g] = hi, lo
 }
 
 func (s *sumInt) Update(groups []int32, args []vec.Vec, weights []stream.Op, sel []int32, n int) error {
 	v := &args[0]
 	x, m := v.I64, v.Mask()
 	if v.Valid == nil && weights == nil && sel == nil {
-		lo, hi, cnt := s.lo, s.hi[:len(s.lo)], s.n[:len(s.lo)]
-		for i, g := range groups[:n] {
-			v := x[i&m]
-			sum, carry := bits.Add64(lo[g], uint64(v), 0)
-			lo[g] = sum
-			hi[g] += v>>63 + int64(carry)
-			cnt[g]++
-		}
+		s.updateAll(groups[:n], x, m)
 		return nil
 	}
 	rows := n
@@ -68,21 +92,49 @@ func (s *sumInt) Update(groups []int32, args []vec.Vec, weights []stream.Op, sel
 		if v.Valid != nil && v.Null(i) {
 			continue
 		}
-		g := groups[i]
+		g, v := groups[i], x[i&m]
 		if weights == nil || weights[i] > 0 {
-			s.add(g, x[i&m])
+			s.add(g, v>>63, uint64(v))
 			s.n[g]++
 		} else {
-			s.sub(g, x[i&m])
+			s.sub(g, v>>63, uint64(v))
 			s.n[g]--
 		}
 	}
 	return nil
 }
 
+// updateAll is Update of rows that all count, once each.
+func (s *sumInt) updateAll(groups []int32, x []int64, m int) {
+	lo, cnt, from := s.lo, s.n[:len(s.lo)], 0
+	if s.hi == nil {
+		for ; from < len(groups); from++ {
+			g, v := groups[from], x[from&m]
+			sum := int64(lo[g]) + v
+			if (sum^v)&(sum^int64(lo[g])) < 0 { // it left 64 bits
+				s.widen()
+				break
+			}
+			lo[g] = uint64(sum)
+			cnt[g]++
+		}
+	}
+	if s.hi == nil {
+		return
+	}
+	hi := s.hi[:len(s.lo)]
+	for i := from; i < len(groups); i++ {
+		g, v := groups[i], x[i&m]
+		sum, carry := bits.Add64(lo[g], uint64(v), 0)
+		lo[g] = sum
+		hi[g] += v>>63 + int64(carry)
+		cnt[g]++
+	}
+}
+
 func (s *sumInt) AppendPartial(ids []int32, out []*vec.Builder) error {
 	for _, id := range ids {
-		out[0].AppendInt(s.hi[id])
+		out[0].AppendInt(s.high(id))
 		out[1].AppendInt(int64(s.lo[id]))
 		out[2].AppendInt(s.n[id])
 	}
@@ -93,26 +145,19 @@ func (s *sumInt) Merge(groups []int32, parts []vec.Vec, weights []stream.Op, sel
 	hi, lo, cnt := parts[0].I64, parts[1].I64, parts[2].I64
 	mh, ml, mc := parts[0].Mask(), parts[1].Mask(), parts[2].Mask()
 	if sel == nil && weights == nil {
-		slo, shi, sn := s.lo, s.hi[:len(s.lo)], s.n[:len(s.lo)]
 		for i, g := range groups[:n] {
-			sum, carry := bits.Add64(slo[g], uint64(lo[i&ml]), 0)
-			slo[g] = sum
-			shi[g] += hi[i&mh] + int64(carry)
-			sn[g] += cnt[i&mc]
+			s.add(g, hi[i&mh], uint64(lo[i&ml]))
+			s.n[g] += cnt[i&mc]
 		}
 		return nil
 	}
 	eachRow(nil, weights, sel, n, func(i int, w int64) {
 		g := groups[i]
 		if w > 0 {
-			l, carry := bits.Add64(s.lo[g], uint64(lo[i&ml]), 0)
-			s.lo[g] = l
-			s.hi[g] += hi[i&mh] + int64(carry)
+			s.add(g, hi[i&mh], uint64(lo[i&ml]))
 			s.n[g] += cnt[i&mc]
 		} else {
-			l, borrow := bits.Sub64(s.lo[g], uint64(lo[i&ml]), 0)
-			s.lo[g] = l
-			s.hi[g] -= hi[i&mh] + int64(borrow)
+			s.sub(g, hi[i&mh], uint64(lo[i&ml]))
 			s.n[g] -= cnt[i&mc]
 		}
 	})
@@ -127,13 +172,13 @@ func (s *sumInt) Result(_ *expr.Ctx, ids []int32, out *vec.Builder) error {
 			continue
 		}
 		if s.result == sumBigint {
-			if s.hi[id] != int64(s.lo[id])>>63 {
+			if s.high(id) != int64(s.lo[id])>>63 {
 				return types.ErrIntRange(types.Int8)
 			}
 			out.AppendInt(int64(s.lo[id]))
 			continue
 		}
-		buf = appendInt128(buf[:0], s.hi[id], s.lo[id], 0)
+		buf = appendInt128(buf[:0], s.high(id), s.lo[id], 0)
 		if s.result == avgNumeric {
 			avg, err := types.DecodeDecimal(buf).Div(types.DecimalOfInt(s.n[id]))
 			if err != nil {
@@ -146,15 +191,22 @@ func (s *sumInt) Result(_ *expr.Ctx, ids []int32, out *vec.Builder) error {
 	return nil
 }
 
-func (s *sumInt) Reset(id int32) { s.lo[id], s.hi[id], s.n[id] = 0, 0, 0 }
+func (s *sumInt) Reset(id int32) {
+	s.lo[id], s.n[id] = 0, 0
+	if s.hi != nil {
+		s.hi[id] = 0
+	}
+}
 
 func (s *sumInt) Encode(id int32, dst []byte) []byte {
-	return appendInts(dst, s.hi[id], int64(s.lo[id]), s.n[id])
+	return appendInts(dst, s.high(id), int64(s.lo[id]), s.n[id])
 }
 
 func (s *sumInt) Decode(id int32, src []byte) ([]byte, error) {
 	r := reader{b: src}
-	s.hi[id], s.lo[id], s.n[id] = r.int(), uint64(r.int()), r.int()
+	hi, lo := r.int(), r.int()
+	s.set(id, hi, uint64(lo))
+	s.n[id] = r.int()
 	return r.done()
 }
 
