@@ -1,5 +1,5 @@
 # Shortcuts. `go test ./...` is the whole gate; the long forms of tests are here.
-.PHONY: bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check
+.PHONY: groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check
 
 build:
 	go build -o bin/streamdb ./cmd/streamdb
@@ -51,6 +51,11 @@ sim:
 # parallelism; every sum that anybody reads is zero.
 bank:
 	go test ./cmd/streamdb -run 'TestBank$$' -count 1 -timeout 3h -v -bank.transfers 1000000 -bank.kills 20
+
+# 40 million rows in no order for 10 million groups, with 512 MB of memory for the
+# whole process, a kill in the midst; every group is compared.
+groups:
+	go test ./cmd/streamdb -run 'TestGroups$$' -count 1 -timeout 2h -v -groups.keys 10000000 -groups.rows 40000000 -groups.memory 512MB -groups.strict
 
 # Serializable transactions of 16 clients over lists, with kills, checked for strict
 # serializability.
