@@ -125,6 +125,7 @@ func (a *hashAgg) drop(ctx *executor.Ctx, ids []int32, out executor.Emitter) err
 	for _, c := range a.aggs {
 		c.evict(func(id int32) bool { return closed[id] })
 	}
+	var gone []storedGroup
 	for i, id := range ids {
 		if g := &a.groups[id]; a.table != nil {
 			for _, c := range a.aggs {
@@ -133,10 +134,17 @@ func (a *hashAgg) drop(ctx *executor.Ctx, ids []int32, out executor.Emitter) err
 				}
 			}
 			if *g&groupStored != 0 {
-				a.table.Delete(g.vnode(), keys[i])
+				gone = append(gone, storedGroup{vnode: g.vnode(), key: keys[i]})
 			}
 		}
 		a.forget(id)
+	}
+	if len(gone) > 0 { // later, or what was written in this epoch would be made now
+		a.table.PutLater(len(gone), func(to storage.LateWriter) {
+			for _, g := range gone {
+				to.Delete(g.vnode, g.key)
+			}
+		})
 	}
 	return nil
 }

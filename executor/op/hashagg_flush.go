@@ -83,8 +83,7 @@ func (a *hashAgg) flush(ctx *executor.Ctx, ids, had []int32, olds []vec.Vec, out
 		}
 	}
 	if a.spec.EmitOnClose {
-		a.write(ids)
-		return nil
+		return a.write(ids)
 	}
 	news, err := a.results(ctx, now)
 	if err != nil {
@@ -104,7 +103,9 @@ func (a *hashAgg) flush(ctx *executor.Ctx, ids, had []int32, olds []vec.Vec, out
 		}
 	}
 	if a.table != nil {
-		a.write(ids)
+		if err := a.write(ids); err != nil {
+			return err
+		}
 	}
 	if err := a.emit(del, olds, delRows, stream.Delete, out); err != nil {
 		return err
@@ -158,9 +159,12 @@ func (a *hashAgg) emit(ids []int32, results []vec.Vec, rows []int32, o stream.Op
 }
 
 // write records the state of touched groups, gone ones included.
-func (a *hashAgg) write(ids []int32) {
+func (a *hashAgg) write(ids []int32) error {
 	keys := a.keys.Keys(ids)
 	settled := a.spec.AppendOnly && len(a.aggs) == 0 // DISTINCT: a row that came stays, however often
+	if !settled && a.canWait() {
+		return a.writeLater(ids, keys)
+	}
 	var key, value []byte
 	for i, id := range ids {
 		g := &a.groups[id]
@@ -176,6 +180,7 @@ func (a *hashAgg) write(ids []int32) {
 			a.table.Delete(g.vnode(), key)
 		}
 	}
+	return nil
 }
 
 // flushSets writes the changed values of distinct and ordered aggregates.

@@ -384,17 +384,7 @@ func (a *hashAgg) decodeHead(value []byte) (rows int64, states []byte, err error
 // encode is the inverse of decode. keys are the key columns, row is the group's row in them.
 func (a *hashAgg) encode(dst []byte, id int32, keys []vec.Vec, row int) []byte {
 	dst = binary.AppendVarint(dst, a.groups[id].rows())
-	if w := a.spec.WindowKey; w >= 0 {
-		x, null := intAt(&keys[w], row)
-		if null {
-			x = math.MaxInt64 // never closed
-		}
-		dst = binary.AppendVarint(dst, x)
-	}
-	if a.lossy {
-		a.rowBuf = storage.AppendRow(a.rowBuf[:0], keys, row)
-		dst = append(binary.AppendUvarint(dst, uint64(len(a.rowBuf))), a.rowBuf...)
-	}
+	dst, a.rowBuf = a.appendFixed(dst, a.rowBuf, keys, row)
 	for _, c := range a.aggs {
 		dst = c.encode(id, dst)
 	}
