@@ -124,6 +124,8 @@ func Open(o Options) (*Store, error) {
 	}
 	s.cache = pebble.NewCache(o.CacheBytes)
 	s.popts = s.pebbleOptions(lock)
+	scheduler := newCompactions()
+	s.popts.Experimental.CompactionScheduler = scheduler
 	if !o.readOnly {
 		err := errors.Join(s.clearIngestDir(), s.clearStaging())
 		if err == nil && tornLog != "" {
@@ -143,6 +145,7 @@ func Open(o Options) (*Store, error) {
 		return nil, errors.Join(storeError(err, "could not open data directory %q", o.Dir), lock.Close())
 	}
 	s.isOpen.Store(true)
+	scheduler.open()
 	// The directory stays locked until Close, also through a failure here.
 	m, err := s.openManifest()
 	if err == nil {
