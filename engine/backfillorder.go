@@ -24,7 +24,7 @@ func (s *Session) backfillOptions(cat *catalog.Catalog, o *catalog.Object, p *ex
 				return err
 			}
 		case "on_error":
-			if err := onError(o, p, opt); err != nil {
+			if _, err := onError(o, p, opt, s.db.newTableID); err != nil {
 				return err
 			}
 		case "backfill_rate_limit", "sink_rate_limit", "source_rate_limit":

@@ -93,7 +93,7 @@ func lateQuarantine(cat *catalog.Catalog, snap storage.Snapshot, out *syscat.Row
 			if err != nil {
 				return false, err
 			}
-			out.Add(s.Name, nil, q.Offset, q.Time, q.Raw, q.Error+" (in "+o.Name+")")
+			out.Add(s.Name, nil, q.Offset, q.Time, q.Raw, q.Error+" (in "+o.Name+")", nil, nil, 1)
 			return true, nil
 		})
 	})

@@ -124,9 +124,11 @@ func (r *resumption) add(o *catalog.Object) error {
 			if strings.ToLower(opt.Name) != "on_error" {
 				return sqlerr.New(sqlerr.InvalidParameterValue, "RESUME has no option \"%s\"", opt.Name).WithHint("It has on_error.").At(opt.At() + 1)
 			}
-			if err := onError(o, plan, opt); err != nil {
+			anew, err := onError(o, plan, opt, r.session.db.newTableID)
+			if err != nil {
 				return err
 			}
+			kept = kept && !anew
 		}
 	}
 	live := r.liveSources(o)

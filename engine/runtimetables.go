@@ -96,11 +96,15 @@ func eachSplit(snap storage.Snapshot, s *op.Source, fn func(op.SplitState)) erro
 	})
 }
 
-// quarantineTable: what could not be decoded, and late rows that are kept, as of the reader's snapshot.
+// quarantineTable: what could not be decoded, late rows that are kept, and rows that
+// views with on_error = 'quarantine' leave out, as of the reader's snapshot.
 var quarantineTable = &runtimeTable{
 	name: "quarantine",
 	fill: func(_ *DB, cat *catalog.Catalog, snap storage.Snapshot, out *syscat.Rows) error {
 		if err := lateQuarantine(cat, snap, out); err != nil {
+			return err
+		}
+		if err := failedQuarantine(cat, snap, out); err != nil {
 			return err
 		}
 		return sources(cat, func(o *catalog.Object, s *op.Source) error {
@@ -113,7 +117,7 @@ var quarantineTable = &runtimeTable{
 				if err != nil {
 					return false, err
 				}
-				out.Add(o.Name, splits[q.Number], q.Offset, q.Time, q.Raw, q.Error)
+				out.Add(o.Name, splits[q.Number], q.Offset, q.Time, q.Raw, q.Error, nil, nil, 1)
 				return true, nil
 			})
 		})

@@ -36,7 +36,7 @@ func (e *Call) Eval(ctx *Ctx, in []vec.Vec, sel []int32, n int) (vec.Vec, error)
 	}
 	out, err := e.Def.Eval(&cc, args)
 	if err != nil && ctx != nil && ctx.OnError != nil {
-		out, err = e.without(&cc, args, err)
+		out, err = e.without(&cc, args, err, allConst, sel, n)
 	}
 	if err != nil {
 		return vec.Vec{}, err

@@ -9,8 +9,11 @@ import (
 )
 
 // Errors makes calls give NULL for the rows that they fail for, and counts them.
-// Safe for concurrent use.
+// Safe for concurrent use, but for one with OnRow.
 type Errors struct {
+	// OnRow, if not nil, is told each row of the batch for which a call fails.
+	OnRow func(row int32, err error)
+
 	mu  sync.Mutex
 	all map[string]*ErrorCount
 }
@@ -58,8 +61,9 @@ func (e *Errors) takes(err error, rows int64) bool {
 }
 
 // without is a call whose function failed with err for some row: the result is
-// NULL for the rows that fail. They are found by halving: few rows fail.
-func (e *Call) without(cc *CallCtx, args []vec.Vec, err error) (vec.Vec, error) {
+// NULL for the rows that fail. They are found by halving: few rows fail. A call over
+// constants alone, which is evaluated once, fails for all rows of the selection.
+func (e *Call) without(cc *CallCtx, args []vec.Vec, err error, allConst bool, sel []int32, n int) (vec.Vec, error) {
 	errs := cc.OnError
 	if !errs.takes(err, 0) {
 		return vec.Vec{}, err
@@ -88,6 +92,15 @@ func (e *Call) without(cc *CallCtx, args []vec.Vec, err error) (vec.Vec, error) 
 		}
 		if len(rows) == 1 {
 			errs.takes(err, 1)
+			switch {
+			case errs.OnRow == nil:
+			case !allConst:
+				errs.OnRow(rows[0], err)
+			default:
+				for _, i := range appendRows(nil, sel, n) {
+					errs.OnRow(i, err)
+				}
+			}
 			return nil
 		}
 		half := len(rows) / 2

@@ -21,6 +21,9 @@ type Calc struct {
 	Out   types.Schema
 	// Rising are positions in Exprs.
 	Rising []int
+	// Failed is where rows are kept for which an expression fails, and which are
+	// left out; zero: they end the job, or give NULL (executor.Plan.NullOnError).
+	Failed TableRef
 }
 
 // Kind implements executor.Spec.
@@ -38,7 +41,7 @@ func (s *Calc) Schema() types.Schema {
 }
 
 // State implements executor.Spec.
-func (s *Calc) State() []storage.TableDef { return nil }
+func (s *Calc) State() []storage.TableDef { return tables(s.Failed) }
 
 // Explain implements executor.Spec.
 func (s *Calc) Explain() string {
@@ -56,8 +59,11 @@ func (s *Calc) Explain() string {
 }
 
 // Open implements executor.Spec.
-func (s *Calc) Open(*executor.OpenCtx) (executor.Operator, error) {
+func (s *Calc) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 	c := &calc{spec: s, pace: newBatchPace(s.computed())}
+	if s.Failed.ID != 0 {
+		c.failed = newFailedRows(s, ctx)
+	}
 	for _, j := range s.Rising {
 		c.risesOf = append(c.risesOf, risingColumn(s.Exprs[j]))
 	}
@@ -82,7 +88,8 @@ type calc struct {
 	spec    *Calc
 	pace    batchPace
 	sel     []int32
-	risesOf []int // per Rising: the column it reads
+	risesOf []int       // per Rising: the column it reads
+	failed  *failedRows // nil: rows are not left out
 }
 
 func (c *calc) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {
@@ -101,28 +108,61 @@ func (c *calc) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out executor.E
 }
 
 func (c *calc) piece(ctx *executor.Ctx, b *stream.Batch, out executor.Emitter) error {
+	if c.failed != nil {
+		return c.some(ctx, b, out)
+	}
+	sel, res, err := c.eval(ctx.Expr, b)
+	if err != nil || sel != nil && len(sel) == 0 {
+		return err
+	}
+	return c.emit(b, sel, res, out)
+}
+
+// some is piece for all rows but those that an expression fails for.
+func (c *calc) some(ctx *executor.Ctx, b *stream.Batch, out executor.Emitter) error {
+	sel, res, err := c.eval(c.failed.begin(ctx.Expr), b)
+	if err == nil {
+		err = c.failed.keep(ctx, b)
+	}
+	sel = c.failed.without(sel, b.Rows())
+	if err != nil || sel != nil && len(sel) == 0 {
+		return err
+	}
+	return c.emit(b, sel, res, out)
+}
+
+// eval gives the rows that stay (nil: all) and for these the columns; rows that do
+// not stay have any values.
+func (c *calc) eval(ctx *expr.Ctx, b *stream.Batch) (sel []int32, res []vec.Vec, err error) {
 	n, cols := b.Rows(), b.Cols()
-	var sel []int32 // nil: all rows
 	if c.spec.Where != nil {
-		got, err := expr.FilterSel(ctx.Expr, c.spec.Where, cols, nil, n, c.sel)
-		if err != nil {
-			return err
+		if c.sel, err = expr.FilterSel(ctx, c.spec.Where, cols, nil, n, c.sel); err != nil {
+			return nil, nil, err
 		}
-		c.sel = got
-		if len(got) == 0 {
-			return nil
-		}
-		if len(got) < n {
-			sel = got
+		if len(c.sel) < n {
+			sel = c.sel
 		}
 	}
+	if c.spec.Exprs == nil || sel != nil && len(sel) == 0 {
+		return sel, nil, nil
+	}
+	res = make([]vec.Vec, len(c.spec.Exprs))
+	for j, e := range c.spec.Exprs {
+		if res[j], err = e.Eval(ctx, cols, sel, n); err != nil {
+			return nil, nil, err
+		}
+	}
+	return sel, res, nil
+}
+
+func (c *calc) emit(b *stream.Batch, sel []int32, res []vec.Vec, out executor.Emitter) error {
 	if c.spec.Exprs == nil {
 		if sel == nil {
 			return out.Emit(b)
 		}
 		return out.Emit(b.Take(sel))
 	}
-	rows, ops := n, b.Ops
+	rows, ops := b.Rows(), b.Ops
 	if sel != nil {
 		rows = len(sel)
 		if ops != nil {
@@ -131,17 +171,9 @@ func (c *calc) piece(ctx *executor.Ctx, b *stream.Batch, out executor.Emitter) e
 				ops[k] = b.Ops[i]
 			}
 		}
-	}
-	res := make([]vec.Vec, len(c.spec.Exprs))
-	for j, e := range c.spec.Exprs {
-		v, err := e.Eval(ctx.Expr, cols, sel, n)
-		if err != nil {
-			return err
+		for j := range res {
+			res[j] = res[j].Gather(sel)
 		}
-		if sel != nil {
-			v = v.Gather(sel)
-		}
-		res[j] = v
 	}
 	c.pace.made(rows, res)
 	return out.Emit(stream.NewBatch(rows, res, ops))

@@ -26,7 +26,7 @@ type specKind struct {
 var kinds = []specKind{
 	{"AsOfJoin", 1, func() executor.Spec { return &AsOfJoin{} }},
 	{"Backfill", 1, func() executor.Spec { return &Backfill{} }},
-	{"Calc", 1, func() executor.Spec { return &Calc{} }},
+	{"Calc", 2, func() executor.Spec { return &Calc{} }},
 	{"DML", 1, func() executor.Spec { return &DML{} }},
 	{"EmitOnClose", 1, func() executor.Spec { return &EmitOnClose{} }},
 	{"Exchange", 1, func() executor.Spec { return &executor.Input{} }},

@@ -109,7 +109,7 @@ func TestCodecPlan(t *testing.T) {
 		t.Errorf("got %#v", got)
 	}
 	want := `{"v":1,"job":7,"fragments":[{"id":1,"root":{"kind":"Exchange","v":1,"fields":{"Cols":[{"name":"a","type":{"id":4}}],"Upstream":3}},"parallelism":1,"out":{"kind":0}},` +
-		`{"id":2,"root":{"kind":"Calc","v":1,"fields":{"In":{"kind":"Exchange","v":1,"fields":{"Cols":[{"name":"a","type":{"id":4}}],"Fragment":1}},` +
+		`{"id":2,"root":{"kind":"Calc","v":2,"fields":{"In":{"kind":"Exchange","v":1,"fields":{"Cols":[{"name":"a","type":{"id":4}}],"Fragment":1}},` +
 		`"Out":[{"name":"a","type":{"id":4}}],"Where":{"k":"const","t":{"id":1},"v":{"i":1}}}},"out":{"kind":1,"cols":[0]}}]}`
 	if string(b) != want {
 		t.Errorf("the stored form has changed:\n%s\nwant\n%s", b, want)
@@ -118,14 +118,14 @@ func TestCodecPlan(t *testing.T) {
 
 func TestCodecRefuses(t *testing.T) {
 	for bad, code := range map[string]string{
-		`{"kind":"Calc","v":1,"fields":{"NoSuch":1}}`: sqlerr.DataCorrupted,
+		`{"kind":"Calc","v":2,"fields":{"NoSuch":1}}`: sqlerr.DataCorrupted,
 		`[`: sqlerr.DataCorrupted,
 		`{"kind":"Limit","v":1,"fields":{"Limit":"x"}}`:                                         sqlerr.DataCorrupted,
 		`{"kind":"NoSuch","v":1}`:                                                               sqlerr.FeatureNotSupported,
 		`{"kind":"Calc","v":99}`:                                                                sqlerr.FeatureNotSupported,
-		`{"kind":"Calc","v":1,"fields":{"In":{"kind":"Limit","v":99}}}`:                         sqlerr.FeatureNotSupported,
-		`{"kind":"Calc","v":1,"fields":{"Where":{"k":"call","f":"later()->any","t":{"id":1}}}}`: sqlerr.FeatureNotSupported,
-		`{"kind":"Calc","v":1,"fields":{"Where":{"k":"and","a":[{"k":"later"}]}}}`:              sqlerr.FeatureNotSupported,
+		`{"kind":"Calc","v":2,"fields":{"In":{"kind":"Limit","v":99}}}`:                         sqlerr.FeatureNotSupported,
+		`{"kind":"Calc","v":2,"fields":{"Where":{"k":"call","f":"later()->any","t":{"id":1}}}}`: sqlerr.FeatureNotSupported,
+		`{"kind":"Calc","v":2,"fields":{"Where":{"k":"and","a":[{"k":"later"}]}}}`:              sqlerr.FeatureNotSupported,
 	} {
 		if _, err := Unmarshal([]byte(bad)); sqlerr.Code(err) != code {
 			t.Errorf("%s: %v", bad, err)

@@ -350,3 +350,46 @@ func TestChain(t *testing.T) {
 		NoBounded: true,
 	})
 }
+
+// TestCalcLeavesOut: rows that an expression fails for are left out, and kept for as
+// long as they are there; a row of which the same expression fails twice is one.
+func TestCalcLeavesOut(t *testing.T) {
+	s := optest.Schema(t, "a int8, b int8, c text")
+	where := operator(t, ">", operator(t, "/", intConst(6), col(s, 0)), intConst(1))
+	exprs := []expr.Expr{operator(t, "/", intConst(7), col(s, 1)), col(s, 2), operator(t, "%", col(s, 0), col(s, 1))}
+	ref := TableRef{ID: 100, Name: "failed", Format: 1}
+	for _, c := range []Calc{{Where: where}, {Exprs: exprs}, {Where: where, Exprs: exprs}} {
+		c.Out, c.Failed = s, ref
+		if c.Exprs != nil {
+			c.Out = schemaOf(c.Exprs)
+		}
+		build := func(in []executor.Spec) executor.Spec {
+			x := c
+			x.In = in[0]
+			return &x
+		}
+		optest.Check(t, optest.Law{
+			Schemas: []types.Schema{s}, Build: build, Gen: []func(*rapid.T) optest.Row{genSmall},
+			Oracle: func(in [][]optest.Row) (out []optest.Row) {
+				for _, r := range in[0] {
+					switch {
+					case c.Where != nil && (r[0].Null || r[0].I == 0 || 6/r[0].I <= 1):
+					case c.Exprs == nil:
+						out = append(out, r)
+					case !r[1].Null && r[1].I == 0:
+					default:
+						q, m := types.NullDatum, types.NullDatum
+						if !r[1].Null {
+							q = types.IntDatum(7 / r[1].I)
+							if !r[0].Null {
+								m = types.IntDatum(r[0].I % r[1].I)
+							}
+						}
+						out = append(out, optest.Row{q, r[2], m})
+					}
+				}
+				return out
+			},
+		})
+	}
+}
