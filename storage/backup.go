@@ -57,15 +57,15 @@ func (s *Store) Backup(ctx context.Context, dir string) (info BackupInfo, err er
 	}
 	defer s.backingUp.Store(false)
 	b := &backup{s: s, dir: dir}
-	if err := b.begin(); err != nil {
-		return info, err
-	}
 	defer func() {
 		err = errors.Join(err, s.clearStaging())
 		if err != nil {
 			b.remove()
 		}
 	}()
+	if err := b.begin(); err != nil {
+		return info, err
+	}
 	if err := b.stage(); err != nil {
 		return info, err
 	}
@@ -107,10 +107,10 @@ func (b *backup) begin() error {
 	if err := b.s.clearStaging(); err != nil {
 		return err
 	}
+	b.began = true
 	if err := makeDirs(fs, fs.PathJoin(b.dir, backupDataDir)); err != nil {
 		return fileError(err, "could not create directory \"%s\"", b.dir)
 	}
-	b.began = true
 	fmt.Fprintf(&b.text, "%s%d\nstate format %d\n", backupHead, backupLayout, StateFormat)
 	return b.mark()
 }
@@ -208,7 +208,7 @@ func (b *backup) remove() {
 		}
 	}
 	if b.made {
-		if err := fs.Remove(b.dir); err != nil {
+		if err := fs.Remove(b.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 			b.s.log.Warn("could not remove what a failed backup has left", "path", b.dir, "err", err)
 		}
 	}

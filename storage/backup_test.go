@@ -9,9 +9,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"streamdb/internal/sqlerr"
 	"streamdb/stream"
@@ -99,6 +101,44 @@ func TestBackupIsOneEpoch(t *testing.T) {
 	if names, err := fs.List("db/backup"); err == nil {
 		t.Errorf("left behind: %v", names)
 	}
+}
+
+// TestBackupToFullDisk: a backup that does not fit fails alone, wherever it meets the
+// end of the disk, and leaves nothing.
+func TestBackupToFullDisk(t *testing.T) {
+	var room atomic.Int64 // writes outside of the store's own files
+	room.Store(1000)
+	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		elsewhere := strings.HasPrefix(op.Path, "backups") || strings.Contains(op.Path, "db/backup/")
+		if op.Kind == errorfs.OpFileWrite && elsewhere && room.Add(-1) < 0 {
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+	s := open(t, fs, func(o *Options) {
+		o.Fatal = func(msg string) { t.Errorf("the store ends: %s", msg) }
+	})
+	tables := []StateTable{s.OpenTable(TableDef{ID: 20}, AllVNodes)}
+	backupEpoch(t, s, tables, 1, false)
+	for n := int64(0); ; n++ {
+		room.Store(n)
+		_, err := s.Backup(t.Context(), "backups/a")
+		if room.Load() >= 0 && err == nil {
+			t.Logf("a backup takes %d writes", n)
+			break
+		}
+		if sqlerr.Code(err) != sqlerr.DiskFull {
+			t.Errorf("with room for %d writes: %v", n, err)
+		}
+		for _, path := range []string{"backups/a", "db/backup"} {
+			if _, err := fs.Stat(path); !errors.Is(err, os.ErrNotExist) {
+				t.Fatalf("with room for %d writes: %s is left, %v", n, path, err)
+			}
+		}
+		backupEpoch(t, s, tables, stream.Epoch(2+n), false)
+	}
+	tables[0].Close()
+	closeStore(t, s)
 }
 
 func TestBackupRefusals(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 // the marker without the MANIFEST, and the store cannot be opened again.
 // (cockroachdb/pebble issue 5825, mended behind v2.1.7 in the same way.)
 //
-// And it ends the store (see Options.Fatal) when a log cannot be made, written or
-// synced, or a directory cannot be synced: nothing that comes after can be kept,
+// And it ends the store (see Options.Fatal) when a log of its own cannot be made,
+// written or synced, or its directory cannot be synced: nothing that comes after can be kept,
 // a failed sync must not be tried again, and Pebble panics on its own goroutines.
 //
 // It also knows how much of the logs and the MANIFEST is on disk: see mark.
@@ -46,11 +46,16 @@ func (g guardFS) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCa
 	return g.journal(newname, f, err)
 }
 
+// own reports whether a path is the store's directory; backups have others.
+func (g guardFS) own(dir string) bool {
+	return dir == g.s.opts.Dir || dir == g.PathDir(g.PathJoin(g.s.opts.Dir, "x"))
+}
+
 // journal watches a file that is a log or a MANIFEST.
 func (g guardFS) journal(name string, f vfs.File, err error) (vfs.File, error) {
 	n, isLog, ok := journalNumber(g.PathBase(name))
 	switch {
-	case !ok:
+	case !ok || !g.own(g.PathDir(name)):
 		return f, err
 	case err == nil:
 		return &guardFile{File: f, s: g.s, name: name, fatal: isLog, isLog: isLog, num: n}, nil
@@ -63,8 +68,8 @@ func (g guardFS) journal(name string, f vfs.File, err error) (vfs.File, error) {
 // OpenDir opens a directory for syncs.
 func (g guardFS) OpenDir(name string) (vfs.File, error) {
 	f, err := g.FS.OpenDir(name)
-	if err != nil {
-		return nil, err
+	if err != nil || !g.own(name) {
+		return f, err
 	}
 	return &guardFile{File: f, s: g.s, name: name, fatal: true, dir: true}, nil
 }
