@@ -141,12 +141,30 @@ func (s *Session) alterSchema(ctx context.Context, st *ast.Alter, a *ast.SetSche
 			return nil, nil
 		}
 		if cat.Find(a.Schema, o.Name) != nil {
-			return nil, sqlerr.New(sqlerr.DuplicateTable, "relation \"%s\" already exists in schema \"%s\"", o.Name, a.Schema)
+			return nil, taken(a.Schema, o.Name)
 		}
 		c := &change{}
 		c.alter(o.ID, func(o *catalog.Object) { o.Schema = a.Schema })
-		return c, nil
+		return c, c.moveIndexes(cat, o, a.Schema)
 	})
+}
+
+func taken(schema, name string) error {
+	return sqlerr.New(sqlerr.DuplicateTable, "relation \"%s\" already exists in schema \"%s\"", name, schema)
+}
+
+// moveIndexes brings the indexes of an object to its new schema, as in Postgres.
+func (c *change) moveIndexes(cat *catalog.Catalog, o *catalog.Object, to string) error {
+	for _, ix := range cat.Indexes(o.ID) {
+		if ix.Schema == to {
+			continue
+		}
+		if cat.Find(to, ix.Name) != nil {
+			return taken(to, ix.Name)
+		}
+		c.alter(ix.ID, func(n *catalog.Object) { n.Schema = to })
+	}
+	return nil
 }
 
 // alterSwap is SWAP WITH: two objects of one kind exchange their names. Their
@@ -171,6 +189,14 @@ func (s *Session) alterSwap(ctx context.Context, st *ast.Alter, a *ast.SwapWith)
 		c := &change{}
 		c.alter(o.ID, func(n *catalog.Object) { n.Schema, n.Name = other.Schema, other.Name })
 		c.alter(other.ID, func(n *catalog.Object) { n.Schema, n.Name = o.Schema, o.Name })
+		if o.Schema != other.Schema {
+			if err := c.moveIndexes(cat, o, other.Schema); err != nil {
+				return nil, err
+			}
+			if err := c.moveIndexes(cat, other, o.Schema); err != nil {
+				return nil, err
+			}
+		}
 		return c, nil
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"streamdb/catalog"
 	"streamdb/connector"
@@ -31,7 +32,7 @@ func createTable(text Statement, st *ast.CreateTable) action {
 		case st.Temporary:
 			return nil, sqlerr.Unsupported("a temporary table")
 		}
-		created := false
+		var made catalog.ID // with a query: 0: it was there before
 		err := s.ddl(ctx, "CREATE TABLE", func(cat *catalog.Catalog) (*change, error) {
 			schema, err := s.target(cat, st.Name)
 			if skip, err := s.exists(err, st.IfNotExists, st.Name.Base()); skip || err != nil {
@@ -61,15 +62,48 @@ func createTable(text Statement, st *ast.CreateTable) action {
 			if len(o.PrimaryKey()) == 0 {
 				o.Cols = append(o.Cols, rowID)
 			}
-			created = true
+			if st.Query != nil {
+				made, o.Creating, o.CreatingSince = o.ID, true, time.Now()
+			}
 			return s.tableChange(o, bctx)
 		})
-		if err != nil || !created || st.Query == nil {
+		if err != nil || made == 0 {
 			return done("CREATE TABLE"), err
 		}
-		n, err := s.fill(ctx, st.Name, st.Query)
+		n, err := s.fill(ctx, made, st)
+		if err != nil {
+			s.db.takeBack(context.WithoutCancel(ctx), made)
+		}
 		return done(countTag("SELECT", n)), err
 	}
+}
+
+// fill inserts the query's rows into the new table of a CREATE TABLE AS. Its mark of
+// being created goes in the epoch in which the rows come: after a crash before that
+// the table is taken back.
+func (s *Session) fill(ctx context.Context, id catalog.ID, st *ast.CreateTable) (int64, error) {
+	d, err := planner.Insert(s.planCtx(s.catalog(), ""), &ast.Insert{Table: st.Name, Query: st.Query})
+	if err != nil {
+		return 0, err
+	}
+	t, err := s.begun()
+	if err != nil {
+		return 0, err
+	}
+	batches, err := s.collect(ctx, t, d.Rows, nil)
+	if err != nil {
+		return 0, err
+	}
+	t.replayable, t.creates = false, id
+	w := s.newWrite(ctx, t, d, nil)
+	if err := w.apply(verbInsert, batches); err != nil {
+		return 0, err
+	}
+	if err := s.db.lockDDL(ctx, nil); err != nil { // nobody else changes the object meanwhile
+		return 0, err
+	}
+	defer s.db.ddlMu.Unlock()
+	return w.count, s.commitTxn(ctx)
 }
 
 // tableChange plans the table's job.

@@ -148,7 +148,7 @@ func (db *DB) recover(ctx context.Context, took *recovery) error {
 		return err
 	}
 	db.collectGarbage(meta.garbage)
-	db.resumeCreations()
+	db.resumeCreations(ctx)
 	return nil
 }
 

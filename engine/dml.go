@@ -78,6 +78,8 @@ func (s *Session) analyseDML(p *Prepared, st ast.Stmt) error {
 // writable refuses writes to what is not a table that takes them.
 func writable(o *catalog.Object, verb string) error {
 	switch {
+	case beingFilled(o):
+		return sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "table \"%s\" is still being created", o.Name)
 	case o.Kind == catalog.Table && o.AppendOnly && verb != verbInsert:
 		return sqlerr.New(sqlerr.FeatureNotSupported, "cannot change rows of table \"%s\", which is APPEND ONLY", o.Name)
 	case o.Kind == catalog.Table:
@@ -85,6 +87,11 @@ func writable(o *catalog.Object, verb string) error {
 	}
 	return sqlerr.New(sqlerr.WrongObjectType, "cannot change %s \"%s\"", o.Kind, o.Name).
 		WithHint("Only tables take INSERT, UPDATE and DELETE.")
+}
+
+// beingFilled reports whether a table's CREATE TABLE AS is under way.
+func beingFilled(o *catalog.Object) bool {
+	return o.Kind == catalog.Table && o.Creating && !o.Resuming
 }
 
 // resultColumns makes the wire's columns from a schema.

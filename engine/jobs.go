@@ -258,13 +258,12 @@ func (s *Session) awaitCreation(ctx context.Context, id catalog.ID) error {
 		// The statement failed: its error is the job's.
 		err = sqlerr.New(o.Failed.Code, "%s", o.Failed.Msg)
 	}
-	s.takeBack(context.WithoutCancel(ctx), id)
+	db.takeBack(context.WithoutCancel(ctx), id)
 	return err
 }
 
-// takeBack drops an object whose creation did not succeed.
-func (s *Session) takeBack(ctx context.Context, id catalog.ID) {
-	db := s.db
+// takeBack drops an object whose creation did not succeed, and what reads it.
+func (db *DB) takeBack(ctx context.Context, id catalog.ID) {
 	if err := db.lockDDL(ctx, func() []stream.JobID { return []stream.JobID{stream.JobID(id)} }); err != nil {
 		db.log.Error("failed creation not taken back", "job", id, "err", err)
 		return
@@ -274,10 +273,13 @@ func (s *Session) takeBack(ctx context.Context, id catalog.ID) {
 	if o == nil {
 		return
 	}
-	d := &dropping{session: s, cat: db.catalog(), st: &ast.Drop{}, gone: map[catalog.ID]bool{id: true}}
-	c, err := d.change()
+	d := &dropping{cat: db.catalog(), st: &ast.Drop{Cascade: true}, gone: map[catalog.ID]bool{}, quiet: true}
+	err := d.object(o)
 	if err == nil {
-		err = db.apply(ctx, c)
+		var c *change
+		if c, err = d.change(); err == nil {
+			err = db.apply(ctx, c)
+		}
 	}
 	if err != nil {
 		db.log.Error("failed creation not taken back", "object", o.Name, "err", err)
@@ -289,16 +291,25 @@ func (db *DB) watchCreation(id catalog.ID) {
 	db.work.Add(1)
 	go func() {
 		defer db.work.Done()
-		if err := db.created(db.life, id); err != nil && db.life.Err() == nil {
+		err := db.created(db.life, id)
+		switch {
+		case err == nil, db.life.Err() != nil:
+		case db.catalog().ByID(id) == nil: // by CANCEL JOBS or DROP
+			db.log.Info("creation was taken back", "job", id)
+		default:
 			db.log.Error("creation failed", "job", id, "err", err)
 		}
 	}()
 }
 
-// resumeCreations goes on with creations that a stop interrupted.
-func (db *DB) resumeCreations() {
+// resumeCreations goes on with creations that a stop interrupted, and takes back
+// tables whose rows had not come yet: they are no longer on their way.
+func (db *DB) resumeCreations(ctx context.Context) {
 	for _, o := range db.catalog().Objects() {
-		if o.Creating && o.Failed == nil {
+		switch {
+		case beingFilled(o):
+			db.takeBack(ctx, o.ID)
+		case o.Creating && o.Failed == nil:
 			db.watchCreation(o.ID)
 		}
 	}
@@ -333,8 +344,15 @@ func (db *DB) created(ctx context.Context, id catalog.ID) error {
 		return err
 	}
 	defer db.ddlMu.Unlock()
+	_, err := db.coord.Submit(db.show(id)).Wait(ctx)
+	return err
+}
+
+// show asks for an epoch from which on the object is no longer being created. Who
+// submits it holds the lock of DDL.
+func (db *DB) show(id catalog.ID) checkpoint.Request {
 	var shown *catalog.Object
-	_, err := db.coord.Submit(checkpoint.Request{
+	return checkpoint.Request{
 		Sync: true,
 		Jobs: []stream.JobID{stream.JobID(id)},
 		Meta: func(stream.Epoch) []storage.KV {
@@ -356,6 +374,5 @@ func (db *DB) created(ctx context.Context, id catalog.ID) error {
 				db.update(func(cat *catalog.Catalog) *catalog.Catalog { return cat.With(shown) })
 			}
 		},
-	}).Wait(ctx)
-	return err
+	}
 }

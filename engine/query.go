@@ -87,26 +87,6 @@ func (s *Session) analyseTruncate(p *Prepared, st *ast.Truncate) error {
 	})
 }
 
-// fill inserts a query's rows into a new table: CREATE TABLE AS.
-func (s *Session) fill(ctx context.Context, table ast.Name, q *ast.Query) (int64, error) {
-	d, verb, err := s.bindDML(s.planCtx(s.catalog(), ""), &ast.Insert{Table: table, Query: q})
-	if err != nil {
-		return 0, err
-	}
-	t, err := s.begun()
-	if err != nil {
-		return 0, err
-	}
-	batches, err := s.collect(ctx, t, d.Rows, nil)
-	if err != nil {
-		return 0, err
-	}
-	t.replayable = false
-	w := s.newWrite(ctx, t, d, nil)
-	err = w.apply(verb, batches)
-	return w.count, err
-}
-
 // analyseExplain is EXPLAIN.
 func (s *Session) analyseExplain(p *Prepared, st *ast.Explain) error {
 	verbose := false

@@ -30,7 +30,8 @@ type txn struct {
 	failed    bool
 	committed bool
 	readOnly  bool
-	queried   bool // a statement has run
+	creates   catalog.ID // the table that its rows complete: CREATE TABLE AS
+	queried   bool       // a statement has run
 	start     time.Time
 	cat       *catalog.Catalog
 	snap      storage.Snapshot
@@ -194,7 +195,7 @@ type tableChange struct {
 // durable and visible in every view. Meanwhile the tables keep their shape.
 func (t *txn) commit(ctx context.Context) error {
 	ids := t.written()
-	if len(ids) == 0 {
+	if len(ids) == 0 && t.creates == 0 {
 		return t.endReading(ctx)
 	}
 	var reads map[storage.TableID]*tableReads
@@ -206,22 +207,23 @@ func (t *txn) commit(ctx context.Context) error {
 	}
 	unlock := t.db.shapes.share(ids)
 	changes, err := t.changes()
-	if err != nil || len(changes) == 0 {
+	if err != nil || len(changes) == 0 && t.creates == 0 {
 		unlock()
 		if err == nil {
 			err = t.endReading(ctx)
 		}
 		return err
 	}
-	var jobs []stream.JobID
-	for _, c := range changes {
-		jobs = append(jobs, stream.JobID(c.obj.ID))
+	req := checkpoint.Request{Sync: true}
+	if t.creates != 0 {
+		req = t.db.show(t.creates)
 	}
-	ticket := t.db.coord.Submit(checkpoint.Request{
-		Sync:   true,
-		Jobs:   jobs,
-		Before: func(epoch stream.Epoch) error { return t.enter(epoch, changes, reads) },
-	})
+	req.Jobs = nil
+	for _, c := range changes {
+		req.Jobs = append(req.Jobs, stream.JobID(c.obj.ID))
+	}
+	req.Before = func(epoch stream.Epoch) error { return t.enter(epoch, changes, reads) }
+	ticket := t.db.coord.Submit(req)
 	_, err = ticket.Wait(ctx)
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		t.db.work.Go(func() { // the rows are on their way in the shape they have
