@@ -82,12 +82,13 @@ func (c *Coordinator) commit(e *epoch) {
 		}
 	}
 	c.mu.Lock()
+	c.excuse(done)
 	c.flight = c.flight[1:]
 	if len(c.flight) == 0 {
 		c.heldSince.Store(0)
 	}
 	c.endJobs(e.n)
-	c.lastTook = done.Sub(e.injected)
+	c.lastTook = done.Sub(e.injected) - e.excused
 	c.unsynced = append(c.unsynced, waiting...)
 	c.needSync = c.needSync || needSync || info.Ingested // ingested: durable already, to be told
 	if c.visibleAt.IsZero() {

@@ -111,6 +111,7 @@ type Coordinator struct {
 	visibleAt  time.Time               // when the oldest epoch that is not durable was committed; zero: none
 	injectedAt time.Time
 	lastTook   time.Duration // injection to commit of the last epoch
+	lookAt     time.Time     // when the injector looks again, while epochs are in flight; zero: none is
 	stats      statsRing
 	attached   []func() []storage.KV // for the next commit: see Attach
 
@@ -141,10 +142,11 @@ type epoch struct {
 	failed    map[stream.JobID]error            // jobs detached while it was in flight
 	tasks     int                               // that took part
 	tickets   []*Ticket
-	last      stream.JobID // whose ack came last
-	taken     bool         // the committer has it: too late to change it
-	reported  bool         // as slow
-	helped    time.Time    // when it was last found stuck; zero: never
+	last      stream.JobID  // whose ack came last
+	taken     bool          // the committer has it: too late to change it
+	reported  bool          // as slow
+	helped    time.Time     // when it was last found stuck; zero: never
+	excused   time.Duration // since injected or helped, that the whole process stood still
 }
 
 // New makes a coordinator that goes on after the store's last epoch. It injects

@@ -22,9 +22,15 @@ func (c *Coordinator) injectLoop() {
 			return
 		default:
 		}
+		now := time.Now()
 		c.mu.Lock()
-		due, wait := c.decide(time.Now())
-		slow := c.slowEpoch(time.Now())
+		c.excuse(now)
+		due, wait := c.decide(now)
+		slow := c.slowEpoch(now)
+		c.lookAt = now.Add(wait) // at once, if due
+		if !due && len(c.flight) == 0 {
+			c.lookAt = time.Time{}
+		}
 		c.mu.Unlock()
 		if slow != "" {
 			c.log.Warn(slow)
@@ -57,14 +63,12 @@ func (c *Coordinator) decide(now time.Time) (due bool, wait time.Duration) {
 	}
 	if len(c.flight) > 0 { // the interval stretches while an epoch is in flight
 		oldest := c.flight[0]
+		wait = pulse
 		if at := c.helpAt(oldest); !at.IsZero() {
-			wait = max(at.Sub(now), time.Millisecond)
+			wait = min(wait, max(at.Sub(now), time.Millisecond))
 		}
 		if !oldest.reported {
-			slow := max(oldest.injected.Add(c.opts.Timeout).Sub(now), time.Millisecond)
-			if wait == 0 || slow < wait {
-				wait = slow
-			}
+			wait = min(wait, max(oldest.injected.Add(c.opts.Timeout+oldest.excused).Sub(now), time.Millisecond))
 		}
 		return false, wait
 	}
@@ -91,7 +95,7 @@ func (c *Coordinator) slowEpoch(now time.Time) string {
 		return ""
 	}
 	e := c.flight[0]
-	if e.reported || e.taken || now.Sub(e.injected) < c.opts.Timeout {
+	if e.reported || e.taken || now.Sub(e.injected)-e.excused < c.opts.Timeout {
 		return ""
 	}
 	e.reported = true

@@ -15,9 +15,31 @@ func (c *Coordinator) helpAt(e *epoch) time.Time {
 		return time.Time{}
 	}
 	if e.helped.After(e.injected) {
-		return e.helped.Add(c.opts.StuckAfter)
+		return e.helped.Add(c.opts.StuckAfter + e.excused)
 	}
-	return e.injected.Add(c.opts.StuckAfter)
+	return e.injected.Add(c.opts.StuckAfter + e.excused)
+}
+
+const (
+	// pulse is how often the injector looks while an epoch is in flight.
+	pulse = 250 * time.Millisecond
+	// hiccup is how much later than it wanted to the injector may look, before it
+	// takes that for a stop of the whole process.
+	hiccup = 100 * time.Millisecond
+)
+
+// excuse finds out for how long the whole process stood still (SIGSTOP, a paused
+// virtual machine), from how much later the injector wakes than it asked for: that
+// time does not count for the epochs in flight. The lock is held.
+func (c *Coordinator) excuse(now time.Time) {
+	late := now.Sub(c.lookAt)
+	if c.lookAt.IsZero() || late < hiccup {
+		return
+	}
+	c.lookAt = now
+	for _, e := range c.flight {
+		e.excused += late
+	}
 }
 
 // help makes the jobs fail that hold the oldest epoch up for too long. It is
@@ -34,11 +56,17 @@ func (c *Coordinator) help(now time.Time) {
 		c.mu.Unlock()
 		return
 	}
-	e.helped = now
+	e.helped, e.excused = now, 0
 	awaited, limit := e.waiting(), c.opts.StuckAfter
 	c.mu.Unlock()
 
 	culprits := c.opts.Culprits(awaited)
+	c.mu.Lock()
+	over := len(c.flight) == 0 || c.flight[0] != e || e.taken
+	c.mu.Unlock()
+	if over { // it was only slow
+		return
+	}
 	if len(culprits) == 0 {
 		c.log.Error("checkpoint is stuck, and no job is seen to hold it up", "epoch", e.n)
 		return

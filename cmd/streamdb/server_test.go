@@ -8,12 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // binary is the server, built once for all tests of the package.
@@ -64,6 +66,13 @@ func (l *logBuffer) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
+// take empties the buffer.
+func (l *logBuffer) take() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.b.Next(l.b.Len()))
+}
+
 func (l *logBuffer) tail() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -105,11 +114,7 @@ func (s *server) start() {
 	} else { // another process took the port while the server was down
 		s.addr = freeAddr(s.t)
 	}
-	s.cmd = exec.Command(path, append([]string{"-listen", s.addr, "-data-dir", s.dir}, s.args...)...)
-	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
+	s.launch(path)
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		c, err := s.tryConnect()
 		if err == nil {
@@ -120,6 +125,16 @@ func (s *server) start() {
 			s.t.Fatalf("server does not answer: %v\n%s", err, s.log.tail())
 		}
 		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// launch starts the process.
+func (s *server) launch(path string) {
+	s.t.Helper()
+	s.cmd = exec.Command(path, append([]string{"-listen", s.addr, "-data-dir", s.dir}, s.args...)...)
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
@@ -149,6 +164,25 @@ func (s *server) exec(c *pgx.Conn, sql string, args ...any) {
 	if _, err := c.Exec(ctx, sql, args...); err != nil {
 		s.t.Fatalf("%s: %v", sql, err)
 	}
+}
+
+// script runs statements on one connection, and gives the rows of each as text.
+func script(ctx context.Context, c *pgconn.PgConn, sql string) ([][]string, error) {
+	results, err := c.Exec(ctx, sql).ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("%.300s: %w", sql, err)
+	}
+	out := make([][]string, len(results))
+	for i, res := range results {
+		for _, row := range res.Rows {
+			fields := make([]string, len(row))
+			for k, f := range row {
+				fields[k] = string(f)
+			}
+			out[i] = append(out[i], strings.Join(fields, "|"))
+		}
+	}
+	return out, nil
 }
 
 // kill ends the process with SIGKILL, as a power cut would.
