@@ -94,6 +94,7 @@ type Coordinator struct {
 	// heldSince is when the current epoch began, in Unix nanoseconds, while another
 	// one is in flight; 0: none is.
 	heldSince atomic.Int64
+	held      atomic.Bool   // see Hold
 	interval  atomic.Int64  // opts.BarrierInterval, for those who do not hold mu
 	next      atomic.Uint64 // the epoch that the next barrier ends; written under mu
 
@@ -110,8 +111,8 @@ type Coordinator struct {
 	needSync   bool                    // somebody waits for the disk
 	visibleAt  time.Time               // when the oldest epoch that is not durable was committed; zero: none
 	injectedAt time.Time
-	lastTook   time.Duration // injection to commit of the last epoch
 	lookAt     time.Time     // when the injector looks again, while epochs are in flight; zero: none is
+	lastTook   time.Duration // injection to commit of the last epoch
 	stats      statsRing
 	attached   []func() []storage.KV // for the next commit: see Attach
 
@@ -297,9 +298,15 @@ func (c *Coordinator) Active(n stream.Epoch) {
 // would make the next one longer still, without bound.
 const longestEpoch = 500 * time.Millisecond
 
+// Hold makes sources pause, or go on, apart from what the epochs take.
+func (c *Coordinator) Hold(on bool) { c.held.Store(on) }
+
 // Throttled reports whether sources should bring no more rows into the current
 // epoch: it is long already, and its barrier waits for the commit of the one before.
 func (c *Coordinator) Throttled() bool {
+	if c.held.Load() {
+		return true
+	}
 	at := c.heldSince.Load()
 	return at != 0 && time.Now().UnixNano()-at > max(int64(longestEpoch), c.interval.Load())
 }

@@ -47,6 +47,7 @@ type DB struct {
 	end       context.CancelFunc
 	work      sync.WaitGroup
 	starts    starts
+	disk      diskGuard
 }
 
 // Open opens or creates the database in o.DataDir, restarts its jobs where the
@@ -104,6 +105,7 @@ func (db *DB) recover(ctx context.Context, took *recovery) error {
 		CheckpointInterval: db.opts.CheckpointInterval,
 		OnEpoch: func(e checkpoint.EpochStats) {
 			db.env.Pacer.Observe(e.Align+e.Queue+e.Sort+e.Write, e.Requests > 0)
+			db.disk.look()
 		},
 	})
 	db.env = &op.Env{
@@ -143,6 +145,7 @@ func (db *DB) recover(ctx context.Context, took *recovery) error {
 	}
 	db.system.apply(db)
 	took.step("jobs")
+	db.disk.start(db, db.opts.DiskReserve)
 	db.coord.Start()
 	if err := db.firstEpoch(ctx, took); err != nil {
 		return err

@@ -79,6 +79,9 @@ func (s *Session) ddl(ctx context.Context, what string, build func(cat *catalog.
 	if err != nil || c == nil {
 		return err
 	}
+	if err := db.disk.admitChange(c); err != nil {
+		return err
+	}
 	return db.apply(ctx, c)
 }
 

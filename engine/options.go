@@ -18,6 +18,7 @@ type Options struct {
 	CheckpointInterval time.Duration // at most between two synced epochs; 1 s
 	Parallelism        int           // instances of a parallel fragment; the number of cores
 	MemoryLimit        int64         // bytes for state, caches and queries; 0: three quarters of what the machine has
+	DiskReserve        int64         // bytes of the disk that stay free; 0: 256 MB, or a twentieth of a smaller disk
 	MaxConnections     int           // 1000
 	TestClock          time.Time     // if not zero, the clock stands there, until ALTER SYSTEM SET test_clock
 	Log                *slog.Logger

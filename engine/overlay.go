@@ -31,6 +31,18 @@ type rowWrite struct {
 	place       int // in the order of the first writes
 }
 
+// bytes is the size of the rows that the transaction writes; what it deletes does not count.
+func (o *overlay) bytes() (n int64) {
+	for _, w := range o.writes {
+		for k, r := range w.rows {
+			if r.now != nil {
+				n += int64(len(k) + len(r.now))
+			}
+		}
+	}
+	return n
+}
+
 func rowKey(v storage.VNode, key []byte) string {
 	var b strings.Builder
 	b.Grow(1 + len(key))

@@ -198,6 +198,11 @@ func (t *txn) commit(ctx context.Context) error {
 	if len(ids) == 0 && t.creates == 0 {
 		return t.endReading(ctx)
 	}
+	if n := t.overlay.bytes(); n > 0 {
+		if err := t.db.disk.admit(n); err != nil {
+			return err
+		}
+	}
 	var reads map[storage.TableID]*tableReads
 	if t.overlay.reads != nil {
 		var err error

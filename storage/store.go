@@ -305,6 +305,13 @@ func (s *Store) TableBytes(t TableID) (int64, error) {
 	return int64(n), nil
 }
 
+// Space is how many bytes of the disk are free for this process, of how many; an
+// error: the filesystem does not tell.
+func (s *Store) Space() (free, total int64, err error) {
+	u, err := s.fs.GetDiskUsage(s.opts.Dir)
+	return int64(u.AvailBytes), int64(u.TotalBytes), err
+}
+
 // Stats are figures of the store for the console and for system tables.
 type Stats struct {
 	DiskBytes     int64 // all files
@@ -351,6 +358,9 @@ func storeError(err error, format string, args ...any) error {
 		e.WithDetail("The file %s is damaged: %s.", i.Path, firstLine(i.Details))
 	} else if code == sqlerr.DataCorrupted {
 		e.WithDetail("%s", firstLine(err))
+	}
+	if code == sqlerr.DiskFull {
+		e.WithHint("Free space on the disk of the data directory.")
 	}
 	if code == sqlerr.DataCorrupted {
 		e.WithHint("\"streamdb check\" lists what is damaged; \"streamdb restore\" makes a data directory of a backup.")

@@ -24,6 +24,7 @@ type config struct {
 	checkpointInterval time.Duration
 	parallelism        int
 	memoryLimit        size
+	diskReserve        size
 	maxConnections     int
 	stopTimeout        time.Duration
 	tlsCert, tlsKey    string
@@ -58,6 +59,7 @@ func parseConfig(args []string, out io.Writer) (*config, error) {
 	fs.DurationVar(&c.checkpointInterval, "checkpoint-interval", time.Second, "most time between two epochs that are synced to disk")
 	fs.IntVar(&c.parallelism, "parallelism", 0, "instances of each parallel part of a job; 0: the number of cores")
 	fs.Var(&c.memoryLimit, "memory-limit", "`size` of the memory for state, caches and queries, as 4GB or 512MB; 0: three quarters of the machine's")
+	fs.Var(&c.diskReserve, "disk-reserve", "`size` of the disk that stays free: below it nothing new is accepted; 0: 256MB, or a twentieth of a smaller disk")
 	fs.IntVar(&c.maxConnections, "max-connections", 1000, "most clients at a time")
 	fs.DurationVar(&c.stopTimeout, "stop-timeout", 10*time.Second, "time that running statements get to end when the server is stopped")
 	fs.StringVar(&c.tlsCert, "tls-cert", "", "`file` with the certificate for TLS, in PEM")
