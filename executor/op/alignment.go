@@ -102,6 +102,22 @@ func (m *inputMark) lowest(sameGroup bool) (at int64, ok bool) {
 	return at, ok
 }
 
+// highest is the greatest watermark of the group's instances; MinInt64: none has one.
+func (m *inputMark) highest() int64 {
+	at := int64(math.MinInt64)
+	if m == nil {
+		return at
+	}
+	m.job.mu.Lock()
+	defer m.job.mu.Unlock()
+	for _, o := range m.job.marks {
+		if o.group == m.group {
+			at = max(at, o.at.Load())
+		}
+	}
+	return at
+}
+
 // last is the greatest watermark of the group's instances, if all have ended.
 func (m *inputMark) last() (at int64, ok bool) {
 	at = math.MinInt64

@@ -50,6 +50,40 @@ func (m *splitMarks) begin(s *WatermarkFilter, ctx *executor.OpenCtx) {
 	}
 	m.hub = envOf(ctx).Sources.Of(source)
 	m.alarm = envOf(ctx).alarm()
+	m.resume()
+}
+
+// resume goes on with the idle time of splits where it stopped: a split is not
+// idle for the time in which nobody read it.
+func (m *splitMarks) resume() {
+	last := int64(math.MinInt64)
+	for _, s := range m.marks {
+		last = max(last, s.seen)
+	}
+	for _, s := range m.marks {
+		s.seen += max(0, m.now-last)
+	}
+}
+
+// lowest is the least bound of the splits that count; MaxInt64: none does.
+func (m *splitMarks) lowest() int64 {
+	low := int64(math.MaxInt64)
+	for number, s := range m.marks {
+		if !m.idle(s) && !m.hub.ended(m.reader, int(number), math.MaxInt64) {
+			low = min(low, s.bound)
+		}
+	}
+	return low
+}
+
+// count reports whether there is a split that may bring rows and is not idle.
+func (m *splitMarks) count() bool {
+	for _, s := range m.marks {
+		if !s.ended && !m.idle(s) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *splitMarks) close() {
@@ -121,15 +155,16 @@ func (m *splitMarks) idle(s *splitMark) bool { return m.now-s.seen > m.after() }
 
 // settle writes what changed. low is the least bound of the splits that count, or
 // the greatest of those that have ended, if no other does; an alarm is set for the
-// time at which one that holds it back will be idle.
-func (m *splitMarks) settle(t storage.StateTable, b stream.Barrier) (low int64, ok bool) {
+// time at which one that holds it, or that of another instance, highest, back will
+// be idle.
+func (m *splitMarks) settle(t storage.StateTable, b stream.Barrier, highest int64) (low int64, ok bool) {
 	if m.alarm == nil {
 		return 0, false
 	}
 	m.now = max(m.now, b.Time.UnixMicro())
 	m.join()
 	low, due := int64(math.MaxInt64), int64(math.MaxInt64)
-	highest, last := int64(math.MinInt64), int64(math.MinInt64)
+	last := int64(math.MinInt64)
 	for number, s := range m.marks {
 		highest = max(highest, s.bound)
 		s.ended = s.ended || m.hub.ended(m.reader, int(number), b.Epoch)

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -75,6 +76,64 @@ func TestWatermarkPerSplit(t *testing.T) {
 	}
 }
 
+// TestWatermarkMoves: when parallelism has changed, a split that comes from an
+// instance that was behind is not late where it comes to.
+func TestWatermarkMoves(t *testing.T) {
+	h := filterOfSplits(t)
+	for instance, at := range []int{1000, 50} {
+		h.SetVNodes(storage.VNodeSet{From: 128 * instance, To: 128 * (instance + 1)})
+		h.Restart()
+		h.PushText(0, fmt.Sprintf("+ %d %d", at, instance<<rowIDShift))
+		h.Barrier()
+	}
+	h.SetVNodes(storage.AllVNodes)
+	h.Restart()
+	h.PushText(0, fmt.Sprintf("+ 46 %d\n+ 44 %d", 1<<rowIDShift|1, 1<<rowIDShift|2)) // 44 is late
+	h.Barrier()
+	if n := strings.Count(h.Sum().String(), "\n") + 1; n != 3 {
+		t.Errorf("%d rows passed, want 3:\n%s", n, h.Sum())
+	}
+}
+
+// TestWatermarkRests: no split is idle for the time in which nobody read any.
+func TestWatermarkRests(t *testing.T) {
+	const hour = 3_600_000_000
+	m := splitMarks{spec: &WatermarkFilter{RowID: 2}, now: 10 * hour, marks: map[int64]*splitMark{
+		0: {bound: 10, seen: 9 * hour}, 1: {bound: 20, seen: 9*hour - 1000}, 2: {bound: 5, seen: 9*hour - splitIdle - 1},
+	}}
+	m.resume()
+	if m.idle(m.marks[0]) || m.idle(m.marks[1]) || !m.idle(m.marks[2]) || m.lowest() != 10 {
+		t.Errorf("idle are %v %v %v, the least bound is %d; want that of the last split alone", m.idle(m.marks[0]), m.idle(m.marks[1]), m.idle(m.marks[2]), m.lowest())
+	}
+}
+
+// TestWatermarkFollows: an instance does not take the watermark of the others
+// over while it has splits that count, with or without rows so far.
+func TestWatermarkFollows(t *testing.T) {
+	align, source := &Alignment{}, &SourceState{}
+	align.enter(1, 9).raise(500)
+	f := &watermarkFilter{bound: math.MinInt64, mark: align.enter(1, 9)}
+	f.splits = splitMarks{spec: &WatermarkFilter{RowID: 2}, owned: storage.AllVNodes, hub: source, now: 1_000_000, marks: map[int64]*splitMark{}}
+	source.number("a")
+	f.splits.join()
+	if f.follow(); f.bound != math.MinInt64 {
+		t.Errorf("bound %d before the first row", f.bound)
+	}
+	f.splits.now += splitIdle + 1
+	if f.follow(); f.bound != 500 {
+		t.Errorf("bound %d when the split is idle, want 500", f.bound)
+	}
+}
+
+// filterOfSplits is a WatermarkFilter on ts with _row_id, 5 behind.
+func filterOfSplits(t *testing.T) *optest.Harness {
+	s := optest.Schema(t, "ts int8, _row_id int8!")
+	filter := func(in []executor.Spec) executor.Spec {
+		return &WatermarkFilter{In: in[0], Col: 0, Expr: operator(t, "-", col(s, 0), intConst(5)), RowID: 2, Table: TableRef{ID: 100}, Name: "s"}
+	}
+	return optest.New(t, []types.Schema{s}, filter, optest.Options{Env: &Env{Sources: &SourceHub{}}})
+}
+
 // TestWatermarkWaitsForSplits: a split that the source has found holds the
 // watermark back before it brings its first row.
 func TestWatermarkWaitsForSplits(t *testing.T) {
@@ -106,7 +165,7 @@ func TestWatermarkEndedSplit(t *testing.T) {
 		own.bound, own.dirty = bound, false
 	}
 	settle := func(epoch stream.Epoch) int64 {
-		low, _ := m.settle(nil, stream.Barrier{Epoch: epoch})
+		low, _ := m.settle(nil, stream.Barrier{Epoch: epoch}, math.MinInt64)
 		return low
 	}
 	source.end(0, 0, 3) // the source has read it; who reads for itself has not

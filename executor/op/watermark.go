@@ -2,6 +2,7 @@ package op
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 	"sync/atomic"
 
@@ -85,12 +86,18 @@ func (s *WatermarkFilter) Open(ctx *executor.OpenCtx) (executor.Operator, error)
 		f.mark.source.heed(f.mark)
 	}
 	f.late = &envOf(ctx).Stats.Of(StatKey{Job: ctx.Job, Kind: "watermark", Name: in[s.Col].Name, Instance: ctx.Instance}).Bad
-	// After a change of parallelism several bounds may be here: the greatest counts.
-	err := f.table.ScanAll(f.load)
-	f.resend = f.bound > math.MinInt64
+	if err := f.table.ScanAll(f.load); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
 	f.splits.begin(s, ctx)
+	if f.moved {
+		// Of several instances of before, the greatest bound is here; splits have come
+		// that another one held back. Downstream has gone on with the least of all.
+		f.bound = min(f.bound, f.splits.lowest())
+	}
+	f.resend = f.bound > math.MinInt64
 	f.quarantine.begin(s, ctx)
-	return f, err
+	return f, nil
 }
 
 // load reads a row of state.
@@ -100,6 +107,10 @@ func (f *watermarkFilter) load(v storage.VNode, key, value []byte) (bool, error)
 		f.splits.load(key, value)
 	case len(key) == 1 && key[0] == 'w' && len(value) == 8:
 		f.bound = max(f.bound, int64(binary.BigEndian.Uint64(value)))
+		if v != f.vnode {
+			f.table.Delete(v, key)
+			f.moved, f.dirty = true, true
+		}
 	case len(key) == 1 && key[0] == 'l' && len(value) == 8:
 		f.count += int64(binary.BigEndian.Uint64(value))
 		if v != f.vnode { // of an instance that is no more: it is written with ours
@@ -119,6 +130,7 @@ type watermarkFilter struct {
 	vnode  storage.VNode
 	bound  int64 // MinInt64: none yet
 	dirty  bool
+	moved  bool          // there were bounds of other instances: parallelism has changed
 	resend bool          // recovered, not yet emitted in this run
 	late   *atomic.Int64 // rows dropped
 	mark   *inputMark    // nil: bounded
@@ -225,7 +237,7 @@ func (f *watermarkFilter) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, 
 }
 
 func (f *watermarkFilter) Barrier(_ *executor.Ctx, b stream.Barrier, out executor.Emitter) error {
-	if low, ok := f.splits.settle(f.table, b); ok && low > f.bound {
+	if low, ok := f.splits.settle(f.table, b, f.mark.highest()); ok && low > f.bound {
 		f.bound, f.dirty, f.resend = low, true, true
 	}
 	if f.mark != nil {
@@ -238,7 +250,9 @@ func (f *watermarkFilter) Barrier(_ *executor.Ctx, b stream.Barrier, out executo
 		}
 	}
 	if f.dirty && f.table != nil {
-		f.table.Put(f.vnode, []byte{'w'}, binary.BigEndian.AppendUint64(nil, uint64(f.bound)))
+		if f.bound > math.MinInt64 {
+			f.table.Put(f.vnode, []byte{'w'}, binary.BigEndian.AppendUint64(nil, uint64(f.bound)))
+		}
 		if f.count > 0 {
 			f.table.Put(f.vnode, []byte{'l'}, binary.BigEndian.AppendUint64(nil, uint64(f.count)))
 		}
@@ -249,9 +263,10 @@ func (f *watermarkFilter) Barrier(_ *executor.Ctx, b stream.Barrier, out executo
 
 // follow lets an instance that brings no rows go with the others.
 func (f *watermarkFilter) follow() {
-	// An instance without rows (fewer splits than instances), or whose splits have
-	// ended, must not hold back the watermark of the others: it goes with them, or,
-	// when all have ended, with the last.
+	// An instance without splits (there are fewer than instances), or whose splits
+	// have ended or are idle, must not hold back the watermark of the others: it goes
+	// with them, or, when all have ended, with the last. One whose splits count does
+	// not, however long it has been without rows: they would be late.
 	ended := f.splits.ended()
 	if ended && (f.bound != f.told || !f.mark.ended.Load()) {
 		f.told = f.bound
@@ -261,7 +276,7 @@ func (f *watermarkFilter) follow() {
 	}
 	f.mark.ended.Store(ended)
 	low, ok := int64(0), false
-	if ended || f.mark.idle() {
+	if ended || f.mark.idle() && !f.splits.count() {
 		low, ok = f.mark.lowest(true)
 	}
 	if !ok && ended {

@@ -278,6 +278,10 @@ func (h *Harness) Restart() {
 // SetEvict changes Options.Evict with the next Restart.
 func (h *Harness) SetEvict(on bool) { h.opts.Evict = on }
 
+// SetVNodes changes Options.VNodes with the next Restart: another instance is
+// opened, as after a change of parallelism.
+func (h *Harness) SetVNodes(v storage.VNodeSet) { h.opts.VNodes = v }
+
 // StateRows is the number of rows stored in a table.
 func (h *Harness) StateRows(def storage.TableDef) int {
 	h.t.Helper()
