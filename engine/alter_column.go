@@ -10,7 +10,6 @@ import (
 	"streamdb/catalog"
 	"streamdb/catalog/syscat"
 	"streamdb/connector"
-	"streamdb/connector/all"
 	"streamdb/executor/op"
 	"streamdb/expr"
 	"streamdb/expr/funcs"
@@ -95,7 +94,7 @@ func (s *Session) addColumn(cat *catalog.Catalog, o *catalog.Object, col catalog
 	n := *o
 	add(&n)
 	if n.Connector != nil {
-		d, cfg, err := openable(all.Find, &n, n.Connector)
+		d, cfg, err := openable(s.db.connector, &n, n.Connector)
 		if err != nil {
 			return nil, err
 		}

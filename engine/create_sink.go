@@ -57,7 +57,7 @@ func createSink(text Statement, st *ast.CreateSink) action {
 }
 
 // sinkConnector reads and checks the WITH part of CREATE SINK.
-func sinkConnector(find func(string) (*connector.Def, bool), o *catalog.Object, st *ast.CreateSink) error {
+func sinkConnector(find findConnector, o *catalog.Object, st *ast.CreateSink) error {
 	options, name, err := optionMap(st.Options)
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func createSource(text Statement, st *ast.CreateSource) action {
 			}
 			o := &catalog.Object{ID: s.db.newID(), Kind: catalog.Source, Schema: schema, Name: st.Name.Base(), Owner: s.info.User,
 				Definition: text.Text(), AppendOnly: true}
-			if err := relationColumns(o, s.jobCtx(cat, text.Text()), &st.RelationDef); err != nil {
+			if err := relationColumns(s.db.connector, o, s.jobCtx(cat, text.Text()), &st.RelationDef); err != nil {
 				return nil, err
 			}
 			if len(o.PrimaryKey()) > 0 {

@@ -48,7 +48,7 @@ func createTable(text Statement, st *ast.CreateTable) action {
 			if st.Query != nil {
 				err = s.queryColumns(o, cat, st, text.Text())
 			} else {
-				err = relationColumns(o, bctx, &def)
+				err = relationColumns(s.db.connector, o, bctx, &def)
 			}
 			if err == nil {
 				err = retain(o)
@@ -164,7 +164,7 @@ func checkColumnName(name string) error {
 
 // relationColumns reads the columns, keys, watermark and connector of CREATE
 // TABLE and CREATE SOURCE into the object.
-func relationColumns(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef) error {
+func relationColumns(find findConnector, o *catalog.Object, bctx *bind.Context, def *ast.RelationDef) error {
 	for _, c := range def.Columns {
 		if slices.ContainsFunc(o.Cols, func(x catalog.Column) bool { return x.Name == c.Name }) {
 			return sqlerr.New(sqlerr.DuplicateColumn, "column \"%s\" specified more than once", c.Name)
@@ -193,7 +193,7 @@ func relationColumns(o *catalog.Object, bctx *bind.Context, def *ast.RelationDef
 	}
 	rest := *def
 	rest.Options = options
-	if err := readConnector(o, &rest); err != nil {
+	if err := readConnector(find, o, &rest); err != nil {
 		return err
 	}
 	if err := tableConstraints(o, def.Constraints); err != nil {
@@ -284,7 +284,7 @@ func tableConstraints(o *catalog.Object, constraints []*ast.TableConstraint) err
 }
 
 // readConnector reads WITH (..) FORMAT .. ENCODE .. and checks it.
-func readConnector(o *catalog.Object, def *ast.RelationDef) error {
+func readConnector(find findConnector, o *catalog.Object, def *ast.RelationDef) error {
 	options, name, err := optionMap(def.Options)
 	if err != nil {
 		return err
@@ -310,7 +310,7 @@ func readConnector(o *catalog.Object, def *ast.RelationDef) error {
 			return err
 		}
 	}
-	d, cfg, err := openable(all.Find, o, conn)
+	d, cfg, err := openable(find, o, conn)
 	if err != nil {
 		return err
 	}
@@ -355,8 +355,11 @@ func ownColumns(o *catalog.Object, d *connector.Def, cfg *connector.Config) erro
 	return nil
 }
 
+// findConnector finds a connector by name.
+type findConnector func(name string) (*connector.Def, bool)
+
 // openable finds the connector of an object, and its configuration.
-func openable(find func(string) (*connector.Def, bool), o *catalog.Object, conn *catalog.Connector) (*connector.Def, connector.Config, error) {
+func openable(find findConnector, o *catalog.Object, conn *catalog.Connector) (*connector.Def, connector.Config, error) {
 	d, ok := find(conn.Name)
 	if !ok {
 		return nil, connector.Config{}, sqlerr.New(sqlerr.UndefinedObject, "connector '%s' does not exist", conn.Name).

@@ -205,10 +205,10 @@ func (db *DB) Close(ctx context.Context) error {
 
 // connector finds a connector by name.
 func (db *DB) connector(name string) (*connector.Def, bool) {
-	if d, ok := all.Find(name); ok || db.opts.Sinks == nil {
+	if d, ok := all.Find(name); ok || db.opts.Connectors == nil {
 		return d, ok
 	}
-	return db.opts.Sinks(name)
+	return db.opts.Connectors(name)
 }
 
 // catalog is the latest committed catalog.

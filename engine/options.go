@@ -24,10 +24,10 @@ type Options struct {
 	Log                *slog.Logger
 
 	// For simulations. Store is what the store is opened with beyond Dir, Log and
-	// CacheBytes: a filesystem, sizes that make it work hard. Sinks finds connectors
-	// of sinks that are not in connector/all; nil: there are none.
-	Store storage.Options
-	Sinks func(name string) (*connector.Def, bool)
+	// CacheBytes: a filesystem, sizes that make it work hard. Connectors finds
+	// connectors that are not in connector/all; nil: there are none.
+	Store      storage.Options
+	Connectors func(name string) (*connector.Def, bool)
 
 	startHook func(o *catalog.Object) // for tests: runs before each job is started
 }

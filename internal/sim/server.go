@@ -35,7 +35,7 @@ func options(d *disk, l *ledger, parallelism int, fatal func(string)) engine.Opt
 		MemoryLimit:        256 << 20,
 		Log:                slog.New(slog.DiscardHandler),
 		Store:              storage.Options{FS: d.fs(), CacheBytes: 1 << 20, IngestBytes: 6 << 10, MemTableBytes: 64 << 10, Fatal: fatal},
-		Sinks:              l.def,
+		Connectors:         l.def,
 	}
 }
 
