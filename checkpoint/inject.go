@@ -120,7 +120,7 @@ func (c *Coordinator) inject() {
 	c.mu.Unlock()
 
 	e.at = c.EpochTime(n)
-	e.tickets = runBefore(e)
+	e.tickets = c.runBefore(e)
 	change := joinChanges(e)
 
 	var sources []Injector
@@ -168,10 +168,28 @@ func (c *Coordinator) whyDead(id stream.JobID) error {
 	return sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "job %d is not running", id)
 }
 
-// runBefore calls the Before functions; requests whose function fails leave.
-func runBefore(e *epoch) []*Ticket {
+// deadFor is why a request cannot be carried out before its change is made, which
+// may start anew what it names; nil: all jobs that it names run.
+func (c *Coordinator) deadFor(t *Ticket) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range t.req.Jobs {
+		if len(c.jobs[id]) == 0 {
+			return c.whyDead(id)
+		}
+	}
+	return nil
+}
+
+// runBefore calls the Before functions. Requests whose function fails leave, and
+// so do those that name a job which has failed.
+func (c *Coordinator) runBefore(e *epoch) []*Ticket {
 	kept := e.tickets[:0]
 	for _, t := range e.tickets {
+		if err := c.deadFor(t); err != nil {
+			t.finish(0, err)
+			continue
+		}
 		if t.req.Before != nil {
 			if err := t.req.Before(e.n); err != nil {
 				t.finish(0, err)

@@ -80,7 +80,7 @@ func (alt *alteration) submit(req checkpoint.Request) *checkpoint.Ticket {
 		}
 	}
 	for _, j := range alt.started { // a job that is replaced must stop well
-		if slices.Contains(alt.a.Stop, j.plan.Job) && g.Running(j.plan.Job) {
+		if slices.Contains(alt.a.Stop, j.plan.Job) {
 			req.Jobs = append(req.Jobs, j.plan.Job)
 		}
 	}
@@ -125,8 +125,11 @@ func (alt *alteration) buildLocked() error {
 	built := map[stream.JobID]*runningJob{}
 	for _, plan := range alt.a.Start {
 		stopping := slices.Contains(alt.a.Stop, plan.Job)
-		if g.jobs[plan.Job] != nil && !stopping {
+		switch runs := g.jobs[plan.Job] != nil; {
+		case runs && !stopping:
 			return sqlerr.New(sqlerr.ObjectInUse, "job %d is running already", plan.Job)
+		case !runs && stopping: // it failed, and has missed what came since
+			return sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "job %d is not running", plan.Job)
 		}
 		// The first epoch is known when the barrier is injected: see change.
 		j, attach, err := g.buildJob(plan, 0, func(id stream.JobID) []*Task {
