@@ -1,5 +1,6 @@
 # Shortcuts. `go test ./...` is the whole gate; the long forms of tests are here.
 .PHONY: groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check
+.PHONY: kill disks bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check
 
 build:
 	go build -o bin/streamdb ./cmd/streamdb
@@ -46,6 +47,15 @@ law:
 # recoveries; 300 histories with a disk that fails, 2,000 bits flipped.
 sim:
 	go test ./internal/sim -count 1 -timeout 8h -v -sim.points 50000 -sim.faults 300 -sim.flips 2000
+
+# 1,000 times kill -9 inside statements of every kind, with a check of all that is there
+# after each.
+kill:
+	go test ./cmd/streamdb -run 'TestKill$$' -count 1 -timeout 3h -v -kill.rounds 1000 -kill.strict
+
+# A process that is stopped and goes on, a full disk and a slow one; as root.
+disks:
+	go test ./cmd/streamdb -run 'TestStopped$$|TestFullDisk$$|TestSlowDisk$$' -count 1 -timeout 1h -v -stopped.times 40 -full.rounds 60 -slow.for 60s
 
 # A million transfers between ten accounts, 20 kills, every start with another
 # parallelism; every sum that anybody reads is zero.
