@@ -51,8 +51,16 @@ func TestKill(t *testing.T) {
 		if r.round(n); t.Failed() {
 			t.Fatalf("round %d, seed %d", n, seed)
 		}
+		if n%100 == 99 && n+1 < *killRounds {
+			r.report(n + 1)
+		}
 	}
-	r.report()
+	r.report(*killRounds)
+	for _, k := range r.kinds {
+		if *killStrict && r.inside[k] == 0 {
+			t.Errorf("no %s was killed", k)
+		}
+	}
 	r.end()
 }
 
@@ -352,7 +360,7 @@ func dirBytes(t *testing.T, dir string) (n int64) {
 	return n
 }
 
-func (r *killRun) report() {
+func (r *killRun) report(rounds int) {
 	slices.Sort(r.starts)
 	kinds, kills, acked := &bytes.Buffer{}, 0, 0
 	for _, k := range slices.Sorted(maps.Keys(r.acked)) {
@@ -360,12 +368,7 @@ func (r *killRun) report() {
 		kills, acked = kills+r.inside[k], acked+r.acked[k]
 	}
 	r.t.Logf("%d rounds, %d statements were killed, %d acknowledged; ready after a median of %v, p99 %v, at most %v; %d backups restored, %d refused; directory at most %.1f MB%s",
-		*killRounds, kills, acked, r.starts[len(r.starts)/2], r.starts[len(r.starts)*99/100], r.starts[len(r.starts)-1], r.restored, r.refused, float64(r.bytes)/1e6, kinds)
-	for _, k := range r.kinds {
-		if *killStrict && r.inside[k] == 0 {
-			r.t.Errorf("no %s was killed", k)
-		}
-	}
+		rounds, kills, acked, r.starts[len(r.starts)/2], r.starts[len(r.starts)*99/100], r.starts[len(r.starts)-1], r.restored, r.refused, float64(r.bytes)/1e6, kinds)
 }
 
 // end drops everything; a long run waits until the space has come back.
