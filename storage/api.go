@@ -52,6 +52,9 @@ type StateTable interface {
 	// of vnode and key, with the index into keys and nil for absent ones. keys
 	// need not be sorted and are not changed.
 	MultiGet(vnodes []VNode, keys [][]byte, fn func(i int, value []byte) error) error
+	// MultiGetSealed is MultiGet as of the last Seal: what was recorded since then is
+	// left out, at no cost for it.
+	MultiGetSealed(vnodes []VNode, keys [][]byte, fn func(i int, value []byte) error) error
 	// Scan calls fn for each row of the vnode whose key begins with prefix, in key order.
 	// Returning false ends the scan.
 	Scan(v VNode, prefix []byte, fn func(key, value []byte) (bool, error)) error

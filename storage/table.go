@@ -130,6 +130,11 @@ func (t *stateTable) pendingValue(full []byte) (value []byte, ok bool) {
 	if value, ok = t.cur.find(full); ok {
 		return value, true
 	}
+	return t.sealedValue(full)
+}
+
+// sealedValue looks a full key up in the own deltas of earlier epochs.
+func (t *stateTable) sealedValue(full []byte) (value []byte, ok bool) {
 	for i := len(t.sealed) - 1; i >= 0; i-- {
 		if value, ok = t.sealed[i].find(full); ok {
 			return value, true
@@ -198,6 +203,15 @@ func (t *stateTable) failed(err error) error {
 }
 
 func (t *stateTable) MultiGet(vnodes []VNode, keys [][]byte, fn func(i int, value []byte) error) error {
+	return t.multiGet(vnodes, keys, t.pendingValue, fn)
+}
+
+func (t *stateTable) MultiGetSealed(vnodes []VNode, keys [][]byte, fn func(i int, value []byte) error) error {
+	return t.multiGet(vnodes, keys, t.sealedValue, fn)
+}
+
+// multiGet asks own for what the instance has written, and then Pebble.
+func (t *stateTable) multiGet(vnodes []VNode, keys [][]byte, own func(full []byte) ([]byte, bool), fn func(i int, value []byte) error) error {
 	t.prune()
 	type ref struct {
 		prefix uint64
@@ -222,7 +236,7 @@ func (t *stateTable) MultiGet(vnodes []VNode, keys [][]byte, fn func(i int, valu
 	var full []byte // not t.key: fn may call Get
 	for _, r := range refs {
 		full = AppendKey(full[:0], t.def.ID, vnodes[r.i], keys[r.i])
-		value, ok := t.pendingValue(full)
+		value, ok := own(full)
 		if !ok {
 			var err error
 			if value, err = t.committedValue(full); err != nil {

@@ -53,7 +53,7 @@ func TestStateTableIsAMap(t *testing.T) {
 		other.Close()
 		next.Close()
 
-		now, atCommit := model{}, model{}
+		now, atSeal, atCommit := model{}, model{}, model{}
 		type sealed struct {
 			epoch stream.Epoch
 			delta *Delta
@@ -96,7 +96,11 @@ func TestStateTableIsAMap(t *testing.T) {
 				}
 				seen := map[int]bool{}
 				last := ""
-				check(table.MultiGet(vs, ks, func(i int, got []byte) error {
+				read, now := table.MultiGet, now
+				if rapid.Bool().Draw(t, "sealed") {
+					read, now = table.MultiGetSealed, atSeal
+				}
+				check(read(vs, ks, func(i int, got []byte) error {
 					k := modelKey(vs[i], ks[i])
 					want, ok := now[k]
 					if (got != nil) != ok || string(got) != want || seen[i] || k < last {
@@ -187,6 +191,7 @@ func TestStateTableIsAMap(t *testing.T) {
 			},
 			"seal": func(t *rapid.T) {
 				waiting = append(waiting, sealed{epoch, table.Seal(epoch), maps.Clone(now)})
+				atSeal = maps.Clone(now)
 				epoch++
 			},
 			"commit": func(t *rapid.T) {
@@ -221,7 +226,7 @@ func TestStateTableIsAMap(t *testing.T) {
 				s, err = Open(Options{Dir: "db", FS: fs, IngestBytes: ingest, CacheBytes: 1 << 20})
 				check(err)
 				table = s.OpenTable(def, set)
-				waiting, now = nil, maps.Clone(atCommit)
+				waiting, now, atSeal = nil, maps.Clone(atCommit), maps.Clone(atCommit)
 				epoch = s.Visible() + 1
 			},
 		})

@@ -51,6 +51,7 @@ func (a *hashAgg) spill(ctx *executor.Ctx, out executor.Emitter) error {
 	if err := a.flushAll(ctx, out); err != nil {
 		return err
 	}
+	a.spilled = true
 	return a.evict()
 }
 

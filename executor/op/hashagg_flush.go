@@ -24,6 +24,7 @@ func (a *hashAgg) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emit
 		return err
 	}
 	a.started = len(a.spec.Keys) == 0
+	a.spilled = false
 	if err := a.closeWindows(ctx, out); err != nil {
 		return err
 	}
@@ -162,7 +163,7 @@ func (a *hashAgg) emit(ids []int32, results []vec.Vec, rows []int32, o stream.Op
 func (a *hashAgg) write(ids []int32) error {
 	keys := a.keys.Keys(ids)
 	settled := a.spec.AppendOnly && len(a.aggs) == 0 // DISTINCT: a row that came stays, however often
-	if !settled && a.canWait() {
+	if !settled && !a.settling && a.canWait() {
 		return a.writeLater(ids, keys)
 	}
 	var key, value []byte

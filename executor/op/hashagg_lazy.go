@@ -39,6 +39,8 @@ type lazyState struct {
 	absentSorted []int32 // scratch: absent by vnode
 	lazyCols     []lazyColumn
 	storedRows   []int64 // rows of the stored groups being merged
+	settling     bool    // what is written is written at once: in order, and what was read is not needed twice
+	spilled      bool    // groups were written since the last barrier
 }
 
 // settleRows is how many absent groups are read at once, at least; at most eight
@@ -70,6 +72,8 @@ func (a *hashAgg) settle(ctx *executor.Ctx, out executor.Emitter) error {
 		return nil
 	}
 	a.stat.Misses.Add(int64(len(a.absent)))
+	a.settling = true
+	defer func() { a.settling = false }()
 	ids, ends := a.byVNode()
 	from := 0
 	for v := range ends {
@@ -154,7 +158,11 @@ func (a *hashAgg) readStored(ids []int32) (sorted, found []int32, err error) {
 		vnodes[i] = a.groups[id].vnode()
 	}
 	sorted, found = make([]int32, 0, n), make([]int32, 0, n)
-	err = a.table.MultiGet(vnodes, a.stateKeys(ids), func(i int, value []byte) error {
+	read := a.table.MultiGetSealed
+	if a.spilled {
+		read = a.table.MultiGet
+	}
+	err = read(vnodes, a.stateKeys(ids), func(i int, value []byte) error {
 		number := int32(len(sorted))
 		sorted = append(sorted, ids[i])
 		if value == nil {
