@@ -11,6 +11,7 @@ import "streamdb/executor"
 type evictState struct {
 	clock   clock
 	fresh   int     // groups that came since the last eviction
+	expect  int     // groups that are expected to come until the next one
 	look    int     // the number of them at which spill looks again
 	came    int     // groups that came since the last flush
 	victims []int32 // scratch
@@ -45,7 +46,7 @@ func (a *hashAgg) spill(ctx *executor.Ctx, out executor.Emitter) error {
 	}
 	a.look = a.fresh + spillRows
 	a.memory.report(a.bytes())
-	if a.short() == 0 {
+	if !a.memory.over() {
 		return nil
 	}
 	if err := a.flushAll(ctx, out); err != nil {
@@ -55,15 +56,15 @@ func (a *hashAgg) spill(ctx *executor.Ctx, out executor.Emitter) error {
 	return a.evict()
 }
 
-// short is how many groups should leave, so that as many as came since the last
-// eviction can come again. The memory of free ids is there for them.
+// short is how many groups should leave, so that as many as came between two
+// evictions of late can come again. The memory of free ids is there for them.
 func (a *hashAgg) short() int {
 	ids, live := a.keys.Ids(), a.keys.Len()
 	if len(a.spec.Keys) == 0 || ids == 0 {
 		return 0
 	}
 	per := a.memory.held/int64(ids) + 1
-	more := a.fresh - (ids - live)
+	more := a.expect - (ids - live)
 	leave := a.memory.shed(int64(max(more+more/8, 0))*per)/per - int64(ids-live)
 	if leave > int64(live/8*7) { // nearly all: what is left is not worth its arrays
 		return live
@@ -74,14 +75,16 @@ func (a *hashAgg) short() int {
 // evict makes groups leave as far as memory is short.
 func (a *hashAgg) evict() error {
 	a.memory.report(a.bytes())
+	a.res.most = a.memory.held / 8
+	a.expect = max(a.fresh, a.expect/4*3)
 	if n := a.short(); n > 0 {
 		a.leave(n)
-		if a.memory.over() {
-			if err := a.pack(); err != nil {
-				return err
-			}
-			a.memory.report(a.bytes())
+	}
+	if free := a.keys.Ids() - a.keys.Len(); free > 0 && a.memory.over() {
+		if err := a.pack(); err != nil {
+			return err
 		}
+		a.memory.report(a.bytes())
 	}
 	a.fresh, a.look = 0, spillRows
 	a.stat.Resident.Store(int64(a.keys.Len()))

@@ -9,15 +9,19 @@ import "streamdb/storage"
 //
 // The filters are blocked Bloom filters: all bits of a key lie in one word, so
 // that a look is one cache miss. What was evicted cannot be listed, so a full
-// filter is not made anew but followed by one four times as large. Two in a
-// hundred keys that are nowhere are admitted, of each filter.
+// filter is not made anew but followed by one as large as all before. Two in a
+// hundred keys that are nowhere are admitted, of each filter. Filters that turn
+// hardly anything away, or become too large, are given up.
 // Source: Putze, Sanders and Singler, "Cache-, Hash- and Space-Efficient Bloom
 // Filters", 2007.
 type residency struct {
 	partial bool // something may be outside memory
 	all     bool // anything may be
 	filters [][]uint64
-	room    int // keys that the last filter still takes
+	room    int   // keys that the last filter still takes
+	most    int64 // bytes that filters may take; 0: any number
+	asked   int   // keys that were looked for since the last filter was made
+	denied  int   // and how many of them are nowhere
 }
 
 const (
@@ -37,35 +41,42 @@ func (r *residency) mayHold(hash uint32) bool {
 	if !r.partial || r.all {
 		return r.partial
 	}
+	r.asked++
 	at, bits := residencyBits(hash)
-	for _, f := range r.filters {
-		if f[at*uint64(len(f))>>32]&bits == bits {
+	for k := len(r.filters) - 1; k >= 0; k-- {
+		if f := r.filters[k]; f[at*uint64(len(f))>>32]&bits == bits {
 			return true
 		}
 	}
+	r.denied++
 	return false
 }
 
 // evict notes that the entry of a key has left memory.
 func (r *residency) evict(hash uint32) {
 	r.partial = true
-	if r.all || r.mayHold(hash) {
+	asked, denied := r.asked, r.denied
+	known := r.mayHold(hash)
+	if r.asked, r.denied = asked, denied; known || r.room == 0 && !r.extend() {
 		return
 	}
-	last := len(r.filters) - 1
-	if r.room == 0 {
-		size := residencyFirst
-		if last >= 0 {
-			size = 4 * len(r.filters[last])
-		}
-		r.filters = append(r.filters, make([]uint64, size))
-		r.room = size * keysPerWord
-		last++
-	}
 	at, bits := residencyBits(hash)
-	f := r.filters[last]
+	f := r.filters[len(r.filters)-1]
 	f[at*uint64(len(f))>>32] |= bits
 	r.room--
+}
+
+// extend makes the next filter, or gives all up.
+func (r *residency) extend() bool {
+	size := max(residencyFirst, int(r.bytes()/8))
+	useless := r.asked > size*keysPerWord/4 && r.denied < r.asked/8
+	if size > residencyFirst && (useless || r.most > 0 && r.bytes()+int64(8*size) > r.most) {
+		r.all, r.filters = true, nil
+		return false
+	}
+	r.filters = append(r.filters, make([]uint64, size))
+	r.room, r.asked, r.denied = size*keysPerWord, 0, 0
+	return true
 }
 
 // residencyBits is the place of a key as a part of 2^32, and its bits in the word there.
