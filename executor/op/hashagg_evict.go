@@ -80,7 +80,7 @@ func (a *hashAgg) evict() error {
 	if n := a.short(); n > 0 {
 		a.leave(n)
 	}
-	if free := a.keys.Ids() - a.keys.Len(); free > 0 && a.memory.over() {
+	if free := a.keys.Ids() - a.keys.Len(); (free > 0 || !a.lazy) && a.memory.over() {
 		if err := a.pack(); err != nil {
 			return err
 		}
@@ -112,14 +112,15 @@ func (a *hashAgg) leave(want int) {
 }
 
 // pack gives memory back, which deleting does not: the groups get new ids.
-// Aggregates that keep values of their own cannot do that: once most groups have
-// left, the others leave too.
+// Aggregates that keep values of their own cannot do that: half of the groups leave,
+// and once few are left all of them.
 func (a *hashAgg) pack() error {
-	if !a.lazy && a.keys.Len() < a.keys.Ids()/4 {
+	if !a.lazy {
+		a.leave(a.keys.Len() / 2)
+		if a.keys.Len() > a.keys.Ids()/4 {
+			return nil
+		}
 		a.leave(a.keys.Len())
-	}
-	if !a.lazy && a.keys.Len() > 0 {
-		return nil
 	}
 	live := a.keys.All()
 	groups := make([]aggGroup, len(live))

@@ -89,3 +89,25 @@ func TestHashAggClock(t *testing.T) {
 	}
 	t.Logf("%d in memory, %d read, %d left, %d are there", hits, misses, stat.Evicted.Load(), stat.Resident.Load())
 }
+
+// TestHashAggSetsLeave: aggregates that keep values of their own cannot be packed,
+// and come down below their limit all the same.
+func TestHashAggSetsLeave(t *testing.T) {
+	s := optest.Schema(t, "k int8, v int8")
+	distinct := aggCall(t, s, "count", 1)
+	distinct.Distinct = true
+	spec := aggSpec(s, []int{0}, []AggCall{distinct}, true)
+	const limit = 1 << 20
+	h := optest.New(t, []types.Schema{s}, buildAgg(spec), optest.Options{Evict: true, Limit: limit, Discard: true})
+	above := 0
+	for epoch := range int64(40) {
+		pushKeys(t, h, epoch*4096, 4096, 1, 1<<40)
+		h.Barrier()
+		if above++; h.Memory() <= limit {
+			above = 0
+		}
+		if above > 4 {
+			t.Fatalf("epoch %d: %d bytes in memory, and %d epochs before it above %d", epoch, h.Memory(), above, limit)
+		}
+	}
+}
