@@ -1,6 +1,7 @@
 # Shortcuts. `go test ./...` is the whole gate; the long forms of tests are here.
 .PHONY: groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check
 .PHONY: kill disks bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check
+.PHONY: groups matrix bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check
 
 build:
 	go build -o bin/streamdb ./cmd/streamdb
@@ -56,6 +57,10 @@ kill:
 # A process that is stopped and goes on, a full disk and a slow one; as root.
 disks:
 	go test ./cmd/streamdb -run 'TestStopped$$|TestFullDisk$$|TestSlowDisk$$' -count 1 -timeout 1h -v -stopped.times 40 -full.rounds 60 -slow.for 60s
+# Flink's matrix: parallelism changes over 30 pairs while each of five things fails,
+# with aligned epochs and with such that are given up.
+matrix:
+	go test ./internal/sim -run 'TestMatrix$$' -count 1 -timeout 3h -v -matrix.long
 
 # A million transfers between ten accounts, 20 kills, every start with another
 # parallelism; every sum that anybody reads is zero.
