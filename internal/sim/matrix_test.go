@@ -246,12 +246,15 @@ func (m *matrix) run(l leg) {
 	began := time.Now()
 	stop := make(chan struct{})
 	var feed sync.WaitGroup
-	feed.Go(func() {
-		for {
+	feed.Go(func() { // fast at first, then so that there are always some
+		for n, pause := 0, 2*time.Millisecond; ; n++ {
+			if n == 200 {
+				pause = 20 * time.Millisecond
+			}
 			select {
 			case <-stop:
 				return
-			case <-time.After(2 * time.Millisecond):
+			case <-time.After(pause):
 				m.source.release(2)
 			}
 		}

@@ -21,9 +21,11 @@ const (
 // several splits, keyed exchanges, a union, a join, windows that change and windows
 // that are final, a table that keeps the last record of each key, a subquery whose
 // row goes to all instances, a view over a view, and sinks behind each kind.
-// fragile fails and slow is stuck where the records are poisoned.
+// fragile fails and slow is stuck where the records are poisoned. No split is ever
+// idle: one that back-pressure holds up for longer than the idle time would be, and
+// its records late.
 var matrixSetup = strings.Split(`
-create source nums (split bigint, n bigint, k bigint, at timestamp, e bigint, d bigint, watermark for at as at - interval '5 seconds') with (connector = 'numbered', splits = '6');
+create source nums (split bigint, n bigint, k bigint, at timestamp, e bigint, d bigint, watermark for at as at - interval '5 seconds') with (connector = 'numbered', splits = '6', watermark.idle.timeout = '1 day');
 create source more (split bigint, n bigint, k bigint) with (connector = 'numbered', splits = '3');
 create table latest (split bigint, k bigint, n bigint, primary key (split, k)) with (connector = 'numbered', splits = '4');
 create materialized view keyed as select split, k, count(*) as c, sum(n) as s, max(n) as m from nums group by split, k;
