@@ -1,6 +1,7 @@
 package op
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -36,13 +37,13 @@ type sink struct {
 	net rowWeights
 	row []byte
 
-	undelivered []stream.Epoch // in the outbox, rising
-	ready       chan struct{}
-	target      atomic.Uint64                   // all epochs up to it may be delivered
-	delivered   atomic.Uint64                   // all epochs up to it have been delivered
-	partly      [storage.NumVNodes]stream.Epoch // by vnode: delivered up to it; of the delivering goroutine
-	cancel      context.CancelFunc
-	wg          sync.WaitGroup
+	written   []stream.Epoch // in this run, not yet told to the delivering goroutine
+	pruned    stream.Epoch   // all epochs up to it have been removed from the outbox
+	ready     chan struct{}
+	target    atomic.Uint64 // all epochs up to it may be delivered
+	delivered atomic.Uint64 // all epochs up to it have been delivered
+	cancel    context.CancelFunc
+	wg        sync.WaitGroup
 }
 
 func openSink(s *Sink, ctx *executor.OpenCtx) (executor.Operator, error) {
@@ -71,13 +72,8 @@ func openSink(s *Sink, ctx *executor.OpenCtx) (executor.Operator, error) {
 		vnode:  storage.VNode(ctx.VNodes.From),
 		ready:  make(chan struct{}, 1),
 	}
-	err := k.outbox.ScanAll(func(_ storage.VNode, key, _ []byte) (bool, error) {
-		epoch := stream.Epoch(binary.BigEndian.Uint64(key))
-		if n := len(k.undelivered); n == 0 || k.undelivered[n-1] != epoch {
-			k.undelivered = append(k.undelivered, epoch)
-		}
-		return true, nil
-	})
+	// Only its end is looked at: what waits may be much.
+	last, _, err := k.outbox.Last(k.vnode, nil, bytes.Repeat([]byte{0xff}, 9))
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +84,9 @@ func openSink(s *Sink, ctx *executor.OpenCtx) (executor.Operator, error) {
 		defer k.wg.Done()
 		k.deliver(run)
 	}()
-	k.tell(0, true)
+	if last != nil {
+		k.tell(sinkEpoch(last))
+	}
 	return k, nil
 }
 
@@ -123,57 +121,68 @@ func (k *sink) Barrier(_ *executor.Ctx, b stream.Barrier, _ executor.Emitter) er
 	}
 	k.net.reset()
 	if seq > 0 {
-		k.undelivered = append(k.undelivered, b.Epoch)
+		k.written = append(k.written, b.Epoch)
 		k.stat.End.Store(int64(b.Epoch))
 	}
 	return k.prune()
 }
 
-// prune removes delivered epochs from the outbox.
+// sinkEpoch is the epoch of a row of the outbox.
+func sinkEpoch(key []byte) stream.Epoch { return stream.Epoch(binary.BigEndian.Uint64(key)) }
+
+// pruneRows is the number of rows from which on the rest is left to later barriers.
+const pruneRows = 1 << 14
+
+// prune removes delivered epochs from the outbox, each as a whole: one of which a
+// part is left would be delivered again as something else.
 func (k *sink) prune() error {
 	done := stream.Epoch(k.delivered.Load())
-	n := 0
-	for n < len(k.undelivered) && k.undelivered[n] <= done {
-		var gone [][]byte
-		vnode := k.vnode
-		prefix := binary.BigEndian.AppendUint64(nil, uint64(k.undelivered[n]))
-		err := k.outbox.ScanAll(func(v storage.VNode, key, _ []byte) (bool, error) {
-			if string(key[:8]) == string(prefix) {
-				vnode = v
-				gone = append(gone, append([]byte(nil), key...))
-			}
-			return string(key[:8]) <= string(prefix), nil
-		})
-		if err != nil {
-			return err
-		}
-		for _, key := range gone {
-			k.outbox.Delete(vnode, key)
-		}
-		n++
+	if done <= k.pruned {
+		return nil
 	}
-	k.undelivered = append(k.undelivered[:0], k.undelivered[n:]...)
+	var gone [][]byte
+	last, from := done, binary.BigEndian.AppendUint64(nil, uint64(k.pruned)+1)
+	err := k.outbox.ScanFrom(k.vnode, nil, from, func(key, _ []byte) (bool, error) {
+		e := sinkEpoch(key)
+		if e > done {
+			return false, nil
+		}
+		if n := len(gone); n >= pruneRows && sinkEpoch(gone[n-1]) != e {
+			last = sinkEpoch(gone[n-1])
+			return false, nil
+		}
+		gone = append(gone, bytes.Clone(key))
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, key := range gone {
+		k.outbox.Delete(k.vnode, key)
+	}
+	k.pruned = last
 	return nil
 }
 
 // Committed tells the delivering goroutine what is durable.
 func (k *sink) Committed(_ *executor.Ctx, epoch stream.Epoch) error {
-	k.tell(epoch, false)
+	n := 0
+	for n < len(k.written) && k.written[n] <= epoch {
+		n++
+	}
+	if n > 0 {
+		k.tell(k.written[n-1])
+		k.written = append(k.written[:0], k.written[n:]...)
+	}
 	return nil
 }
 
 // tell passes on the newest epoch that may be delivered.
-func (k *sink) tell(epoch stream.Epoch, all bool) {
-	last := stream.Epoch(0)
-	for _, e := range k.undelivered {
-		if all || e <= epoch {
-			last = e
-		}
-	}
-	if last <= stream.Epoch(k.target.Load()) {
+func (k *sink) tell(epoch stream.Epoch) {
+	if epoch <= stream.Epoch(k.target.Load()) {
 		return
 	}
-	k.target.Store(uint64(last))
+	k.target.Store(uint64(epoch))
 	select {
 	case k.ready <- struct{}{}:
 	default:
@@ -266,31 +275,28 @@ func (k *sink) deliverUpTo(ctx context.Context, target *connector.Sink, upTo str
 		}
 		k.stat.Rows.Add(int64(len(ops)))
 		k.stat.Offset.Store(int64(epoch))
+		k.delivered.Store(uint64(epoch))
 		ops = nil
 		return nil
 	}
+	from := binary.BigEndian.AppendUint64(nil, k.delivered.Load()+1)
 	to := binary.BigEndian.AppendUint64(nil, uint64(upTo)+1)
-	for v := k.ctx.VNodes.From; v < k.ctx.VNodes.To; v++ {
-		from := binary.BigEndian.AppendUint64(nil, uint64(k.partly[v])+1)
-		err := snap.Scan(k.spec.Outbox.ID, storage.VNode(v), from, to, func(key, value []byte) (bool, error) {
-			e := stream.Epoch(binary.BigEndian.Uint64(key))
-			if e != epoch || len(ops) == 0 {
-				if err := flush(); err != nil {
-					return false, err
-				}
-				k.partly[v] = max(k.partly[v], epoch)
-				epoch, builders = e, dec.Builders(64)
+	err := snap.Scan(k.spec.Outbox.ID, k.vnode, from, to, func(key, value []byte) (bool, error) {
+		e := sinkEpoch(key)
+		if e != epoch || len(ops) == 0 {
+			if err := flush(); err != nil {
+				return false, err
 			}
-			ops = append(ops, int8(value[0]))
-			return true, dec.Append(builders, value[1:])
-		})
-		if err == nil {
-			err = flush()
+			epoch, builders = e, dec.Builders(64)
 		}
-		if err != nil {
-			return err
-		}
-		k.partly[v], epoch = upTo, 0
+		ops = append(ops, int8(value[0]))
+		return true, dec.Append(builders, value[1:])
+	})
+	if err == nil {
+		err = flush()
+	}
+	if err != nil {
+		return err
 	}
 	k.delivered.Store(uint64(upTo))
 	return nil
