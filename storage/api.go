@@ -61,6 +61,10 @@ type StateTable interface {
 	// ScanFrom is Scan that begins at the first key at or above from, which begins
 	// with prefix itself.
 	ScanFrom(v VNode, prefix, from []byte, fn func(key, value []byte) (bool, error)) error
+	// ScanPrefixes calls fn for each row whose vnode and prefix are those number i, in
+	// order of vnode and key: one pass for many prefixes, which need not be sorted, none
+	// of which is the beginning of another one.
+	ScanPrefixes(vnodes []VNode, prefixes [][]byte, fn func(i int, key, value []byte) error) error
 	// Last returns the row with the greatest key that begins with prefix and is
 	// below the key below; nil if there is none. The bytes are valid until the next call.
 	Last(v VNode, prefix, below []byte) (key, value []byte, err error)

@@ -94,7 +94,14 @@ func (t *stateTable) scan(lower, upper []byte, fn func(full, value []byte) (bool
 // looks for the iterator's own error.
 func mergeScan(own []cursor, it *pebble.Iterator, fn func(full, value []byte) (bool, error)) error {
 	valid := it != nil && it.First()
+	return mergeFrom(own, it, &valid, nil, fn)
+}
+
+// mergeFrom is mergeScan from where the iterator is on, if it is there, for the
+// keys below upper (nil: all).
+func mergeFrom(own []cursor, it *pebble.Iterator, there *bool, upper []byte, fn func(full, value []byte) (bool, error)) error {
 	for {
+		valid := *there && (upper == nil || bytes.Compare(it.Key(), upper) < 0)
 		var key []byte
 		newest := -1
 		for i := range own {
@@ -118,12 +125,12 @@ func mergeScan(own []cursor, it *pebble.Iterator, fn func(full, value []byte) (b
 			if more, err := fn(it.Key(), value); err != nil || !more {
 				return err
 			}
-			valid = it.Next()
+			*there = it.Next()
 			continue
 		case newest < 0:
 			return nil
 		case valid && order == 0:
-			valid = it.Next() // overwritten
+			*there = it.Next() // overwritten
 		}
 		c := &own[newest]
 		value := c.run[0].value(c.arena)

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -140,6 +141,31 @@ func TestStateTableIsAMap(t *testing.T) {
 				}
 				if b.String() != want.String() {
 					t.Fatalf("scan %d/%x from %x: %q, want %q", v, p, from, b.String(), want.String())
+				}
+			},
+			"scan prefixes": func(t *rapid.T) {
+				var vs []VNode
+				var ps [][]byte
+				for range rapid.IntRange(0, 6).Draw(t, "n") { // of equal length: none begins another
+					v, p := genV.Draw(t, "v"), append(genKey.Draw(t, "p"), 'a', 0xff)[:2]
+					if !slices.ContainsFunc(ps, func(x []byte) bool { return bytes.Equal(x, p) }) {
+						vs, ps = append(vs, v), append(ps, p)
+					}
+				}
+				var b, want strings.Builder
+				check(table.ScanPrefixes(vs, ps, func(i int, k, val []byte) error {
+					fmt.Fprintf(&b, "%d:%x=%s ", i, modelKey(vs[i], k), val)
+					return nil
+				}))
+				for _, k := range slices.Sorted(maps.Keys(now)) {
+					for i := range ps {
+						if strings.HasPrefix(k, modelKey(vs[i], ps[i])) {
+							fmt.Fprintf(&want, "%d:%x=%s ", i, k, now[k])
+						}
+					}
+				}
+				if b.String() != want.String() {
+					t.Fatalf("scan of %v/%x: %q, want %q", vs, ps, b.String(), want.String())
 				}
 			},
 			"last": func(t *rapid.T) {
