@@ -81,8 +81,9 @@ func (c *Coordinator) decide(now time.Time) (due bool, wait time.Duration) {
 			return false, wait
 		}
 	}
-	// Committing gets at most four fifths of the time.
-	at := c.injectedAt.Add(max(interval, c.lastTook*5/4))
+	// Committing gets at most four fifths of the time, while that is short: what enters
+	// meanwhile makes the next epoch take longer, and it must not become ever longer.
+	at := c.injectedAt.Add(max(interval, c.lastTook+min(c.lastTook/4, longestEpoch)))
 	if !now.Before(at) {
 		return true, 0
 	}
