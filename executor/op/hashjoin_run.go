@@ -73,8 +73,9 @@ type hashJoin struct {
 	windows  windowHeap
 	times    []int64 // by key id: its window, where windowed
 	windowed bool
-	interval bool  // rows are dropped by their time
-	held     int64 // bytes reported
+	interval bool // rows are dropped by their time
+	memory   memory
+	cache    joinCache
 
 	residual *joinResidual
 	out      joinOutput
@@ -98,7 +99,7 @@ func makeHashJoin(s *HashJoin, ctx *executor.OpenCtx, keepLeft bool) (*hashJoin,
 		return nil, fmt.Errorf("op: join with %d and %d keys", len(s.L.Keys), len(s.R.Keys))
 	}
 	j := &hashJoin{
-		spec: s, ctx: ctx, nullSafe: s.NullSafe,
+		spec: s, ctx: ctx, nullSafe: s.NullSafe, memory: memory{acc: ctx.Memory},
 		pairs: s.Type != SemiJoin && s.Type != AntiJoin,
 		semi:  s.Type == SemiJoin, anti: s.Type == AntiJoin,
 	}
@@ -125,6 +126,7 @@ func makeHashJoin(s *HashJoin, ctx *executor.OpenCtx, keepLeft bool) (*hashJoin,
 		j.openSide(d, k, from, to)
 	}
 	j.out.open(j, width)
+	j.openCache(ctx)
 	j.reset()
 	if ctx.Bounded {
 		j.complete = true
@@ -137,11 +139,13 @@ func makeHashJoin(s *HashJoin, ctx *executor.OpenCtx, keepLeft bool) (*hashJoin,
 			continue
 		}
 		d.table = ctx.Table(d.spec.Table)
-		empty, err := d.table.Empty()
+		away, err := openResidency(d.table)
 		if err != nil {
 			return nil, err
 		}
-		j.complete = j.complete && empty
+		if away.partial {
+			j.complete, j.cache.away = false, away
+		}
 	}
 	if (j.windowed || j.interval) && !j.complete { // the clean-up must know every key
 		return j, j.loadAll()
@@ -215,6 +219,7 @@ func (j *hashJoin) counts(side int) bool {
 func (j *hashJoin) reset() {
 	j.keys = newKeyTable(j.keyTypes)
 	j.vnodes, j.emptied, j.windows, j.times = nil, nil, nil, nil
+	j.cache.clock = clock{}
 	for k := range j.sides {
 		d := &j.sides[k]
 		single := d.spec.AppendOnly || j.ctx.Bounded // rows come once and stay
@@ -226,25 +231,24 @@ func (j *hashJoin) reset() {
 // FirstInput says that a bounded run feeds the right side first, entirely.
 func (j *hashJoin) FirstInput() int { return 1 }
 
-func (j *hashJoin) Close() error {
-	j.ctx.Memory.Add(-int(j.held))
-	j.held = 0
-	return nil
+// bytes is what the join holds.
+func (j *hashJoin) bytes() int64 {
+	n := j.keys.Bytes() + j.cache.clock.bytes() + j.cache.away.bytes() + int64(cap(j.vnodes))
+	for k := range j.sides {
+		d := &j.sides[k]
+		n += d.rows.bytes() + int64(4*(cap(d.heads)+cap(d.sums)+cap(d.dirty))+16*cap(d.ages))
+	}
+	return n
 }
+
+func (j *hashJoin) report() { j.memory.report(j.bytes()) }
 
 // account reports, or in a query asks for, what memory grew by.
 func (j *hashJoin) account() error {
-	now := j.keys.Bytes() + j.sides[0].rows.bytes() + j.sides[1].rows.bytes()
-	grown := now - j.held
-	j.held = now
-	if j.ctx.Bounded && grown > 0 {
-		if err := j.ctx.Memory.Grow(int(grown)); err != nil {
-			j.held -= grown
-			return err
-		}
-		return nil
+	if j.ctx.Bounded {
+		return j.memory.growTo(j.bytes())
 	}
-	j.ctx.Memory.Add(int(grown))
+	j.report()
 	return nil
 }
 
@@ -304,6 +308,9 @@ func (j *hashJoin) lookup(d *joinSide, cols []vec.Vec, n int) error {
 		return nil
 	}
 	fresh, rows := j.keys.FindOrInsert(key, sel, n, j.ids)
+	if !j.ctx.Bounded {
+		j.use(fresh)
+	}
 	if len(fresh) == 0 {
 		return nil
 	}
@@ -447,19 +454,14 @@ func (j *hashJoin) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitt
 	}
 	for _, id := range j.emptied {
 		if j.keys.Live(id) && j.sides[0].heads[id] < 0 && j.sides[1].heads[id] < 0 {
-			j.keys.Delete(id)
+			j.dropKey(id)
 		}
 	}
 	j.emptied = j.emptied[:0]
-	if j.ctx.Memory.Over() && j.held > joinEvictMin && !j.windowed && !j.interval {
-		j.reset()
-		j.complete = false
-	}
-	return j.account()
+	j.report()
+	j.evict()
+	return nil
 }
-
-// joinEvictMin is the memory below which a join does not give up its rows.
-var joinEvictMin int64 = 4 << 20
 
 func (j *hashJoin) finish(out executor.Emitter) error {
 	d := &j.sides[1]

@@ -3,6 +3,7 @@ package op
 import (
 	"bytes"
 	"math"
+	"slices"
 
 	"streamdb/stream"
 	"streamdb/types"
@@ -65,6 +66,31 @@ func newJoinRows(ts []types.T, linked, counted, indexed, degrees bool) *joinRows
 		r.shift = 32 - 6
 	}
 	return r
+}
+
+// reserve makes room for n rows, in columns of fixed width and lists.
+func (r *joinRows) reserve(n int) {
+	r.next, r.key, r.flags = slices.Grow(r.next, n), slices.Grow(r.key, n), slices.Grow(r.flags, n)
+	for _, list := range []*[]int32{&r.prev, &r.count, &r.deg} {
+		if *list != nil {
+			*list = slices.Grow(*list, n)
+		}
+	}
+	if r.tags != nil {
+		r.tags = slices.Grow(r.tags, n)
+	}
+	for i := range r.cols {
+		switch c := &r.cols[i]; c.layout {
+		case types.LBool:
+			c.b = slices.Grow(c.b, n)
+		case types.LInt64:
+			c.i64 = slices.Grow(c.i64, n)
+		case types.LFloat64:
+			c.f64 = slices.Grow(c.f64, n)
+		default:
+			c.spans, c.lens = slices.Grow(c.spans, n), slices.Grow(c.lens, n)
+		}
+	}
 }
 
 // weight is the weight of the row at a slot.

@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"encoding/binary"
 	"fmt"
-	"sort"
 
 	"streamdb/executor"
 	"streamdb/internal/sqlerr"
@@ -74,8 +73,27 @@ func rowTag(hash uint64, id int32) uint32 {
 	return uint32(mulFold(hash^uint64(uint32(id)), mulA) >> 32)
 }
 
-// addRow links a new row in, with a weight.
+// addRow links a new row in, with a weight, to be written.
 func (j *hashJoin) addRow(d *joinSide, kept []vec.Vec, i int, id, weight int32) int32 {
+	slot := j.link(d, kept, i, id, weight)
+	j.cache.came++
+	if r := d.rows; r.deg != nil && i < len(j.deg) {
+		r.deg[slot] = j.deg[i]
+	}
+	if d.timeAt >= 0 {
+		d.age(slot)
+	}
+	if d.table != nil {
+		d.touch(slot)
+	}
+	if j.ctx.Bounded {
+		d.sums[id]++
+	}
+	return slot
+}
+
+// link puts a new row into the chain of its key.
+func (j *hashJoin) link(d *joinSide, kept []vec.Vec, i int, id, weight int32) int32 {
 	r := d.rows
 	slot := r.insert(kept, i, id)
 	head := d.heads[id]
@@ -89,18 +107,6 @@ func (j *hashJoin) addRow(d *joinSide, kept []vec.Vec, i int, id, weight int32) 
 	d.heads[id] = slot
 	if r.count != nil {
 		r.count[slot] = weight
-	}
-	if r.deg != nil && i < len(j.deg) {
-		r.deg[slot] = j.deg[i]
-	}
-	if d.timeAt >= 0 {
-		d.age(slot)
-	}
-	if d.table != nil {
-		d.touch(slot)
-	}
-	if j.ctx.Bounded {
-		d.sums[id]++
 	}
 	return slot
 }
@@ -180,7 +186,7 @@ func (j *hashJoin) write(d *joinSide) error {
 		}
 	}
 	for len(live) > 0 {
-		slots := live[:min(len(live), stream.BatchRows)]
+		slots := live[:d.rows.batch(live)]
 		live = live[len(slots):]
 		if err := j.storeLater(d, slots); err != nil {
 			return err
@@ -244,47 +250,46 @@ func (j *hashJoin) take(d *joinSide, l *loading) {
 
 // load brings the rows of new keys into memory. key are their key columns, one row per id.
 func (j *hashJoin) load(key []vec.Vec, ids []int32, places []storage.VNode) error {
-	order := make([]int, len(ids))
-	prefixes := make([][]byte, len(ids))
+	prefixes := make([][]byte, 0, len(ids))
+	var asked []int32
+	var at []storage.VNode
 	var bytes []byte
-	for k := range ids {
-		order[k] = k
+	for k, id := range ids {
+		if !j.cache.away.mayHold(j.keys.Tag(id)) {
+			continue
+		}
+		asked, at = append(asked, id), append(at, places[k])
 		from := len(bytes)
 		bytes = appendStateKey(bytes, j.keyTypes, key, k)
-		prefixes[k] = bytes[from:len(bytes):len(bytes)]
+		prefixes = append(prefixes, bytes[from:len(bytes):len(bytes)])
 	}
-	sort.Slice(order, func(a, b int) bool {
-		x, y := order[a], order[b]
-		if places[x] != places[y] {
-			return places[x] < places[y]
-		}
-		return string(prefixes[x]) < string(prefixes[y])
-	})
+	j.cache.stat.Misses.Add(int64(len(asked)))
+	if len(asked) == 0 {
+		return nil
+	}
 	for s := range j.sides {
 		d := &j.sides[s]
 		if d.table == nil {
 			continue
 		}
 		l := d.newLoading()
-		for _, k := range order {
-			err := d.table.Scan(places[k], prefixes[k], func(_, value []byte) (bool, error) {
-				l.ids = append(l.ids, ids[k])
-				if err := d.decode(l, value); err != nil {
-					return false, err
-				}
-				if stream.Full(len(l.ids), l.builders) {
-					j.take(d, l)
-					l = d.newLoading()
-				}
-				return true, nil
-			})
-			if err != nil {
+		err := d.table.ScanPrefixes(at, prefixes, func(k int, _, value []byte) error {
+			l.ids = append(l.ids, asked[k])
+			if err := d.decode(l, value); err != nil {
 				return err
 			}
+			if stream.Full(len(l.ids), l.builders) {
+				j.take(d, l)
+				l = d.newLoading()
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 		j.take(d, l)
 	}
-	return j.loadDegrees(ids)
+	return j.loadDegrees(asked)
 }
 
 // loadAll brings everything into memory.
@@ -405,7 +410,7 @@ func (j *hashJoin) closeWindows() error {
 			}
 			d.sums[id] = 0
 		}
-		j.keys.Delete(id)
+		j.dropKey(id)
 	}
 	return nil
 }

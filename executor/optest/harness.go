@@ -25,6 +25,7 @@ type Options struct {
 	Env     any              // OpenCtx.Env
 	VNodes  storage.VNodeSet // zero: all
 	Discard bool             // output is dropped: for benchmarks
+	Dir     string           // of the store, on the disk; "": in memory
 }
 
 // Harness runs a tree of operators as a job's task does: Push and Watermark,
@@ -122,7 +123,11 @@ func (h *Harness) check(err error) {
 
 func (h *Harness) open() {
 	h.t.Helper()
-	store, err := storage.Open(storage.Options{Dir: "db", FS: h.fs, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	where := storage.Options{Dir: "db", FS: h.fs, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	if h.opts.Dir != "" {
+		where.Dir, where.FS = h.opts.Dir, nil
+	}
+	store, err := storage.Open(where)
 	h.check(err)
 	h.store = store
 	h.memory = executor.NewAccountant(0)

@@ -64,7 +64,7 @@ func (tb *table) sameKey(a, b Row) bool {
 
 // limits are the memory, in bytes, that histories with eviction have: too little for
 // anything, and for a part of a small state.
-var limits = []int64{1, 3 << 10, 12 << 10}
+var limits = []int64{1, 3 << 10, 12 << 10, 20 << 10}
 
 func (law *Law) history(t *testing.T, rt *rapid.T) {
 	h := New(rt2tb{t, rt}, law.Schemas, law.Build, Options{Evict: rapid.Bool().Draw(rt, "evict"), Limit: rapid.SampledFrom(limits).Draw(rt, "limit"), Env: law.Env})
