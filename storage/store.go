@@ -176,6 +176,8 @@ func (s *Store) pebbleOptions(lock *pebble.Lock) *pebble.Options {
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             pebbleLogger{s},
 		MemTableSize:       s.opts.MemTableBytes,
+		// An open reads all of the MANIFEST.
+		MaxManifestFileSize: 8 << 20,
 		// Two full memtables may wait for their flush before writers stop.
 		MemTableStopWritesThreshold: 4,
 		// Ingested epochs and flushes pile up in level 0; a writer is only stopped
