@@ -202,6 +202,13 @@ func (r *renamer) node(n ast.Node, shadow []string) bool {
 			return true
 		}
 		n.Name, n.Alias = r.table(n.Name, n.Alias, shadow)
+	case *ast.ColumnRef:
+		n.Parts = r.column(n.Parts)
+	case *ast.Star:
+		if len(n.Qualifier) == 2 {
+			parts := r.column(append(slices.Clone(n.Qualifier), "*"))
+			n.Qualifier = parts[:len(parts)-1]
+		}
 	case *ast.FuncTable:
 		call, ok := n.Call.(*ast.FuncCall)
 		if !ok || len(call.Args) == 0 || !slices.Contains([]string{"tumble", "hop", "session", "cumulate"}, call.Name.Base()) {
@@ -229,6 +236,25 @@ func (r *renamer) node(n ast.Node, shadow []string) bool {
 		}
 	}
 	return true
+}
+
+// column is a column with its schema and relation, schema.relation.column: of a
+// relation that got another name, or other columns, under the alias that table gives it.
+func (r *renamer) column(parts []string) []string {
+	if len(parts) != 3 {
+		return parts
+	}
+	ref := r.obj.Ref(ast.Name{Parts: parts[:2]}.String())
+	if ref == nil || r.cat.ByID(ref.ID) == nil {
+		return parts
+	}
+	switch o := r.cat.ByID(ref.ID); {
+	case otherColumns(ref, o), r.moved(ref, o) && o.Name != parts[1]:
+		return parts[1:]
+	case r.moved(ref, o):
+		return []string{o.Schema, o.Name, parts[2]}
+	}
+	return parts
 }
 
 // windowColumns renames the columns that a window in FROM is about: an alias does

@@ -137,6 +137,9 @@ func (b *Binder) relation(name ast.Name, env *cteEnv) (logical.Node, []scopeCol,
 	if o, ref := b.named(name); o != nil {
 		n, cols, rel, err := b.object(o, name)
 		rel.schema = o.Schema
+		if ref != nil && schema != "" { // as the view's text knows it
+			rel.schema = schema
+		}
 		return n, ref.apply(cols), rel, err
 	}
 	if n, cols, ok := b.systemTable(schema, base); ok {
