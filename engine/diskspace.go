@@ -20,7 +20,7 @@ type diskGuard struct {
 }
 
 const (
-	// The reserve where nobody says another: this much, or a part of a smaller disk.
+	// AutoDiskReserve: this much, or a part of a smaller disk.
 	defaultReserve     = 256 << 20
 	defaultReservePart = 20
 
@@ -29,12 +29,15 @@ const (
 
 // start looks at the disk for the first time, and then again and again.
 func (g *diskGuard) start(db *DB, reserve int64) {
+	if reserve == 0 {
+		return
+	}
 	free, total, err := db.store.Space()
 	if err != nil { // not every filesystem knows
 		db.log.Debug("the free space of the disk is not watched", "err", err)
 		return
 	}
-	if reserve == 0 {
+	if reserve == AutoDiskReserve {
 		reserve = min(defaultReserve, total/defaultReservePart)
 	}
 	g.db, g.reserve = db, reserve

@@ -18,7 +18,7 @@ type Options struct {
 	CheckpointInterval time.Duration // at most between two synced epochs; 1 s
 	Parallelism        int           // instances of a parallel fragment; the number of cores
 	MemoryLimit        int64         // bytes for state, caches and queries; 0: three quarters of what the machine has
-	DiskReserve        int64         // bytes of the disk that stay free; 0: 256 MB, or a twentieth of a smaller disk
+	DiskReserve        int64         // bytes of the disk that stay free; 0: none, or AutoDiskReserve
 	MaxConnections     int           // 1000
 	TestClock          time.Time     // if not zero, the clock stands there, until ALTER SYSTEM SET test_clock
 	Log                *slog.Logger
@@ -31,6 +31,9 @@ type Options struct {
 
 	startHook func(o *catalog.Object) // for tests: runs before each job is started
 }
+
+// AutoDiskReserve is 256 MB, or a twentieth of a smaller disk.
+const AutoDiskReserve = -1
 
 func (o Options) withDefaults() Options {
 	if o.BarrierInterval <= 0 {

@@ -363,7 +363,9 @@ func dirBytes(t *testing.T, dir string) (n int64) {
 func (r *killRun) report(rounds int) {
 	slices.Sort(r.starts)
 	kinds, kills, acked := &bytes.Buffer{}, 0, 0
-	for _, k := range slices.Sorted(maps.Keys(r.acked)) {
+	all := maps.Clone(r.acked)
+	maps.Copy(all, r.inside)
+	for _, k := range slices.Sorted(maps.Keys(all)) {
 		fmt.Fprintf(kinds, "\n%-28s %4d killed, %5d acknowledged, usually %v", k, r.inside[k], r.acked[k], r.usual(k).Round(10*time.Microsecond))
 		kills, acked = kills+r.inside[k], acked+r.acked[k]
 	}

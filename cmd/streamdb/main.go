@@ -84,6 +84,10 @@ func serve(ctx context.Context, c *config, addr *net.TCPAddr, log *slog.Logger, 
 	if limit == 0 {
 		limit = engine.DefaultMemoryLimit()
 	}
+	reserve := int64(c.diskReserve)
+	if reserve == 0 {
+		reserve = engine.AutoDiskReserve
+	}
 	// The collector works harder as the heap nears its part.
 	debug.SetMemoryLimit(engine.SplitMemory(limit).Heap)
 	options := engine.Options{
@@ -92,7 +96,7 @@ func serve(ctx context.Context, c *config, addr *net.TCPAddr, log *slog.Logger, 
 		CheckpointInterval: c.checkpointInterval,
 		Parallelism:        c.parallelism,
 		MemoryLimit:        limit,
-		DiskReserve:        int64(c.diskReserve),
+		DiskReserve:        reserve,
 		MaxConnections:     c.maxConnections,
 		TestClock:          c.testClock,
 		Log:                log,

@@ -131,7 +131,8 @@ func (s *server) start() {
 // launch starts the process.
 func (s *server) launch(path string) {
 	s.t.Helper()
-	s.cmd = exec.Command(path, append([]string{"-listen", s.addr, "-data-dir", s.dir}, s.args...)...)
+	s.cmd = exec.Command(path, append([]string{"-listen", s.addr, "-data-dir", s.dir,
+		"-disk-reserve", "1B"}, s.args...)...) // however full the machine is that tests run on
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
