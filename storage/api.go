@@ -94,6 +94,8 @@ type StateTable interface {
 // Snapshot is a consistent view of one committed epoch. Close it; it is safe
 // for concurrent use.
 type Snapshot interface {
+	// Epoch is the number of the last commit that it shows. Jobs count epochs of
+	// their own: see Progress.
 	Epoch() stream.Epoch
 	Get(t TableID, v VNode, key []byte) ([]byte, error)
 	// Scan calls fn for each row of the vnode with from <= key < to (nil: open), in key order.

@@ -14,12 +14,15 @@ import (
 
 // CommitReq is everything that an epoch changes.
 type CommitReq struct {
-	Epoch  stream.Epoch // above the visible one; gaps are allowed
-	Time   time.Time    // of the epoch, kept in the manifest; zero: that of the commit
-	Deltas []*Delta     // sealed; a table may have several, of disjoint keys
-	Meta   []KV         // later entries win over earlier ones of the same key
-	Drop   []TableID    // tables to remove with all their rows; deltas of them are ignored
-	Sync   bool         // return only when the epoch is durable
+	Epoch  stream.Epoch               // the number of the commit: above the visible one; gaps are allowed
+	Time   time.Time                  // of the epoch, kept in the manifest; zero: that of the commit
+	Of     stream.Epoch               // the epoch of the jobs that took part, in their own numbers
+	Jobs   []*Progress                // of the jobs that took part: they get to Of
+	Times  map[stream.JobID]time.Time // of all jobs whose rows depend on the time: see JobTime
+	Deltas []*Delta                   // sealed; a table may have several, of disjoint keys
+	Meta   []KV                       // later entries win over earlier ones of the same key
+	Drop   []TableID                  // tables to remove with all their rows; deltas of them are ignored
+	Sync   bool                       // return only when the epoch is durable
 }
 
 // CommitInfo is what a commit did.
@@ -70,7 +73,10 @@ func (s *Store) Commit(req CommitReq) (CommitInfo, error) {
 	if req.Time.IsZero() {
 		req.Time = start
 	}
-	manifest := Manifest{Format: StateFormat, Epoch: req.Epoch, Time: req.Time}.encode()
+	manifest := []KV{{manifestKey, Manifest{Format: StateFormat, Epoch: req.Epoch, Time: req.Time}.encode()}}
+	if len(req.Times) > 0 {
+		manifest = append(manifest, KV{timesKey, encodeTimes(req.Epoch, req.Times)})
+	}
 	size := info.Bytes
 	for _, kv := range req.Meta {
 		size += len(kv.Key) + len(kv.Value)
@@ -86,7 +92,7 @@ func (s *Store) Commit(req CommitReq) (CommitInfo, error) {
 	}
 	info.Write = time.Since(sorted)
 
-	s.publish(req.Epoch, info.Ingested)
+	s.publish(req.Epoch, info.Ingested, req)
 	for _, d := range req.Deltas {
 		d.fate.Store(committed)
 	}
@@ -106,8 +112,9 @@ func (s *Store) isClosed() bool {
 	return s.closed
 }
 
-// publish makes what was just written the current snapshot.
-func (s *Store) publish(epoch stream.Epoch, durable bool) {
+// publish makes what was just written the current snapshot, and the progress of
+// the jobs that it holds.
+func (s *Store) publish(epoch stream.Epoch, durable bool, req CommitReq) {
 	snap := newSharedSnapshot(s.db.NewSnapshot(), epoch)
 	if durable {
 		snap.retain()
@@ -116,6 +123,9 @@ func (s *Store) publish(epoch stream.Epoch, durable bool) {
 	old := s.current
 	s.current = snap
 	s.visible.Store(uint64(epoch))
+	for _, p := range req.Jobs {
+		p.epoch.Store(uint64(req.Of))
+	}
 	s.mu.Unlock()
 	old.release()
 	if durable {
@@ -165,9 +175,11 @@ func sortDeltas(req CommitReq) ([]sortedDelta, error) {
 }
 
 // commitBatch writes a small epoch as one batch through the log.
-func (s *Store) commitBatch(req CommitReq, manifest []byte, deltas []sortedDelta) error {
+func (s *Store) commitBatch(req CommitReq, manifest []KV, deltas []sortedDelta) (err error) {
 	b := s.db.NewBatch()
-	err := b.Set(manifestKey, manifest, nil)
+	for _, kv := range manifest {
+		err = firstError(err, b.Set(kv.Key, kv.Value, nil))
+	}
 	err = firstError(err, setMeta(b, req.Meta))
 	for _, t := range req.Drop {
 		from, to := tableBounds(t)
@@ -227,7 +239,7 @@ func (s *Store) CommitMeta(entries []KV) error {
 	if err != nil {
 		return storeError(err, "could not commit a change of the catalog")
 	}
-	s.publish(s.Visible(), false) // the same epoch, with the new entries
+	s.publish(s.Visible(), false, CommitReq{}) // the same epoch, with the new entries
 	s.markLater()
 	return nil
 }

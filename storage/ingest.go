@@ -41,7 +41,7 @@ func (s *Store) clearIngestDir() error {
 // is among them: every epoch that is still in the log wrote it too, so Pebble
 // finds an overlap and orders the files behind all of the log, synced first.
 // Without it, a later epoch could survive a crash that an earlier one did not.
-func (s *Store) commitIngest(req CommitReq, manifest []byte, deltas []sortedDelta) (err error) {
+func (s *Store) commitIngest(req CommitReq, manifest []KV, deltas []sortedDelta) (err error) {
 	w := &sstWriter{s: s}
 	defer func() {
 		if err != nil {
@@ -49,8 +49,10 @@ func (s *Store) commitIngest(req CommitReq, manifest []byte, deltas []sortedDelt
 			err = storeError(err, "could not commit epoch %d", req.Epoch)
 		}
 	}()
-	if err := w.set(manifestKey, manifest); err != nil {
-		return err
+	for _, kv := range manifest {
+		if err := w.set(kv.Key, kv.Value); err != nil {
+			return err
+		}
 	}
 	for _, c := range metaChanges(req.Meta) {
 		if err := w.write(c); err != nil {

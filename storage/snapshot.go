@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -49,6 +48,10 @@ type snapshot struct {
 func (s *Store) Snapshot() Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.snapshotLocked()
+}
+
+func (s *Store) snapshotLocked() Snapshot {
 	if s.closed {
 		panic("storage: Snapshot of a closed store")
 	}
@@ -135,14 +138,4 @@ func (r *snapshot) scan(t TableID, lower, upper []byte, fn func(key, value []byt
 		return storeError(err, "could not read table %d", t)
 	}
 	return nil
-}
-
-// TimeOf is the time of the epoch that a snapshot shows.
-func TimeOf(s Snapshot) (time.Time, error) {
-	b, err := s.Get(manifestTable, 0, manifestKey[keyHead:])
-	if err != nil {
-		return time.Time{}, err
-	}
-	m, err := decodeManifest(b)
-	return m.Time, err
 }
