@@ -72,11 +72,11 @@ func TestEpochTime(t *testing.T) {
 	fs := storage.NewMemFS()
 	c, clock, end := openClock(t, fs, start)
 	s := &catcher{c, stream.TaskID{Job: 1}, make(chan stream.Barrier, 10)}
-	c.AddJob(1, []stream.TaskID{s.id}, []Injector{s})
+	m := c.AddJob(1, []stream.TaskID{s.id}, []Injector{s})
 
 	// A row that comes before the clock moves gives the whole epoch its time.
 	n := c.Next()
-	if at := c.EpochTime(n); !at.Equal(start) {
+	if at := m.EpochTime(n); !at.Equal(start) {
 		t.Errorf("epoch %d began at %v", n, at)
 	}
 	if err := clock.Set(start.Add(time.Hour)); err != nil {
@@ -113,7 +113,7 @@ func TestAlarm(t *testing.T) {
 	c, clock, end := openClock(t, storage.NewMemFS(), start)
 	defer end()
 	s := &catcher{c, stream.TaskID{Job: 1}, make(chan stream.Barrier, 10)}
-	c.AddJob(1, []stream.TaskID{s.id}, []Injector{s})
+	m := c.AddJob(1, []stream.TaskID{s.id}, []Injector{s})
 	none := func(when string) {
 		t.Helper()
 		select {
@@ -122,7 +122,7 @@ func TestAlarm(t *testing.T) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	a := c.NewAlarm()
+	a := m.NewAlarm()
 	a.Set(start.Add(time.Hour).UnixMicro())
 	none("not due")
 	if err := clock.Set(start.Add(time.Hour)); err != nil {
@@ -160,8 +160,8 @@ func TestAlarmOfTheSystemClock(t *testing.T) {
 	c.Start()
 	defer c.Close()
 	s := &catcher{c, stream.TaskID{Job: 1}, make(chan stream.Barrier, 100)}
-	c.AddJob(1, []stream.TaskID{s.id}, []Injector{s})
-	a := c.NewAlarm()
+	m := c.AddJob(1, []stream.TaskID{s.id}, []Injector{s})
+	a := m.NewAlarm()
 	defer a.Close()
 	due := time.Now().Add(30 * time.Millisecond)
 	a.Set(due.UnixMicro())

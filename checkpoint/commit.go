@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"slices"
 	"time"
 
 	"streamdb/internal/sqlerr"
@@ -32,24 +33,59 @@ func (c *Coordinator) commitLoop() {
 	}
 }
 
-// takeComplete takes the oldest epoch if all its acks are in.
+// takeComplete takes an epoch all of whose acks are in, and that is the oldest on
+// its islands.
 func (c *Coordinator) takeComplete() *epoch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.failure != nil || c.failing > 0 || len(c.flight) == 0 || !c.flight[0].complete() {
+	if c.failure != nil || c.failing > 0 {
 		return nil
 	}
-	c.flight[0].taken = true
-	return c.flight[0]
+	for _, e := range c.oldest() {
+		if e.complete() {
+			e.taken = true
+			return e
+		}
+	}
+	return nil
+}
+
+// commitOf is what an epoch that was taken commits, but for its requests. The
+// commit gets the number of the epoch, unless one with a higher number came before.
+func (c *Coordinator) commitOf(e *epoch) storage.CommitReq {
+	req := storage.CommitReq{Epoch: max(e.n, c.store.Visible()+1), Of: e.n}
+	for _, deltas := range e.deltas {
+		req.Deltas = append(req.Deltas, deltas...)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for m, p := range e.members {
+		req.Jobs = append(req.Jobs, &m.progress)
+		m.at = p.at
+	}
+	for _, incarnations := range c.jobs {
+		for _, m := range incarnations {
+			if !m.timed.Load() {
+				continue
+			}
+			if req.Times == nil {
+				req.Times = map[stream.JobID]time.Time{}
+			}
+			req.Times[m.id] = m.at
+		}
+	}
+	if e.at.After(c.committed) { // what is committed later may be earlier on its island
+		c.committed = e.at
+	}
+	req.Time = c.committed
+	return req
 }
 
 func (c *Coordinator) commit(e *epoch) {
 	taken := time.Now()
 	c.metaMu.Lock()
-	req := storage.CommitReq{Epoch: e.n, Time: e.at, Meta: c.takeAttached()}
-	for _, deltas := range e.deltas {
-		req.Deltas = append(req.Deltas, deltas...)
-	}
+	req := c.commitOf(e)
+	req.Meta = c.takeAttached()
 	var good []*Ticket
 	for _, t := range e.tickets {
 		if err := e.failureOf(t); err != nil {
@@ -60,12 +96,15 @@ func (c *Coordinator) commit(e *epoch) {
 		if t.req.Meta != nil {
 			req.Meta = append(req.Meta, t.req.Meta(e.n)...)
 		}
+		if t.req.Commits != nil {
+			t.req.Commits(req.Epoch)
+		}
 		req.Drop = append(req.Drop, t.req.Drop...)
 	}
 	info, err := c.tryCommit(req)
 	c.metaMu.Unlock()
 	if err != nil {
-		c.giveUp(err, good)
+		c.giveUp(err, e, good)
 		return
 	}
 	done := time.Now()
@@ -83,19 +122,14 @@ func (c *Coordinator) commit(e *epoch) {
 	}
 	c.mu.Lock()
 	c.excuse(done)
-	c.flight = c.flight[1:]
-	if len(c.flight) == 0 {
-		c.heldSince.Store(0)
-	}
-	c.endJobs(e.n)
-	c.lastTook = done.Sub(e.injected) - e.excused
+	c.settled(e, done)
 	c.unsynced = append(c.unsynced, waiting...)
 	c.needSync = c.needSync || needSync || info.Ingested // ingested: durable already, to be told
 	if c.visibleAt.IsZero() {
 		c.visibleAt = done
 	}
 	stats := EpochStats{
-		Epoch: e.n, Injected: e.injected, Align: e.aligned.Sub(e.injected), Queue: taken.Sub(e.aligned),
+		Epoch: e.n, Commit: req.Epoch, Injected: e.injected, Align: e.aligned.Sub(e.injected), Queue: taken.Sub(e.aligned),
 		Sort: info.Sort, Write: info.Write, Rows: info.Rows, Bytes: info.Bytes, Ingested: info.Ingested,
 		Tasks: e.tasks, Requests: len(e.tickets), Last: e.last,
 	}
@@ -114,20 +148,29 @@ func (c *Coordinator) commit(e *epoch) {
 	wake(c.wakeInject)
 }
 
-// endJobs forgets jobs whose last epoch is now committed.
-func (c *Coordinator) endJobs(n stream.Epoch) {
-	for id, incarnations := range c.jobs {
-		kept := incarnations[:0]
-		for _, j := range incarnations {
-			if j.until == 0 || j.until > n {
-				kept = append(kept, j)
-			}
+// settled takes an epoch that is now committed off its islands, and forgets the
+// jobs whose last it was.
+func (c *Coordinator) settled(e *epoch, now time.Time) {
+	c.flight = slices.DeleteFunc(c.flight, func(x *epoch) bool { return x == e })
+	for _, is := range e.islands {
+		is.flight = is.flight[1:]
+		if len(is.flight) == 0 {
+			is.heldSince.Store(0)
 		}
-		if len(kept) == 0 {
-			delete(c.jobs, id)
-		} else {
-			c.jobs[id] = kept
+		is.lastTook = now.Sub(e.injected) - e.excused
+	}
+	for m := range e.members {
+		if m.until != e.n {
+			continue
 		}
+		c.jobs[m.id] = slices.DeleteFunc(c.jobs[m.id], func(x *Member) bool { return x == m })
+		if len(c.jobs[m.id]) == 0 {
+			delete(c.jobs, m.id)
+		}
+		c.leave(m)
+	}
+	for _, is := range e.islands {
+		c.sink(is)
 	}
 }
 
@@ -153,7 +196,7 @@ func (c *Coordinator) tryCommit(req storage.CommitReq) (info storage.CommitInfo,
 }
 
 // giveUp ends all epochs: what is committed stays readable, nothing new gets in.
-func (c *Coordinator) giveUp(err error, tickets []*Ticket) {
+func (c *Coordinator) giveUp(err error, of *epoch, tickets []*Ticket) {
 	c.log.Error("commit failed, no more changes are accepted", "err", err)
 	c.mu.Lock()
 	c.failure = err
@@ -164,11 +207,12 @@ func (c *Coordinator) giveUp(err error, tickets []*Ticket) {
 			}
 		}
 	}
-	for _, e := range c.flight[1:] {
-		tickets = append(tickets, e.tickets...)
+	for _, e := range c.flight {
+		if e != of {
+			tickets = append(tickets, e.tickets...)
+		}
 		e.tickets = nil
 	}
-	c.flight[0].tickets = nil
 	tickets = append(tickets, c.queue...)
 	c.queue = nil
 	var ids []stream.JobID
@@ -220,6 +264,12 @@ func (c *Coordinator) sync() {
 	c.mu.Lock()
 	tickets := c.unsynced
 	c.unsynced, c.needSync, c.visibleAt = nil, false, time.Time{}
+	reached := map[*Member]stream.Epoch{}
+	for _, incarnations := range c.jobs {
+		for _, m := range incarnations {
+			reached[m] = m.Committed()
+		}
+	}
 	c.mu.Unlock()
 	start := time.Now()
 	err := c.store.Sync()
@@ -227,6 +277,11 @@ func (c *Coordinator) sync() {
 		c.log.Error("sync failed", "err", err)
 	}
 	durable := c.store.Durable()
+	if err == nil {
+		for m, n := range reached {
+			m.durable.Store(uint64(n))
+		}
+	}
 	c.mu.Lock()
 	c.stats.synced(durable, time.Since(start))
 	c.mu.Unlock()

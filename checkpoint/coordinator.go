@@ -47,7 +47,8 @@ type Options struct {
 	// OnEpoch is called by the committer for every epoch that became visible. It
 	// must not block.
 	OnEpoch func(EpochStats)
-	// OnDurable is called from the coordinator after epochs became durable.
+	// OnDurable is called from the coordinator after commits up to number n became
+	// durable. Which epochs of a job those hold is for Member.Durable to tell.
 	OnDurable func(n stream.Epoch)
 }
 
@@ -64,13 +65,21 @@ type Injector interface {
 
 // Coordinator is the clock of the dataflow. All methods are safe for concurrent use.
 //
-// The life of epoch N: it begins with the injection of barrier N-1. A request or
-// the interval makes the injector call the Before and Change functions and hand
-// barrier N to all sources. Each task that aligned and sealed N acks with its
-// deltas. When the acks of all jobs that took part are in, and N-1 is committed,
-// the committer commits N: now it is visible, and requests without Sync are done.
-// The syncer makes it durable, when somebody waits for that or when the oldest
-// epoch that is not durable reaches CheckpointInterval.
+// Jobs that are connected by edges form an island, with barriers of its own: see
+// island.go. Epochs are numbered in the order of their barriers, over all islands,
+// so that those of an island rise, with gaps.
+//
+// The life of epoch N of an island: it begins with the injection of the barrier
+// before. A request or the interval makes the injector call the Before and Change
+// functions and hand barrier N to all sources. Each task that aligned and sealed N
+// acks with its deltas. When the acks of all jobs that took part are in, and the
+// epoch before is committed, the committer commits N: now it is visible, and
+// requests without Sync are done. The syncer makes it durable, when somebody waits
+// for that or when the oldest epoch that is not durable reaches CheckpointInterval.
+//
+// What a request does to several islands (a transaction that writes into both; a
+// job that connects them) is one epoch of them all: one number, one commit.
+// What it does to none is an epoch of no island, which nobody acks.
 //
 // A job that fails is detached: it takes no part in later epochs, and in those
 // that wait for acks its acks are no longer awaited and its deltas are dropped.
@@ -89,51 +98,47 @@ type Coordinator struct {
 	wg         sync.WaitGroup
 	metaMu     sync.Mutex // held while entries of the meta keyspace are made and committed
 
-	active atomic.Uint64 // the highest epoch that holds data: see Active
-	dirty  atomic.Int64
-	// heldSince is when the current epoch began, in Unix nanoseconds, while another
-	// one is in flight; 0: none is.
-	heldSince atomic.Int64
-	held      atomic.Bool   // see Hold
-	interval  atomic.Int64  // opts.BarrierInterval, for those who do not hold mu
-	next      atomic.Uint64 // the epoch that the next barrier ends; written under mu
+	dirty    atomic.Int64  // of all jobs
+	held     atomic.Bool   // see Hold
+	interval atomic.Int64  // opts.BarrierInterval, for those who do not hold mu
+	next     atomic.Uint64 // the number of the next barrier; written under mu
 
-	mu         sync.Mutex
-	started    bool
-	closed     bool
-	failure    error                   // commits are impossible: everything submitted fails
-	jobs       map[stream.JobID][]*job // an id has two while one replaces another
-	dead       map[stream.JobID]error  // why jobs that are not registered any more failed
-	queue      []*Ticket               // submitted, not yet with a barrier
-	failing    int                     // jobs whose dependents are being found out: nothing is committed meanwhile
-	flight     []*epoch                // injected, not yet committed, in order
-	unsynced   []*Ticket               // committed, waiting for the disk
-	needSync   bool                    // somebody waits for the disk
-	visibleAt  time.Time               // when the oldest epoch that is not durable was committed; zero: none
-	injectedAt time.Time
-	lookAt     time.Time     // when the injector looks again, while epochs are in flight; zero: none is
-	lastTook   time.Duration // injection to commit of the last epoch
-	stats      statsRing
-	attached   []func() []storage.KV // for the next commit: see Attach
+	mu        sync.Mutex
+	started   bool
+	closed    bool
+	failure   error                         // commits are impossible: everything submitted fails
+	jobs      map[stream.JobID][]*Member    // an id has two while one replaces another
+	islands   []*island                     // in order of making
+	dead      map[stream.JobID]error        // why jobs that are not registered any more failed
+	lastGood  map[stream.JobID]stream.Epoch // of detached jobs: see LastGood
+	queue     []*Ticket                     // submitted, not yet with a barrier
+	failing   int                           // jobs whose dependents are being found out: nothing is committed meanwhile
+	flight    []*epoch                      // injected, not yet committed, in order of number
+	injecting *epoch                        // the last of them, while its functions run
+	unsynced  []*Ticket                     // committed, waiting for the disk
+	needSync  bool                          // somebody waits for the disk
+	committed time.Time                     // the latest time of a commit
+	visibleAt time.Time                     // when the oldest epoch that is not durable was committed; zero: none
+	lookAt    time.Time                     // when the injector looks again, while epochs are in flight; zero: none is
+	stats     statsRing
+	attached  []func() []storage.KV // for the next commit: see Attach
 
 	alarms alarms
 	times  epochTimes
 }
 
-// job is a registered dataflow.
-type job struct {
-	from    stream.Epoch // the first epoch it takes part in
-	until   stream.Epoch // the last one; 0: open
-	tasks   map[stream.TaskID]bool
-	sources []Injector
+// part is what an epoch is to a job.
+type part struct {
+	prev stream.Epoch // the one before it
+	at   time.Time    // its time: see Member.EpochTime
 }
-
-func (j *job) takesPart(n stream.Epoch) bool { return j.from <= n && (j.until == 0 || n <= j.until) }
 
 // epoch is one in flight.
 type epoch struct {
 	n         stream.Epoch
-	at        time.Time // its time: see EpochTime
+	islands   []*island        // of which it is one
+	members   map[*Member]part // that took part, or begin right behind it
+	at        time.Time        // the latest of those times
 	injected  time.Time
 	aligned   time.Time                         // when it was complete
 	awaited   map[stream.TaskID]bool            // tasks that have not acked
@@ -146,6 +151,7 @@ type epoch struct {
 	last      stream.JobID  // whose ack came last
 	taken     bool          // the committer has it: too late to change it
 	reported  bool          // as slow
+	helping   bool          // those who hold it up are being looked for
 	helped    time.Time     // when it was last found stuck; zero: never
 	excused   time.Duration // since injected or helped, that the whole process stood still
 }
@@ -169,17 +175,17 @@ func New(o Options) *Coordinator {
 		wakeCommit: make(chan struct{}, 1),
 		wakeSync:   make(chan struct{}, 1),
 		stop:       make(chan struct{}),
-		jobs:       map[stream.JobID][]*job{},
+		jobs:       map[stream.JobID][]*Member{},
 		dead:       map[stream.JobID]error{},
+		lastGood:   map[stream.JobID]stream.Epoch{},
 		commitDone: make(chan struct{}),
 	}
 	if c.opts.Clock == nil {
 		c.opts.Clock = NewClock(o.Store.OpenTime(), false, time.Time{})
 	}
-	c.times.last = o.Store.OpenTime()
+	c.times.last, c.committed = o.Store.OpenTime(), o.Store.OpenTime()
 	c.interval.Store(int64(o.BarrierInterval))
 	c.next.Store(uint64(o.Store.Visible()) + 1)
-	c.active.Store(uint64(o.Store.Visible()))
 	return c
 }
 
@@ -273,51 +279,12 @@ func (c *Coordinator) Close() error {
 
 var errClosed = sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
 
-// Next is the epoch that the next barrier will end: rows that enter now belong
-// to it, or to a later one.
+// Next is the least number that the next barrier can have: rows that enter now
+// belong to that epoch, or to a later one.
 func (c *Coordinator) Next() stream.Epoch { return stream.Epoch(c.next.Load()) }
-
-// Active reports that rows of epoch n entered the graph: a barrier is due within
-// BarrierInterval, unless barrier n is under way already. It costs two atomic
-// reads when it says nothing new: call it for every batch.
-func (c *Coordinator) Active(n stream.Epoch) {
-	for {
-		seen := c.active.Load()
-		if uint64(n) <= seen {
-			return
-		}
-		if c.active.CompareAndSwap(seen, uint64(n)) {
-			wake(c.wakeInject)
-			return
-		}
-	}
-}
-
-// longestEpoch is how long rows may enter an epoch while the one before it is
-// still being committed. Beyond that sources pause, or an epoch that took long
-// would make the next one longer still, without bound.
-const longestEpoch = 500 * time.Millisecond
 
 // Hold makes sources pause, or go on, apart from what the epochs take.
 func (c *Coordinator) Hold(on bool) { c.held.Store(on) }
-
-// Throttled reports whether sources should bring no more rows into the current
-// epoch: it is long already, and its barrier waits for the commit of the one before.
-func (c *Coordinator) Throttled() bool {
-	if c.held.Load() {
-		return true
-	}
-	at := c.heldSince.Load()
-	return at != 0 && time.Now().UnixNano()-at > max(int64(longestEpoch), c.interval.Load())
-}
-
-// AddDirty reports that n more bytes (or less: negative) of state are unsealed.
-func (c *Coordinator) AddDirty(n int) {
-	before := c.dirty.Add(int64(n)) - int64(n)
-	if n > 0 && before < c.opts.DirtyLimit && before+int64(n) >= c.opts.DirtyLimit {
-		wake(c.wakeInject)
-	}
-}
 
 // Submit asks for a barrier at once; see Request.
 func (c *Coordinator) Submit(r Request) *Ticket {
@@ -328,7 +295,7 @@ func (c *Coordinator) Submit(r Request) *Ticket {
 		err = errClosed
 	}
 	if err == nil {
-		c.queue = append(c.queue, t)
+		c.queue = append(c.queue, c.partsOf(t)...)
 	}
 	c.mu.Unlock()
 	if err != nil {

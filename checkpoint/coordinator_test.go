@@ -28,12 +28,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeTask is a source that acks when told to, or at once.
 type fakeTask struct {
-	c     *Coordinator
-	id    stream.TaskID
-	auto  bool
-	mu    sync.Mutex
-	seen  []stream.Barrier
-	table storage.StateTable
+	c      *Coordinator
+	member *Member
+	id     stream.TaskID
+	auto   bool
+	mu     sync.Mutex
+	seen   []stream.Barrier
+	table  storage.StateTable
 }
 
 func (f *fakeTask) Inject(b stream.Barrier) {
@@ -66,7 +67,7 @@ func (f *fakeTask) epochs() (out []stream.Epoch) {
 func (c *Coordinator) addFake(job stream.JobID, auto bool) *fakeTask {
 	f := &fakeTask{c: c, id: stream.TaskID{Job: job}, auto: auto}
 	f.table = c.store.OpenTable(storage.TableDef{ID: storage.TableID(100 + job)}, storage.AllVNodes)
-	c.AddJob(job, []stream.TaskID{f.id}, []Injector{f})
+	f.member = c.AddJob(job, []stream.TaskID{f.id}, []Injector{f}, 1) // one island
 	return f
 }
 
@@ -184,7 +185,7 @@ func TestClock(t *testing.T) {
 		}
 		begin := time.Now()
 		for time.Since(begin) < 950*time.Millisecond { // data every 10 ms
-			c.Active(c.Next())
+			task.member.Active(c.Next())
 			time.Sleep(10 * time.Millisecond)
 		}
 		if n := s.Visible(); n < 9 || n > 11 {
@@ -207,18 +208,18 @@ func TestClock(t *testing.T) {
 		}
 		// Activity that a barrier on its way covers already asks for no other.
 		n := c.Next()
-		c.Submit(Request{Before: func(at stream.Epoch) error { c.Active(at); return nil }})
+		c.Submit(Request{Before: func(at stream.Epoch) error { task.member.Active(at); return nil }})
 		time.Sleep(time.Second)
 		if s.Visible() != n {
 			t.Errorf("visible %d, want %d: a pushed row asked for one more barrier", s.Visible(), n)
 		}
 		// Too many dirty bytes do not wait for the interval.
-		c.Active(c.Next())
+		task.member.Active(c.Next())
 		time.Sleep(time.Millisecond)
 		at := s.Visible()
-		c.AddDirty(65 << 20)
+		task.member.AddDirty(65 << 20)
 		time.Sleep(15 * time.Millisecond)
-		c.AddDirty(-65 << 20)
+		task.member.AddDirty(-65 << 20)
 		if n := s.Visible(); n != at+1 {
 			t.Errorf("dirty bytes asked for %d barriers", n-at)
 		}

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,21 +26,21 @@ func (c *Coordinator) injectLoop() {
 		now := time.Now()
 		c.mu.Lock()
 		c.excuse(now)
-		due, wait := c.decide(now)
-		slow := c.slowEpoch(now)
-		c.lookAt = now.Add(wait) // at once, if due
-		if !due && len(c.flight) == 0 {
+		e, wait := c.choose(now)
+		slow := c.slowEpochs(now)
+		c.lookAt = now.Add(wait) // at once, if one is due
+		if e == nil && (wait == 0 || len(c.flight) == 0) {
 			c.lookAt = time.Time{}
 		}
 		c.mu.Unlock()
-		if slow != "" {
-			c.log.Warn(slow)
+		for _, e := range slow {
+			c.log.Warn("checkpoint is slow: epoch " + formatEpoch(e.Epoch) + " still waits for " + strings.Join(c.describeTasks(e.Awaited), ", "))
 		}
-		if due {
-			c.inject()
+		if e != nil {
+			c.inject(e)
 			continue
 		}
-		c.help(time.Now())
+		c.help(now)
 		if wait > 0 {
 			timer.Reset(wait)
 		}
@@ -52,17 +53,73 @@ func (c *Coordinator) injectLoop() {
 	}
 }
 
-// decide reports whether a barrier is due now, or else after which time to look
-// again (0: only when woken).
-func (c *Coordinator) decide(now time.Time) (due bool, wait time.Duration) {
+// choose makes the next epoch that is due, if one is, or says after which time to
+// look again (0: only when woken).
+func (c *Coordinator) choose(now time.Time) (e *epoch, wait time.Duration) {
 	if c.failure != nil {
-		return false, 0
+		return nil, 0
 	}
-	if len(c.flight) < maxInFlight && len(c.queue) > 0 {
-		return true, 0
+	for _, is := range slices.Clone(c.islands) {
+		if is.loose && len(is.flight) == 0 {
+			c.split(is)
+		}
 	}
-	if len(c.flight) > 0 { // the interval stretches while an epoch is in flight
-		oldest := c.flight[0]
+	if tickets, islands := c.group(now); tickets != nil {
+		return c.begin(islands, tickets, now), 0
+	}
+	c.ring()
+	full := c.dirty.Load() >= c.opts.DirtyLimit
+	for _, is := range c.islands {
+		due, w := c.decide(is, now, full)
+		if due {
+			return c.begin([]*island{is}, nil, now), 0
+		}
+		if w > 0 && (wait == 0 || w < wait) {
+			wait = w
+		}
+	}
+	return nil, wait
+}
+
+// group takes requests that can have a barrier now from the queue: the first that
+// can, with those that concern no other islands. Who comes later does not take the
+// room of one that waits for several islands, unless one of these is slow and
+// without room: the others are not to be slow with it.
+func (c *Coordinator) group(now time.Time) (tickets []*Ticket, islands []*island) {
+	held := map[*island]bool{}
+	left := c.queue[:0:0]
+	for _, t := range c.queue {
+		of := c.islandsOf(t)
+		elsewhere := func(is *island) bool { return !slices.Contains(islands, is) }
+		blocked := func(is *island) bool { return !is.roomy() || held[is] }
+		switch {
+		case tickets != nil && (len(of) > 0) == (len(islands) > 0) && !slices.ContainsFunc(of, elsewhere):
+			tickets = append(tickets, t)
+			continue
+		case tickets == nil && !slices.ContainsFunc(of, blocked):
+			tickets, islands = []*Ticket{t}, of
+			continue
+		}
+		left = append(left, t)
+		if tickets != nil {
+			continue
+		}
+		for _, is := range of {
+			held[is] = held[is] || !slices.ContainsFunc(of, func(other *island) bool { return other != is && !other.roomy() && other.slow(now) })
+		}
+	}
+	if tickets != nil {
+		c.queue = left
+	}
+	return tickets, islands
+}
+
+// decide reports whether a barrier of an island for which nobody asked is due, or
+// else after which time to look again (0: only when woken). full: there is much
+// unsealed state.
+func (c *Coordinator) decide(is *island, now time.Time, full bool) (due bool, wait time.Duration) {
+	if len(is.flight) > 0 { // the interval stretches while an epoch is in flight
+		oldest := is.flight[0]
 		wait = pulse
 		if at := c.helpAt(oldest); !at.IsZero() {
 			wait = min(wait, max(at.Sub(now), time.Millisecond))
@@ -74,70 +131,99 @@ func (c *Coordinator) decide(now time.Time) (due bool, wait time.Duration) {
 	}
 	interval := c.opts.BarrierInterval
 	switch {
-	case c.dirty.Load() >= c.opts.DirtyLimit:
+	case full && is.dirty() >= c.opts.DirtyLimit/int64(len(c.islands)): // at least one island has its share
 		interval /= 10 // not at once: sealing must have had a chance to bring it down
-	case c.active.Load() < c.next.Load(): // nothing entered: an idle graph costs nothing
-		if wait, ok := c.untilAlarm(); !ok || wait > 0 {
+	case is.idle(): // nothing entered: an idle graph costs nothing
+		if wait, ok := c.untilAlarm(is); !ok || wait > 0 {
 			return false, wait
 		}
 	}
 	// Committing gets at most four fifths of the time, while that is short: what enters
 	// meanwhile makes the next epoch take longer, and it must not become ever longer.
-	at := c.injectedAt.Add(max(interval, c.lastTook+min(c.lastTook/4, longestEpoch)))
+	at := is.injectedAt.Add(max(interval, is.lastTook+min(is.lastTook/4, longestEpoch)))
 	if !now.Before(at) {
 		return true, 0
 	}
 	return false, at.Sub(now)
 }
 
-// slowEpoch describes the oldest epoch, once, when it is in flight for too long.
-func (c *Coordinator) slowEpoch(now time.Time) string {
-	if len(c.flight) == 0 {
-		return ""
+// slowEpochs lists the oldest epochs of islands, each once, that are in flight for
+// too long.
+func (c *Coordinator) slowEpochs(now time.Time) (slow []InFlight) {
+	for _, e := range c.oldest() {
+		if e.reported || e.taken || now.Sub(e.injected)-e.excused < c.opts.Timeout {
+			continue
+		}
+		e.reported = true
+		slow = append(slow, InFlight{Epoch: e.n, Injected: e.injected, Awaited: e.waiting()})
 	}
-	e := c.flight[0]
-	if e.reported || e.taken || now.Sub(e.injected)-e.excused < c.opts.Timeout {
-		return ""
-	}
-	e.reported = true
-	return "checkpoint is slow: epoch " + formatEpoch(e.n) + " still waits for " + strings.Join(c.describe(e), ", ")
+	return slow
 }
 
-// inject makes the next barrier and hands it to all sources.
-func (c *Coordinator) inject() {
-	c.mu.Lock()
+// oldest lists the epochs that are the first in flight on all their islands: those
+// that nothing but their own acks keeps from being committed.
+func (c *Coordinator) oldest() (out []*epoch) {
+	for _, e := range c.flight {
+		if !slices.ContainsFunc(e.islands, func(is *island) bool { return is.flight[0] != e }) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// begin makes the next epoch of the islands.
+func (c *Coordinator) begin(islands []*island, tickets []*Ticket, now time.Time) *epoch {
 	n := c.Next()
 	e := &epoch{
-		n: n, injected: time.Now(), injecting: true, tickets: c.queue,
+		n: n, islands: slices.Clone(islands), injected: now, injecting: true, tickets: tickets,
+		members: map[*Member]part{},
 		awaited: map[stream.TaskID]bool{},
 		deltas:  map[stream.JobID][]*storage.Delta{},
 		failed:  map[stream.JobID]error{},
 	}
-	c.queue = nil
-	c.flight = append(c.flight, e)
-	c.injectedAt = e.injected
-	c.heldSince.Store(e.injected.UnixNano())
 	c.next.Store(uint64(n) + 1) // from here on AddJob means n+1
-	c.mu.Unlock()
+	c.flight = append(c.flight, e)
+	c.injecting = e
+	for _, is := range islands {
+		p := part{prev: is.last, at: c.times.ends(is, c.opts.Clock)}
+		if p.at.After(e.at) {
+			e.at = p.at
+		}
+		for _, m := range is.members {
+			if m.takesPart(n) {
+				e.members[m] = p
+			}
+		}
+		is.flight = append(is.flight, e)
+		is.last, is.injectedAt = n, now
+		is.heldSince.Store(now.UnixNano())
+	}
+	if len(islands) == 0 {
+		e.at = c.opts.Clock.Now()
+	}
+	return e
+}
 
-	e.at = c.EpochTime(n)
+// inject hands the barrier of an epoch to all sources.
+func (c *Coordinator) inject(e *epoch) {
 	e.tickets = c.runBefore(e)
 	change := joinChanges(e)
 
-	var sources []Injector
+	barriers := map[Injector]stream.Barrier{}
 	c.mu.Lock()
-	for id, incarnations := range c.jobs {
-		for _, j := range incarnations {
-			if change != nil && change.Stop[id] && j.until == 0 && j.from <= n {
-				j.until = n
-			}
-			if !j.takesPart(n) {
-				continue
-			}
-			for t := range j.tasks {
-				e.awaited[t] = true
-			}
-			sources = append(sources, j.sources...)
+	c.injecting = nil
+	for m, p := range e.members {
+		if change != nil && change.Stop[m.id] && m.until == 0 && m.from <= e.n {
+			m.until = e.n
+		}
+		if !m.takesPart(e.n) {
+			continue
+		}
+		for t := range m.tasks {
+			e.awaited[t] = true
+		}
+		for _, s := range m.sources {
+			barriers[s] = stream.Barrier{Epoch: e.n, Prev: p.prev, Time: p.at, Injected: e.injected, Change: change}
 		}
 	}
 	for _, t := range e.tickets {
@@ -150,8 +236,7 @@ func (c *Coordinator) inject() {
 	e.tasks, e.named = len(e.awaited), true
 	c.mu.Unlock()
 
-	b := stream.Barrier{Epoch: n, Time: e.at, Injected: e.injected, Change: change}
-	for _, s := range sources {
+	for s, b := range barriers {
 		s.Inject(b)
 	}
 	c.mu.Lock()

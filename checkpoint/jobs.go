@@ -7,21 +7,6 @@ import (
 	"streamdb/stream"
 )
 
-// AddJob registers a job's tasks from the next barrier on: Next at the time of
-// the call, or N+1 when called in the Change function of barrier N. sources are
-// those of its tasks that have no inputs. The id may belong to a job that the
-// same Change stops: the new one takes its place.
-func (c *Coordinator) AddJob(id stream.JobID, tasks []stream.TaskID, sources []Injector) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	j := &job{from: c.Next(), tasks: make(map[stream.TaskID]bool, len(tasks)), sources: sources}
-	for _, t := range tasks {
-		j.tasks[t] = true
-	}
-	c.jobs[id] = append(c.jobs[id], j)
-	delete(c.dead, id)
-}
-
 // RemoveJob detaches a job at once: epochs in flight no longer wait for it, and
 // what it changed in them is dropped. It is for jobs that are being dropped; one
 // that shall keep what it did stops by a Change. Requests that named the job fail
@@ -118,33 +103,18 @@ func (c *Coordinator) FailJob(id stream.JobID, err error) {
 
 // LastGood is the last epoch whose commit holds, or will hold, what a job did
 // that was just detached. It is for OnJobFailed and right after RemoveJob.
-func (c *Coordinator) LastGood() stream.Epoch {
+func (c *Coordinator) LastGood(id stream.JobID) stream.Epoch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, e := range c.flight {
-		if !e.taken {
-			return e.n - 1
-		}
-	}
-	return c.Next() - 1
+	return c.lastGood[id]
 }
 
 // lastAckedLocked is the last epoch that all tasks of a job have acked.
 func (c *Coordinator) lastAckedLocked(id stream.JobID) stream.Epoch {
-	for _, e := range c.flight {
-		if e.taken {
-			continue
-		}
-		if !e.named {
-			return e.n - 1
-		}
-		for t := range e.awaited {
-			if t.Job == id {
-				return e.n - 1
-			}
-		}
+	if in := c.jobs[id]; len(in) > 0 {
+		return in[len(in)-1].ackedLocked()
 	}
-	return c.Next() - 1
+	return c.lastGood[id]
 }
 
 // detachLocked takes jobs out of the registry and out of all epochs that the
@@ -153,6 +123,15 @@ func (c *Coordinator) detachLocked(ids []stream.JobID, err error) {
 	for _, id := range ids {
 		incarnations := c.jobs[id]
 		delete(c.jobs, id)
+		for _, m := range incarnations {
+			c.lastGood[id] = m.goodLocked()
+			for _, e := range c.flight {
+				if !e.taken {
+					delete(e.members, m)
+				}
+			}
+			c.leave(m)
+		}
 		if err != nil && len(incarnations) > 0 {
 			c.dead[id] = err
 		}

@@ -52,7 +52,7 @@ func TestCommitMeta(t *testing.T) {
 		if m := metaOf(t, store); m["now"] != "1" || len(m) != 1 {
 			t.Errorf("the store has %v", m)
 		}
-		if since, awaited := c.HeldUp(); since.IsZero() || len(awaited) != 1 || awaited[0] != task {
+		if since, awaited := c.HeldUp(0); since.IsZero() || len(awaited) != 1 || awaited[0] != task {
 			t.Errorf("held up since %v by %v", since, awaited)
 		}
 		c.Ack(task, c.InFlight()[0].Epoch, nil)
@@ -101,7 +101,7 @@ func TestStuckEpoch(t *testing.T) {
 				return nil
 			}})
 		for id := stream.JobID(1); id <= 3; id++ {
-			c.AddJob(id, []stream.TaskID{{Job: id}}, nil)
+			c.AddJob(id, []stream.TaskID{{Job: id}}, nil, 1)
 		}
 		c.Start()
 		all, good := c.Submit(Request{Jobs: []stream.JobID{2}}), c.Submit(Request{Jobs: []stream.JobID{3}})

@@ -12,6 +12,7 @@ import (
 // EpochStats is what one epoch cost: a row of streamdb.epochs.
 type EpochStats struct {
 	Epoch    stream.Epoch
+	Commit   stream.Epoch // the number of the commit, in the order of commits
 	Injected time.Time
 	Align    time.Duration // injection until the last ack: alignment, flushing, sealing
 	Queue    time.Duration // until the committer took it
@@ -45,10 +46,10 @@ func (r *statsRing) add(e EpochStats) {
 	r.at = (r.at + 1) % statsKept
 }
 
-// synced marks all epochs up to n that were not durable before.
+// synced marks the epochs of all commits up to n that were not durable before.
 func (r *statsRing) synced(n stream.Epoch, took time.Duration) {
 	for i := range r.ring {
-		if e := &r.ring[i]; !e.Durable && e.Epoch <= n {
+		if e := &r.ring[i]; !e.Durable && e.Commit <= n {
 			e.Durable, e.Sync = true, took
 		}
 	}
@@ -97,9 +98,7 @@ func (e *epoch) waiting() []stream.TaskID {
 	return out
 }
 
-// describe names the tasks an epoch waits for, with what they are doing.
-func (c *Coordinator) describe(e *epoch) []string { return c.describeTasks(e.waiting()) }
-
+// describeTasks says what tasks are doing.
 func (c *Coordinator) describeTasks(tasks []stream.TaskID) []string {
 	var out []string
 	for _, t := range tasks {

@@ -42,27 +42,35 @@ func (c *Coordinator) excuse(now time.Time) {
 	}
 }
 
-// help makes the jobs fail that hold the oldest epoch up for too long. It is
+// help makes the jobs fail that hold an island's oldest epoch up for too long. It is
 // asked again when that was not enough.
 func (c *Coordinator) help(now time.Time) {
 	c.mu.Lock()
-	if c.failure != nil || len(c.flight) == 0 {
-		c.mu.Unlock()
+	defer c.mu.Unlock()
+	if c.failure != nil || c.closed {
 		return
 	}
-	e := c.flight[0]
-	at := c.helpAt(e)
-	if at.IsZero() || now.Before(at) || e.injecting || len(e.awaited) == 0 {
-		c.mu.Unlock()
-		return
+	for _, e := range c.oldest() {
+		at := c.helpAt(e)
+		if at.IsZero() || now.Before(at) || e.injecting || e.helping || len(e.awaited) == 0 {
+			continue
+		}
+		e.helped, e.excused, e.helping = now, 0, true
+		awaited, limit := e.waiting(), c.opts.StuckAfter
+		c.wg.Go(func() { // looking takes a while, and other islands have barriers
+			c.helpWith(e, awaited, limit)
+			c.mu.Lock()
+			e.helping = false
+			c.mu.Unlock()
+			wake(c.wakeInject)
+		})
 	}
-	e.helped, e.excused = now, 0
-	awaited, limit := e.waiting(), c.opts.StuckAfter
-	c.mu.Unlock()
+}
 
+func (c *Coordinator) helpWith(e *epoch, awaited []stream.TaskID, limit time.Duration) {
 	culprits := c.opts.Culprits(awaited)
 	c.mu.Lock()
-	over := len(c.flight) == 0 || c.flight[0] != e || e.taken
+	over := c.find(e.n) == nil
 	c.mu.Unlock()
 	if over { // it was only slow
 		return
@@ -83,13 +91,21 @@ func (c *Coordinator) describeJob(tasks []stream.TaskID, id stream.JobID) []stri
 	return c.describeTasks(slices.DeleteFunc(slices.Clone(tasks), func(t stream.TaskID) bool { return t.Job != id }))
 }
 
-// HeldUp reports since when the oldest epoch in flight waits for acks, and of
-// which tasks; zero: none does.
-func (c *Coordinator) HeldUp() (since time.Time, awaited []stream.TaskID) {
+// HeldUp reports the tasks of which epochs have waited for an ack for at least so
+// long, where nothing but that keeps them from being committed, and since when the
+// oldest of these epochs waits; zero: none does.
+func (c *Coordinator) HeldUp(least time.Duration) (since time.Time, awaited []stream.TaskID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.flight) == 0 || c.flight[0].taken || len(c.flight[0].awaited) == 0 {
-		return time.Time{}, nil
+	now := time.Now()
+	for _, e := range c.oldest() { // in order of injection
+		if e.taken || len(e.awaited) == 0 || now.Sub(e.injected) < least {
+			continue
+		}
+		if since.IsZero() {
+			since = e.injected
+		}
+		awaited = append(awaited, e.waiting()...)
 	}
-	return c.flight[0].injected, c.flight[0].waiting()
+	return since, awaited
 }

@@ -19,15 +19,15 @@ func TestThrottled(t *testing.T) {
 		}
 		c := New(Options{Store: store})
 		task := stream.TaskID{Job: 1}
-		c.AddJob(1, []stream.TaskID{task}, nil)
+		m := c.AddJob(1, []stream.TaskID{task}, nil)
 		c.Start()
 		ticket := c.Submit(Request{})
 		synctest.Wait()
-		if c.Throttled() {
+		if m.Throttled() {
 			t.Error("throttled at once")
 		}
 		time.Sleep(longestEpoch + time.Millisecond)
-		if !c.Throttled() {
+		if !m.Throttled() {
 			t.Error("not throttled although an epoch waits for its acks")
 		}
 		n := c.InFlight()[0].Epoch
@@ -35,7 +35,7 @@ func TestThrottled(t *testing.T) {
 		if _, err := ticket.Wait(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if c.Throttled() {
+		if m.Throttled() {
 			t.Error("throttled after the commit")
 		}
 		c.RemoveJob(1, nil)

@@ -29,10 +29,17 @@ type checker struct {
 	log    *slog.Logger
 	cat    *catalog.Catalog
 	snap   storage.Snapshot
-	now    time.Time // of the epoch: what now() was when the views were as they are
+	now    time.Time // of the last commit
 	memory *executor.Accountant
 	env    *op.Env
 	rowsOf func(*catalog.Object) int64 // for the planner; may be nil
+}
+
+// of makes the checker's time that as of which the object's rows are: what now()
+// was when they became what they are.
+func (c *checker) of(o *catalog.Object) (err error) {
+	c.now, err = storage.JobTime(c.snap, stream.JobID(o.ID))
+	return err
 }
 
 // newChecker is the checker of the epoch that a snapshot shows.
@@ -150,6 +157,9 @@ func (c *checker) viewQuery(o *catalog.Object) (*planner.BoundQuery, error) {
 // viewDifference is what a view and its query, as viewQuery bound it,
 // differ by: count above zero is a row that only the view has.
 func (c *checker) viewDifference(ctx context.Context, o *catalog.Object, q *planner.BoundQuery, most int) (rows []differing, more int, err error) {
+	if err := c.of(o); err != nil {
+		return nil, 0, err
+	}
 	cols := visible(o)
 	d := &difference{memory: c.memory, most: most}
 	for _, i := range cols {

@@ -104,7 +104,9 @@ func (db *DB) recover(ctx context.Context, took *recovery) error {
 		BarrierInterval:    db.opts.BarrierInterval,
 		CheckpointInterval: db.opts.CheckpointInterval,
 		OnEpoch: func(e checkpoint.EpochStats) {
-			db.env.Pacer.Observe(e.Align+e.Queue+e.Sort+e.Write, e.Requests > 0)
+			if e.Tasks > 0 {
+				db.env.Pacer.Observe(e.Align+e.Queue+e.Sort+e.Write, e.Requests > 0)
+			}
 			db.disk.look()
 		},
 	})
@@ -112,7 +114,7 @@ func (db *DB) recover(ctx context.Context, took *recovery) error {
 		Inboxes:    &op.Inboxes{},
 		RowIDs:     func(n int) int64 { return db.rowIDs.take(n) },
 		Connectors: db.connector,
-		Active:     func(stream.JobID) { db.coord.Active(db.coord.Next()) },
+		Active:     func(id stream.JobID) { db.coord.ActiveJob(id) },
 		Sources:    &op.SourceHub{},
 		Stats:      &op.Stats{},
 		Caches:     &op.Caches{},
@@ -120,7 +122,12 @@ func (db *DB) recover(ctx context.Context, took *recovery) error {
 		Limits:     &op.Limits{},
 		Pacer:      &op.Pacer{},
 		Align:      &op.Alignment{},
-		Alarm:      func() op.Alarm { return db.coord.NewAlarm() },
+		Alarm: func(id stream.JobID) op.Alarm {
+			if m := db.coord.Member(id); m != nil {
+				return m.NewAlarm()
+			}
+			return nil
+		},
 	}
 	db.graph = executor.NewGraph(executor.GraphOptions{
 		Coordinator: db.coord,
@@ -158,7 +165,7 @@ func (db *DB) recover(ctx context.Context, took *recovery) error {
 // firstPatience is how long Open waits for the first epoch.
 const firstPatience = 200 * time.Millisecond
 
-// firstEpoch waits for the first epoch, in which all jobs take part: then they run.
+// firstEpoch waits for the first epoch of each island, so of all jobs: then they run.
 // But not for long: whoever reads sees the last epoch before, and needs no job.
 func (db *DB) firstEpoch(ctx context.Context, took *recovery) error {
 	patience, cancel := context.WithTimeout(ctx, firstPatience)
@@ -228,8 +235,9 @@ func (db *DB) flush(ctx context.Context) error {
 	return err
 }
 
-// settle waits until everything submitted before is visible.
-func (db *DB) settle(ctx context.Context) error {
-	_, err := db.coord.Submit(checkpoint.Request{}).Wait(ctx)
+// settle waits until everything submitted before is visible, on the islands of the
+// jobs; without jobs, everywhere.
+func (db *DB) settle(ctx context.Context, jobs ...stream.JobID) error {
+	_, err := db.coord.Submit(checkpoint.Request{With: jobs}).Wait(ctx)
 	return err
 }

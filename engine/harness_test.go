@@ -99,11 +99,12 @@ func (s *server) restartIfChanged(ctx context.Context) error {
 		return err
 	}
 	defer c.Close(ctx)
-	res, err := c.Exec(ctx, "select count(*) from streamdb.epochs").ReadAll()
+	res, err := c.Exec(ctx, `select (select coalesce(sum(tasks), 0) from streamdb.epochs) = (select count(*) from streamdb.tasks)
+		and (select count(*) from streamdb.epochs where tasks = 0) <= 1`).ReadAll()
 	if err != nil {
 		return err
 	}
-	if string(res[0].Rows[0][0]) == "1" { // the one that opening makes
+	if string(res[0].Rows[0][0]) == "t" { // the one of each task that opening makes
 		return nil
 	}
 	return s.restart(ctx)

@@ -88,7 +88,7 @@ func (db *DB) rewriteStale(written []*catalog.Object) {
 	if len(stale()) == 0 {
 		return
 	}
-	db.coord.Submit(checkpoint.Request{Sync: true, Meta: func(stream.Epoch) (kvs []storage.KV) {
+	db.coord.Submit(checkpoint.Request{Sync: true, Alone: true, Meta: func(stream.Epoch) (kvs []storage.KV) {
 		for _, o := range stale() {
 			if kv, err := putObject(o); err == nil {
 				kvs = append(kvs, kv)
@@ -158,7 +158,7 @@ func (db *DB) restartJobs() error {
 // jobFailed marks a failed job and those that read it. It is called before any
 // epoch without them is committed, so that the mark is in the same commit.
 func (db *DB) jobFailed(id stream.JobID, err error, also []stream.JobID) {
-	stopped := uint64(db.coord.LastGood())
+	stopped := uint64(db.coord.LastGood(id))
 	e := sqlerr.From(err)
 	first := &catalog.Failure{Code: e.Code, Msg: e.Error(), Epoch: stopped, Stopped: stopped}
 	marks := map[catalog.ID]*catalog.Failure{catalog.ID(id): first}
@@ -202,7 +202,7 @@ func (db *DB) markFailed(marks map[catalog.ID]*catalog.Failure) {
 		}
 		return kvs
 	})
-	db.coord.Submit(checkpoint.Request{Sync: true})
+	db.coord.Submit(checkpoint.Request{Sync: true, Alone: true})
 }
 
 // failedError is what reading or writing a failed object gets.
@@ -219,11 +219,11 @@ func (db *DB) collectGarbage(tables []storage.TableID) {
 	if len(tables) == 0 {
 		return
 	}
-	epoch := db.store.Visible()
+	commit := db.store.Visible()
 	db.work.Add(1)
 	go func() {
 		defer db.work.Done()
-		for db.writers.oldest() < epoch {
+		for db.writers.oldest() < commit {
 			select {
 			case <-db.life.Done():
 				return // found again when the database is opened
@@ -234,7 +234,7 @@ func (db *DB) collectGarbage(tables []storage.TableID) {
 		for _, t := range tables {
 			kvs = append(kvs, deleteKey(garbageKey(t)))
 		}
-		db.coord.Submit(checkpoint.Request{Drop: tables, Meta: func(stream.Epoch) []storage.KV { return kvs }})
+		db.coord.Submit(checkpoint.Request{Alone: true, Drop: tables, Meta: func(stream.Epoch) []storage.KV { return kvs }})
 	}()
 }
 

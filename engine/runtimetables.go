@@ -19,12 +19,15 @@ var runtimeTables = []*runtimeTable{jobsTable, sourceSplitsTable, quarantineTabl
 // jobsTable: every running or failed dataflow.
 var jobsTable = &runtimeTable{
 	name: "jobs",
-	fill: func(db *DB, cat *catalog.Catalog, snap storage.Snapshot, out *syscat.Rows) error {
+	fill: func(db *DB, cat *catalog.Catalog, _ storage.Snapshot, out *syscat.Rows) error {
 		for _, o := range cat.Objects() {
 			if !o.Runs() {
 				continue
 			}
-			state, code, msg, epoch := "RUNNING", any(nil), any(nil), int64(snap.Epoch())
+			state, code, msg, epoch := "RUNNING", any(nil), any(nil), any(nil)
+			if m := db.coord.Member(stream.JobID(o.ID)); m != nil {
+				epoch = int64(m.Committed())
+			}
 			switch {
 			case o.Failed != nil:
 				state, code, msg, epoch = "FAILED", o.Failed.Code, o.Failed.Msg, int64(o.Failed.Epoch)

@@ -7,7 +7,6 @@ import (
 	"streamdb/catalog"
 	"streamdb/internal/sqlerr"
 	"streamdb/storage"
-	"streamdb/stream"
 )
 
 // Transactions of the level SERIALIZABLE remember what they read. One that wrote
@@ -215,22 +214,4 @@ func (t *txn) endReading(ctx context.Context) error {
 	}
 	_, err := t.db.coord.WaitDurable(t.snap.Epoch()).Wait(ctx)
 	return err
-}
-
-// changed reports whether a row that was read has been written after the snapshot.
-func (w *writers) changed(reads map[storage.TableID]*tableReads, snapshot stream.Epoch) bool {
-	if len(reads) == 0 {
-		return false
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for i := len(w.log) - 1; i >= 0 && w.log[i].epoch > snapshot; i-- {
-		for _, k := range w.log[i].keys {
-			table, key := untracked(k)
-			if x := reads[table]; x != nil && x.covers(key) {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -73,13 +73,10 @@ func (db *DB) alter(ctx context.Context, c *change, req checkpoint.Request) erro
 	}
 }
 
-// unstick makes those of the jobs fail, which are about to be dropped, for which
-// the oldest epoch has waited for long.
+// unstick makes those of the jobs fail, which are about to be dropped, for which an
+// epoch has waited for long.
 func (db *DB) unstick(going []stream.JobID) {
-	since, awaited := db.coord.HeldUp()
-	if since.IsZero() || time.Since(since) < heldUp {
-		return
-	}
+	_, awaited := db.coord.HeldUp(heldUp)
 	for _, id := range going {
 		if slices.ContainsFunc(awaited, func(t stream.TaskID) bool { return t.Job == id }) {
 			db.coord.FailJob(id, executor.ErrDropped)
@@ -106,7 +103,7 @@ func (db *DB) lockDDL(ctx context.Context, going func() []stream.JobID) error {
 		case <-ctx.Done():
 			return cancelled(context.Cause(ctx))
 		case <-tick.C:
-			if since, _ := db.coord.HeldUp(); going != nil && !since.IsZero() && time.Since(since) >= heldUp {
+			if since, _ := db.coord.HeldUp(heldUp); going != nil && !since.IsZero() {
 				db.unstick(going())
 			}
 		}
@@ -151,7 +148,7 @@ func (db *DB) stopJobs(ctx context.Context) error {
 				return
 			case <-tick.C:
 			}
-			if since, awaited := db.coord.HeldUp(); !since.IsZero() && time.Since(since) > stuckAtClose {
+			if since, awaited := db.coord.HeldUp(stuckAtClose); !since.IsZero() {
 				db.log.Warn("an epoch is held up and not waited for", "jobs", db.heldUpBy(db.catalog(), awaited))
 				giveUp()
 			}

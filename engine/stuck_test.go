@@ -114,7 +114,8 @@ func (s *stuckServer) cancelled(sql string) {
 }
 
 // TestStuckJob: with a job stuck in an operator, reading, DROP of it and of
-// others, renames and settings do not wait for it; a statement that must, can be
+// others, renames and settings do not wait for it, nor does what happens to tables
+// and views that have nothing to do with it; a statement that must wait can be
 // cancelled; and what waits goes on when the job is dropped.
 func TestStuckJob(t *testing.T) {
 	s := serveStuck(t, engine.Options{Parallelism: 2})
@@ -127,7 +128,15 @@ func TestStuckJob(t *testing.T) {
 	s.soon(`create view v as select * from plain`)
 	s.soon(`alter system set barrier_interval_ms = 50`)
 	s.soon(`select * from next`)
-	for _, sql := range []string{`insert into plain values (3)`, `create table late (id int)`, `flush`} {
+	for _, sql := range []string{`insert into plain values (3)`, `update plain set id = 4 where id = 3`, `create table late (id int)`,
+		`insert into late select id from plain`, `create materialized view pair as select plain.id from plain join late on late.id = plain.id`,
+		`create index late_id on late (id)`, `drop materialized view pair`} {
+		s.soon(sql)
+	}
+	if got := s.soon(`select count(*) from late`); got[0] != "3" {
+		t.Fatalf("late has %v", got)
+	}
+	for _, sql := range []string{`create materialized view more as select plain.id from plain join t on t.id = plain.id`, `flush`} {
 		s.cancelled(sql)
 	}
 	s.soon(`drop materialized view stuck cascade`)
@@ -136,7 +145,7 @@ func TestStuckJob(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.conn = s.connect(t)
-	if got := s.soon(`select n from next`); got[0] < "3" {
+	if got := s.soon(`select n from next`); got[0] < "4" {
 		t.Fatalf("next has %v", got)
 	}
 	if got := s.soon(`select name from streamdb.jobs where name in ('stuck', 'above', 'other', 'beside')`); len(got) > 0 {
@@ -151,14 +160,14 @@ func TestStuckJobUnderDDL(t *testing.T) {
 	c := s.connect(t)
 	made := make(chan string, 1)
 	go func() {
-		_, code := tell(context.Background(), c, `create table late (id int)`)
+		_, code := tell(context.Background(), c, `create materialized view late as select id from t`)
 		made <- code
 	}()
 	time.Sleep(100 * time.Millisecond) // for it to wait; the test holds without, too
 	s.soon(`drop materialized view stuck cascade`)
 	s.freed()
 	if code := <-made; code != "" {
-		t.Fatalf("CREATE TABLE ended with %s", code)
+		t.Fatalf("CREATE MATERIALIZED VIEW ended with %s", code)
 	}
 	s.soon(`select * from late`)
 }

@@ -149,6 +149,7 @@ type subscription struct {
 	relation *catalog.Object
 	job      stream.JobID
 	to       *op.Tapped
+	tap      *checkpoint.Member // its job
 	snap     storage.Snapshot
 	ctx      context.Context // of the statement, with its timeout
 	cancel   context.CancelFunc
@@ -178,6 +179,7 @@ func (s *Session) subscribe(ctx context.Context, st *ast.Subscribe, opt subscrib
 		db.taps.set(x.job, 0)
 		return nil, err
 	}
+	x.tap = db.coord.Member(x.job)
 	x.ctx, x.cancel = s.withTimeout(ctx)
 	select {
 	case <-x.to.Ready():
@@ -185,8 +187,7 @@ func (s *Session) subscribe(ctx context.Context, st *ast.Subscribe, opt subscrib
 		x.Close()
 		return nil, cancelled(context.Cause(x.ctx))
 	}
-	x.snap = x.to.Snapshot()
-	x.epoch = x.snap.Epoch()
+	x.snap, x.epoch = x.to.Snapshot()
 	if opt.snapshot {
 		x.read(x.snap)
 	}
@@ -284,7 +285,7 @@ func (x *subscription) take() (b *stream.Batch, waiting bool, err error) {
 		}
 	}
 	if len(x.ready) == 0 {
-		epochs, later, overflow, ended := x.to.Take(x.session.db.store.Visible())
+		epochs, later, overflow, ended := x.to.Take(x.tap.Committed())
 		switch {
 		case overflow:
 			return nil, false, sqlerr.New(sqlerr.InsufficientResources, "the subscription fell too far behind").
@@ -360,7 +361,8 @@ func (x *subscription) Close() error {
 	err := db.graph.DropJobs(x.job)
 	db.taps.set(x.job, 0)
 	x.job = 0
-	for _, snap := range []storage.Snapshot{x.snap, x.to.Snapshot()} {
+	left, _ := x.to.Snapshot()
+	for _, snap := range []storage.Snapshot{x.snap, left} {
 		if snap != nil {
 			err = errors.Join(err, snap.Close())
 		}

@@ -3,9 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
-	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"streamdb/catalog"
@@ -123,8 +121,17 @@ func (s *Session) commitTxn(ctx context.Context) error {
 // that holds what they were in conflict with.
 func (s *Session) replay(ctx context.Context) error {
 	history := s.txn.history
+	var jobs []stream.JobID
+	for _, id := range s.txn.written() {
+		jobs = append(jobs, stream.JobID(id))
+	}
+	if r := s.txn.overlay.reads; r != nil {
+		if reads, err := r.ofTables(s.txn.cat); err == nil {
+			jobs = append(jobs, s.txn.readJobs(reads)...)
+		}
+	}
 	s.endTxn()
-	if err := s.db.settle(ctx); err != nil {
+	if err := s.db.settle(ctx, jobs...); err != nil {
 		return err
 	}
 	for _, h := range history {
@@ -223,11 +230,14 @@ func (t *txn) commit(ctx context.Context) error {
 	if t.creates != 0 {
 		req = t.db.show(t.creates)
 	}
-	req.Jobs = nil
+	req.Jobs, req.With, req.Alone = nil, append(req.Jobs, t.readJobs(reads)...), true
 	for _, c := range changes {
 		req.Jobs = append(req.Jobs, stream.JobID(c.obj.ID))
 	}
-	req.Before = func(epoch stream.Epoch) error { return t.enter(epoch, changes, reads) }
+	entry := &writtenKeys{}
+	req.Before = func(epoch stream.Epoch) error { return t.enter(epoch, changes, reads, entry) }
+	req.Commits = func(commit stream.Epoch) { t.db.writers.commits(entry, commit) }
+	req.Failed = func(error) { t.db.writers.commits(entry, t.db.store.Visible()) }
 	ticket := t.db.coord.Submit(req)
 	_, err = ticket.Wait(ctx)
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -315,7 +325,7 @@ func stillNotNull(was, now *catalog.Object, batches []*stream.Batch) error {
 
 // enter checks for conflicts and hands the changes to the jobs, at the barrier
 // of their epoch.
-func (t *txn) enter(epoch stream.Epoch, changes []tableChange, reads map[storage.TableID]*tableReads) error {
+func (t *txn) enter(epoch stream.Epoch, changes []tableChange, reads map[storage.TableID]*tableReads, entry *writtenKeys) error {
 	now := t.db.catalog()
 	for _, c := range changes {
 		obj := now.ByID(c.obj.ID)
@@ -333,7 +343,7 @@ func (t *txn) enter(epoch stream.Epoch, changes []tableChange, reads map[storage
 		return errReadConflict
 	}
 	for _, c := range changes {
-		t.db.writers.record(c.obj.Rows.Table.ID, c.keys, epoch)
+		t.db.writers.record(c.obj.Rows.Table.ID, c.keys, entry)
 		inbox := t.db.env.Inboxes.Of(stream.JobID(c.obj.ID))
 		for _, b := range c.batches {
 			inbox.Push(epoch, b)
@@ -380,102 +390,6 @@ func netChange(rt *op.RowTable, w *tableWrites) (batches []*stream.Batch, keys [
 	}
 	flush()
 	return batches, keys, err
-}
-
-// writers knows the keys that were written lately, for first-committer-wins.
-type writers struct {
-	mu     sync.Mutex
-	active map[*txn]stream.Epoch
-	last   map[string]stream.Epoch // table id + row key -> epoch that wrote it
-	log    []writtenKeys           // in order of epoch
-}
-
-type writtenKeys struct {
-	epoch stream.Epoch
-	keys  []string
-}
-
-func newWriters() *writers {
-	return &writers{active: map[*txn]stream.Epoch{}, last: map[string]stream.Epoch{}}
-}
-
-func (w *writers) enter(t *txn, epoch stream.Epoch) {
-	w.mu.Lock()
-	w.active[t] = epoch
-	w.mu.Unlock()
-}
-
-func (w *writers) leave(t *txn) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.active, t)
-	// What every open transaction's snapshot contains can no longer conflict.
-	oldest := t.db.store.Visible()
-	for _, e := range w.active {
-		oldest = min(oldest, e)
-	}
-	n := 0
-	for ; n < len(w.log) && w.log[n].epoch <= oldest; n++ {
-		for _, k := range w.log[n].keys {
-			if w.last[k] == w.log[n].epoch {
-				delete(w.last, k)
-			}
-		}
-	}
-	w.log = append(w.log[:0:0], w.log[n:]...)
-}
-
-func trackedKey(table storage.TableID, key string) string {
-	return string([]byte{byte(table >> 24), byte(table >> 16), byte(table >> 8), byte(table)}) + key
-}
-
-// untracked is the inverse of trackedKey.
-func untracked(k string) (storage.TableID, string) {
-	return storage.TableID(k[0])<<24 | storage.TableID(k[1])<<16 | storage.TableID(k[2])<<8 | storage.TableID(k[3]), k[4:]
-}
-
-// oldest is the oldest snapshot that an open transaction reads.
-func (w *writers) oldest() stream.Epoch {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	oldest := stream.Epoch(math.MaxUint64)
-	for _, e := range w.active {
-		oldest = min(oldest, e)
-	}
-	return oldest
-}
-
-// conflict reports whether any key was written after the snapshot.
-func (w *writers) conflict(table storage.TableID, keys []string, snapshot stream.Epoch) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.last) == 0 {
-		return false
-	}
-	for _, k := range keys {
-		if w.last[trackedKey(table, k)] > snapshot {
-			return true
-		}
-	}
-	return false
-}
-
-func (w *writers) record(table storage.TableID, keys []string, epoch stream.Epoch) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	tracked := make([]string, len(keys))
-	for i, k := range keys {
-		tracked[i] = trackedKey(table, k)
-		w.last[tracked[i]] = epoch
-	}
-	w.log = append(w.log, writtenKeys{epoch, tracked})
-}
-
-// written is the latest epoch in flight that wrote a key after the snapshot; 0: none.
-func (w *writers) written(table storage.TableID, key string) stream.Epoch {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.last[trackedKey(table, key)]
 }
 
 // rowTable is an object's stored rows as operators know them.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/datadriven"
 
@@ -179,7 +180,7 @@ func (st *story) line(line string) error {
 	if !ok {
 		cmd, arg, _ := strings.Cut(line, " ")
 		fmt.Sscan(arg, &n)
-		b := stream.Barrier{Epoch: n}
+		b := stream.Barrier{Epoch: n, Prev: n - 1, Time: time.Unix(int64(n), 0)}
 		switch cmd {
 		case "inject":
 		case "attach":
@@ -214,7 +215,7 @@ func (st *story) line(line string) error {
 		fmt.Sscan(arg, &m.Watermark.Time)
 	case "barrier":
 		fmt.Sscan(arg, &n)
-		m.Barrier = &stream.Barrier{Epoch: n}
+		m.Barrier = &stream.Barrier{Epoch: n, Prev: n - 1, Time: time.Unix(int64(n), 0)}
 	case "cut":
 		fmt.Sscan(arg, &n)
 		e.cut(n)

@@ -86,6 +86,11 @@ func (alt *alteration) submit(req checkpoint.Request) *checkpoint.Ticket {
 	}
 	slices.Sort(req.Jobs)
 	req.Jobs = slices.Compact(req.Jobs)
+	// The barrier is one of all that it touches; what comes for itself touches nothing.
+	req.With, req.Alone = slices.Concat(req.With, alt.a.Stop), true
+	for _, at := range alt.attach {
+		req.With = append(req.With, at.task.id.Job)
+	}
 	change, after, failed := req.Change, req.After, req.Failed
 	req.Change = func(n stream.Epoch) *stream.Change {
 		var more *stream.Change
@@ -169,6 +174,7 @@ func (alt *alteration) change(n stream.Epoch, ch *stream.Change) *stream.Change 
 		ch.Attach = map[stream.TaskID][]any{}
 	}
 	g := alt.g
+	alt.now = g.o.Coordinator.TimeOf(n)
 	g.mu.Lock()
 	for _, id := range alt.a.Stop {
 		if j := g.jobs[id]; j != nil {
@@ -196,7 +202,6 @@ func (alt *alteration) change(n stream.Epoch, ch *stream.Change) *stream.Change 
 		}
 	}
 	alt.done = true
-	alt.now = g.o.Coordinator.EpochTime(n)
 	g.mu.Unlock()
 	for _, at := range alt.attach {
 		ch.Attach[at.task.id] = append(ch.Attach[at.task.id], at.out)

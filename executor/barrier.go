@@ -38,11 +38,14 @@ func (t *Task) align() (finished bool, err error) {
 	}
 	t.gauge.set(working)
 	b := *t.barrier
-	if b.Epoch != t.call.Epoch {
-		panic(fmt.Sprintf("barrier %d arrived in epoch %d", b.Epoch, t.call.Epoch))
+	if b.Prev+1 != t.call.Epoch {
+		panic(fmt.Sprintf("barrier %d, which comes after %d, arrived behind %d", b.Epoch, b.Prev, t.call.Epoch-1))
 	}
 	var deltas []*storage.Delta
-	t.setTime()
+	t.call.Epoch = b.Epoch // until here it was the least number that it could be
+	if !t.timed {
+		t.setNow(b.Time)
+	}
 	t.forgetParts()
 	for _, n := range t.tree.order {
 		if err := n.op.Barrier(t.call, b, &n.out); err != nil {

@@ -59,7 +59,7 @@ func (g *Graph) buildJob(plan *Plan, start stream.Epoch, upstream func(stream.Jo
 		for i, set := range storage.SplitVNodes(n) {
 			tasks[i] = newTask(g.ctx, stream.TaskID{Job: plan.Job, Fragment: pos, Instance: i}, taskOptions{
 				root: f.Root, instance: i, of: n, vnodes: set,
-				store: g.o.Store, report: g.o.Coordinator, log: g.o.Log,
+				store: g.o.Store, log: g.o.Log,
 				memory: g.o.Memory, env: g.o.Env, expr: exprs, start: start,
 			})
 		}

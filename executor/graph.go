@@ -41,10 +41,13 @@ type GraphOptions struct {
 //  2. a request shares barrier N: its Change makes the tasks of upstream jobs add
 //     the new edges behind barrier N, and registers the job from N+1 on;
 //  3. N is committed, with the request's Meta: the job exists;
-//  4. its tasks start, in epoch N+1. N+1 cannot be committed before they ack it, so
-//     the latest snapshot that OpenCtx.Snapshot gives them in Open is exactly N, and their
-//     edges carry exactly what came after N. Until they run, their edges fill up
-//     and hold the upstream back, no longer than a commit takes.
+//  4. its tasks start, in the epoch after N. That cannot be committed before they ack
+//     it, so the latest snapshot that OpenCtx.Snapshot gives them in Open holds exactly
+//     N of their island, and their edges carry exactly what came after N. Until they
+//     run, their edges fill up and hold the upstream back, no longer than a commit takes.
+//
+// Jobs that edges connect share their barriers; others do not: see
+// checkpoint.Coordinator. A job that reads two islands makes one of them.
 //
 // So a backfill that reads the snapshot taken in Open and applies what its input brings sees
 // every change once.
@@ -202,12 +205,14 @@ func (g *Graph) register(j *runningJob) {
 			sources = append(sources, t)
 		}
 	}
-	g.o.Coordinator.AddJob(j.plan.Job, ids, sources)
+	m := g.o.Coordinator.AddJob(j.plan.Job, ids, sources, j.plan.Upstreams()...)
+	for _, t := range j.tasks() {
+		t.opts.report = m
+	}
 }
 
 // startTasks starts the goroutines of a job; now is the time of the epoch before its first.
 func (g *Graph) startTasks(j *runningJob, now time.Time) {
-	durable := g.o.Store.Durable()
 	var before []*Task // a sink must not deliver while the one before it does
 	if j.replaces != nil {
 		before, j.replaces = j.replaces.tasks(), nil
@@ -221,7 +226,7 @@ func (g *Graph) startTasks(j *runningJob, now time.Time) {
 	for _, t := range j.tasks() {
 		t.opts.now = now
 		t.started.Store(true)
-		t.durable.Store(uint64(durable))
+		t.durable.Store(uint64(t.opts.report.Durable()))
 		g.wg.Add(1)
 		go func() {
 			defer g.wg.Done()
@@ -376,13 +381,13 @@ func (g *Graph) taskState(id stream.TaskID) string {
 	return t.opts.root.Kind() + ", " + phaseNames[t.gauge.phase.Load()]
 }
 
-func (g *Graph) noticeDurable(n stream.Epoch) {
+func (g *Graph) noticeDurable(stream.Epoch) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, j := range g.jobs {
 		for _, t := range j.tasks() {
 			if t.listens.Load() {
-				t.noticeDurable(n)
+				t.noticeDurable(t.opts.report.Durable())
 			}
 		}
 	}

@@ -236,5 +236,9 @@ func (j *journal) Active(n stream.Epoch)                 { j.add("active in %d",
 func (j *journal) AddDirty(int)                          {}
 func (j *journal) Throttled() bool                       { return false }
 func (j *journal) EpochTime(n stream.Epoch) time.Time    { return time.Unix(int64(n), 0) }
+func (j *journal) Durable() stream.Epoch                 { return 0 }
+func (j *journal) Snapshot() (storage.Snapshot, stream.Epoch) {
+	panic("no operator of these tests reads a snapshot")
+}
 
 var quiet = slog.New(slog.DiscardHandler)

@@ -87,6 +87,10 @@ type OpenCtx struct {
 	Table func(def storage.TableDef) storage.StateTable
 	// Snapshot is what scans read in a bounded run, and where backfills start.
 	Snapshot func() storage.Snapshot
+	// Latest is Snapshot for operators of jobs, with the job's last epoch that it
+	// holds. That is what Ctx.Epoch compares with, and not Snapshot.Epoch, the number
+	// of a commit.
+	Latest func() (storage.Snapshot, stream.Epoch)
 	// Bounded: a SELECT. There is one barrier, at the end; inputs are fed in the
 	// order of Spec.Inputs but for joins, whose right input comes first entirely.
 	// Operators may then skip what only retraction or recovery need.

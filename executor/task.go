@@ -56,7 +56,7 @@ type Task struct {
 
 	mu       sync.Mutex // guards injected
 	injected []stream.Barrier
-	durable  atomic.Uint64 // the latest durable epoch, for Committed
+	durable  atomic.Uint64 // the job's latest durable epoch, for Committed
 	listens  atomic.Bool   // some operator is Committed
 	started  atomic.Bool   // its goroutine runs, or has run
 
@@ -78,7 +78,9 @@ type Task struct {
 	marks    []stream.Watermark // the last one sent, by column: what a new output must know
 }
 
-// reporter is the coordinator, as a task sees it.
+// reporter is the coordinator, as a task sees it: checkpoint.Member. Epochs are
+// numbered with gaps: in Active and EpochTime, where that of the current one is
+// not known yet, n is one more than the last barrier's.
 type reporter interface {
 	Ack(task stream.TaskID, n stream.Epoch, deltas []*storage.Delta) (ok bool)
 	TaskDone(task stream.TaskID)
@@ -87,6 +89,8 @@ type reporter interface {
 	AddDirty(n int)
 	Throttled() bool
 	EpochTime(n stream.Epoch) time.Time
+	Durable() stream.Epoch
+	Snapshot() (storage.Snapshot, stream.Epoch)
 }
 
 // taskOptions is what a task is made from.
@@ -247,6 +251,7 @@ func (t *Task) open() (err error) {
 				return table
 			},
 			Snapshot: func() storage.Snapshot { return t.opts.store.Snapshot() },
+			Latest:   t.opts.report.Snapshot,
 			Memory:   t.opts.memory,
 			Expr:     t.call.Expr,
 			Env:      t.opts.env,
@@ -387,12 +392,15 @@ func (t *Task) message(e *inEdge, m stream.Message) (finished bool, err error) {
 // setTime gives the operators the time of the epoch, once: when its first row
 // comes, or else its barrier. Before, they have that of the epoch before.
 func (t *Task) setTime() {
-	if t.timed {
-		return
+	if !t.timed {
+		t.setNow(t.opts.report.EpochTime(t.call.Epoch))
 	}
+}
+
+func (t *Task) setNow(now time.Time) {
 	t.timed = true
 	at := *t.call.Expr
-	at.Now = t.opts.report.EpochTime(t.call.Epoch)
+	at.Now = now
 	t.call.Expr = &at
 }
 

@@ -21,6 +21,7 @@ const AllRead = -1
 // Barrier separates epochs. It is forwarded by executor.Task alone.
 type Barrier struct {
 	Epoch    Epoch
+	Prev     Epoch     // the barrier before it: numbers rise, but not by one
 	Time     time.Time // the epoch's time: now() for all that happens in it
 	Injected time.Time // when the coordinator made it, for latency figures
 	Change   *Change   // nil for most barriers

@@ -21,7 +21,7 @@ import (
 // changes of the epochs after N, each tagged here with its epoch. A row's place
 // is (vnode, key); everything up to the position of its vnode has been read. A
 // live change at a place already read passes at once; others wait. A slice is
-// read from the newest committed snapshot, of some epoch s >= N: it is the
+// read from the newest committed snapshot, of some epoch s >= N of the job: it is the
 // result of all changes up to s, so of the waiting changes in the slice those up
 // to s are dropped and those after s are emitted right behind it. Changes up to
 // s that still wait will be covered by this or a newer snapshot, and are
@@ -45,7 +45,7 @@ type backfill struct {
 	parts  [storage.NumVNodes]backfillPart
 	rows   int64 // read so far
 	done   bool
-	start  stream.Epoch // the first epoch of the live changes
+	start  stream.Epoch // the first epoch of the live changes, or a lower number behind N
 	wait   []waitingRows
 	dirty  bool
 	limit  *rateLimiter
@@ -252,9 +252,8 @@ func (f *backfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) {
 			return false, nil
 		}
 	}
-	snap := f.ctx.Snapshot()
+	snap, epoch := f.ctx.Latest()
 	defer snap.Close()
-	epoch := snap.Epoch()
 	if epoch+1 < f.start { // barrier N is not committed yet: changes up to it are in no live batch
 		f.pace.rest(shortRest)
 		return false, nil

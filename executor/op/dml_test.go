@@ -34,9 +34,9 @@ func TestDML(t *testing.T) {
 		}
 	}
 	step("")
-	push(2, "+ 1 a\n+ 2 b")
-	push(2, "- 1 a\n+ 1 c")
-	push(3, "+ 3 d")
+	push(h.Next(), "+ 1 a\n+ 2 b")
+	push(h.Next(), "- 1 a\n+ 1 c")
+	push(h.Next()+1, "+ 3 d")
 	h.Poll()
 	step("+ 1 c\n+ 2 b")
 	if got := strings.Join(order, ", "); got != "1 a, 2 b, 1 a, 1 c" {

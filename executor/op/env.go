@@ -34,7 +34,7 @@ type Env struct {
 	Stats   *Stats
 	Caches  *Caches
 	Align   *Alignment
-	Alarm   func() Alarm // for operators whose output changes as time passes
+	Alarm   func(job stream.JobID) Alarm // for operators whose output changes as time passes; nil for a job that does not run
 }
 
 // Alarm asks for a barrier at or after a time; see checkpoint.Alarm.
@@ -49,11 +49,13 @@ type noAlarm struct{}
 func (noAlarm) Set(int64) {}
 func (noAlarm) Close()    {}
 
-func (e *Env) alarm() Alarm {
-	if e.Alarm == nil {
-		return noAlarm{}
+func (e *Env) alarm(job stream.JobID) Alarm {
+	if e.Alarm != nil {
+		if a := e.Alarm(job); a != nil {
+			return a
+		}
 	}
-	return e.Alarm()
+	return noAlarm{}
 }
 
 // RateKind tells the settings that limit the rates of a job apart.

@@ -167,6 +167,64 @@ func TestBackfill(t *testing.T) {
 	})
 }
 
+// TestBackfillBetweenEpochs reads a table of another job: its rows of an epoch come
+// before the epoch's barrier does, and slices are read between them. The snapshots
+// do not hold these rows, whatever number the commits have.
+func TestBackfillBetweenEpochs(t *testing.T) {
+	defer func(n int) { backfillSlice = n }(backfillSlice)
+	table := testTable(t)
+	table.Dist = nil // one vnode: slices end between rows
+	all := make([]int, len(table.Cols))
+	for i := range all {
+		all[i] = i
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		backfillSlice = rapid.IntRange(1, 4).Draw(rt, "slice")
+		polls := 0
+		env := &Env{Rate: func(stream.JobID, RateKind) float64 {
+			if polls--; polls < 0 {
+				return 0
+			}
+			return -1
+		}}
+		h := optest.New(t, []types.Schema{table.Cols, table.Cols}, func(in []executor.Spec) executor.Spec {
+			return &Union{Out: table.Cols, Ins: []executor.Spec{
+				&Materialize{In: in[0], Table: table},
+				&Backfill{In: in[1], Name: "t", Table: table, Cols: all, Out: table.Cols, State_: TableRef{ID: 60, Name: "backfill"}},
+			}}
+		}, optest.Options{Env: env})
+		defer h.Close()
+		rows := map[int64]optest.Row{}
+		for range rapid.IntRange(1, 8).Draw(rt, "epochs") {
+			for range rapid.IntRange(0, 3).Draw(rt, "batches") {
+				r := genTableRow(rt)
+				cs := []optest.Change{{Op: stream.Insert, Row: r}}
+				if old, ok := rows[r[2].I]; ok {
+					cs = []optest.Change{{Op: stream.Delete, Row: old}, cs[0]}
+				}
+				rows[r[2].I] = r
+				h.Push(0, cs)
+				h.Push(1, cs)
+				polls = rapid.IntRange(0, 2).Draw(rt, "polls")
+				h.Poll()
+			}
+			h.Barrier()
+			polls = rapid.IntRange(0, 1).Draw(rt, "polls after")
+			h.Poll()
+		}
+		polls = 1000
+		h.Poll()
+		h.Barrier()
+		var want []optest.Row
+		for _, r := range rows {
+			want = append(want, r, r)
+		}
+		if got, want := h.Sum().String(), optest.NetOf(table.Cols, want).String(); got != want {
+			rt.Fatalf("got\n%s\nwant, of each row two\n%s", got, want)
+		}
+	})
+}
+
 func TestPrefixEnd(t *testing.T) {
 	for _, c := range []struct{ in, want []byte }{
 		{[]byte{1, 2}, []byte{1, 3}}, {[]byte{1, 0xff}, []byte{2}}, {[]byte{0xff}, nil}, {nil, nil},

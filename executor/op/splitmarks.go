@@ -49,7 +49,7 @@ func (m *splitMarks) begin(s *WatermarkFilter, ctx *executor.OpenCtx) {
 		source = ctx.Job
 	}
 	m.hub = envOf(ctx).Sources.Of(source)
-	m.alarm = envOf(ctx).alarm()
+	m.alarm = envOf(ctx).alarm(ctx.Job)
 	m.resume()
 }
 

@@ -25,7 +25,7 @@ func TestWatermarkPerSplit(t *testing.T) {
 		return &WatermarkFilter{In: in[0], Col: 0, Expr: operator(t, "-", col(s, 0), intConst(5)), RowID: 2, Idle: 10_000_000,
 			Table: TableRef{ID: 100}, Quarantine: TableRef{ID: 101}, Name: "s"}
 	}
-	h := optest.New(t, []types.Schema{s}, filter, optest.Options{Env: &Env{Sources: hub, Alarm: func() Alarm { return a }}})
+	h := optest.New(t, []types.Schema{s}, filter, optest.Options{Env: &Env{Sources: hub, Alarm: func(stream.JobID) Alarm { return a }}})
 	begin := h.Time()
 	next := 0
 	push := func(split int, times ...int) {

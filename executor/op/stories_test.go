@@ -195,7 +195,7 @@ func (st *opStory) build(d *datadriven.TestData) {
 		s := build(in)
 		st.spec, st.state = s, s.State()
 		return s
-	}, optest.Options{Env: &Env{Stats: st.stats, Alarm: func() Alarm { return noAlarm{} }}})
+	}, optest.Options{Env: &Env{Stats: st.stats, Alarm: func(stream.JobID) Alarm { return noAlarm{} }}})
 	st.h.OnOutput = func(b *stream.Batch) {
 		for _, c := range optest.Changes(b) {
 			sign := "+ "

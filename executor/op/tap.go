@@ -35,7 +35,7 @@ func (t *Tap) Explain() string { return t.Name }
 
 // Open takes the snapshot that the first changes follow upon.
 func (t *Tap) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
-	t.To.opened(ctx.Snapshot())
+	t.To.opened(ctx.Latest())
 	return &tap{to: t.To}, nil
 }
 
@@ -83,6 +83,7 @@ type Tapped struct {
 	ready    chan struct{} // closed when the snapshot is there, or never will be
 	news     chan struct{} // cap 1
 	snapshot storage.Snapshot
+	holds    stream.Epoch // of the job, in the snapshot
 	epochs   []TappedEpoch
 	bytes    int
 	overflow bool
@@ -94,9 +95,9 @@ func NewTapped(limit int) *Tapped {
 	return &Tapped{Limit: limit, ready: make(chan struct{}), news: make(chan struct{}, 1)}
 }
 
-func (t *Tapped) opened(s storage.Snapshot) {
+func (t *Tapped) opened(s storage.Snapshot, holds stream.Epoch) {
 	t.mu.Lock()
-	t.snapshot = s
+	t.snapshot, t.holds = s, holds
 	t.mu.Unlock()
 	close(t.ready)
 }
@@ -146,13 +147,14 @@ func (t *Tapped) Ready() <-chan struct{} { return t.ready }
 // News gets a value when Take may give more.
 func (t *Tapped) News() <-chan struct{} { return t.news }
 
-// Snapshot gives the caller the snapshot that the changes follow upon.
-func (t *Tapped) Snapshot() storage.Snapshot {
+// Snapshot gives the caller the snapshot that the changes follow upon, and the
+// epoch that it holds; nil once that was done.
+func (t *Tapped) Snapshot() (storage.Snapshot, stream.Epoch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.snapshot
 	t.snapshot = nil
-	return s
+	return s, t.holds
 }
 
 // Take gives the epochs up to and including last, in order. waiting: there are

@@ -46,7 +46,7 @@ type temporalFilter struct {
 func openTemporalFilter(s *TemporalFilter, ctx *executor.OpenCtx) (executor.Operator, error) {
 	env := envOf(ctx)
 	f := &temporalFilter{
-		spec: s, types: schemaTypes(s.In.Schema()), table: ctx.Table(s.Table), owned: ctx.VNodes, alarm: env.alarm(),
+		spec: s, types: schemaTypes(s.In.Schema()), table: ctx.Table(s.Table), owned: ctx.VNodes, alarm: env.alarm(ctx.Job),
 		dec: storage.NewRowDecoder(schemaLayouts(s.In.Schema()), nil), find: edgeFinder{edges: s.Edges}, marked: math.MinInt64,
 	}
 	if err := f.load(ctx.Expr.Now.UnixMicro()); err != nil {

@@ -12,6 +12,7 @@ import (
 	"streamdb/executor/optest"
 	"streamdb/expr"
 	"streamdb/expr/funcs"
+	"streamdb/stream"
 	"streamdb/types"
 )
 
@@ -206,7 +207,7 @@ func TestTemporalFilterAlarm(t *testing.T) {
 			Marks: []TimeMark{{Col: 1, Plus: time.Hour.Microseconds()}},
 			Table: waitingTable,
 		}
-	}, optest.Options{Env: &Env{Alarm: func() Alarm { return a }}})
+	}, optest.Options{Env: &Env{Alarm: func(stream.JobID) Alarm { return a }}})
 	begin := h.Time()
 	h.Barrier()
 	if a.at != math.MaxInt64 {

@@ -1,0 +1,161 @@
+package engine
+
+import (
+	"math"
+	"slices"
+	"sync"
+
+	"streamdb/catalog"
+	"streamdb/storage"
+	"streamdb/stream"
+)
+
+// writers knows the keys that were written lately, for first-committer-wins. Its
+// epochs are the numbers of commits and of snapshots: those of the islands say
+// nothing about what a snapshot of all tables holds.
+type writers struct {
+	mu     sync.Mutex
+	active map[*txn]stream.Epoch   // its snapshot
+	last   map[string]*writtenKeys // table id + row key -> who wrote it last
+	log    []*writtenKeys          // in order of their barriers
+	kept   int                     // of log, when it was last gone through
+}
+
+// writtenKeys is what one transaction wrote.
+type writtenKeys struct {
+	commit  stream.Epoch // that holds it, or would have; 0: not known yet
+	entered bool         // it is in the log
+	keys    []string
+}
+
+// in reports whether snapshots of that number hold what was written.
+func (k *writtenKeys) in(snapshot stream.Epoch) bool { return k.commit != 0 && k.commit <= snapshot }
+
+func newWriters() *writers {
+	return &writers{active: map[*txn]stream.Epoch{}, last: map[string]*writtenKeys{}}
+}
+
+func (w *writers) enter(t *txn, snapshot stream.Epoch) {
+	w.mu.Lock()
+	w.active[t] = snapshot
+	w.mu.Unlock()
+}
+
+func (w *writers) leave(t *txn) {
+	visible := t.db.store.Visible()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.active, t)
+	if len(w.log) > 64 && len(w.log) <= 2*w.kept { // while many stay: not each time
+		return
+	}
+	// What every open transaction's snapshot contains can no longer conflict.
+	oldest := visible
+	for _, e := range w.active {
+		oldest = min(oldest, e)
+	}
+	w.log = slices.DeleteFunc(w.log, func(k *writtenKeys) bool {
+		if !k.in(oldest) {
+			return false
+		}
+		for _, key := range k.keys {
+			if w.last[key] == k {
+				delete(w.last, key)
+			}
+		}
+		return true
+	})
+	w.kept = len(w.log)
+}
+
+func trackedKey(table storage.TableID, key string) string {
+	return string([]byte{byte(table >> 24), byte(table >> 16), byte(table >> 8), byte(table)}) + key
+}
+
+// untracked is the inverse of trackedKey.
+func untracked(k string) (storage.TableID, string) {
+	return storage.TableID(k[0])<<24 | storage.TableID(k[1])<<16 | storage.TableID(k[2])<<8 | storage.TableID(k[3]), k[4:]
+}
+
+// oldest is the oldest snapshot that an open transaction reads.
+func (w *writers) oldest() stream.Epoch {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	oldest := stream.Epoch(math.MaxUint64)
+	for _, e := range w.active {
+		oldest = min(oldest, e)
+	}
+	return oldest
+}
+
+// conflict reports whether any key was written after the snapshot.
+func (w *writers) conflict(table storage.TableID, keys []string, snapshot stream.Epoch) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.last) == 0 {
+		return false
+	}
+	for _, k := range keys {
+		if by := w.last[trackedKey(table, k)]; by != nil && !by.in(snapshot) {
+			return true
+		}
+	}
+	return false
+}
+
+// record notes keys that a transaction writes, at the barrier of its epoch.
+func (w *writers) record(table storage.TableID, keys []string, by *writtenKeys) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, k := range keys {
+		k = trackedKey(table, k)
+		by.keys = append(by.keys, k)
+		w.last[k] = by
+	}
+	if !by.entered {
+		by.entered = true
+		w.log = append(w.log, by)
+	}
+}
+
+// commits notes the number of the commit that is to hold what was written. A
+// transaction whose job failed changed nothing: those with older snapshots do
+// better to look again.
+func (w *writers) commits(by *writtenKeys, commit stream.Epoch) {
+	w.mu.Lock()
+	by.commit = max(commit, 1)
+	w.mu.Unlock()
+}
+
+// changed reports whether a row that was read has been written after the snapshot.
+func (w *writers) changed(reads map[storage.TableID]*tableReads, snapshot stream.Epoch) bool {
+	if len(reads) == 0 {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, by := range w.log {
+		if by.in(snapshot) {
+			continue
+		}
+		for _, k := range by.keys {
+			table, key := untracked(k)
+			if x := reads[table]; x != nil && x.covers(key) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// readJobs are the jobs of the tables that a serializable transaction read: it has
+// its barrier on their islands as well. Otherwise one that writes what it read, and
+// comes later, might be committed before it, and be seen without it.
+func (t *txn) readJobs(reads map[storage.TableID]*tableReads) (jobs []stream.JobID) {
+	for _, o := range t.cat.Objects() {
+		if o.Kind == catalog.Table && o.Rows != nil && reads[o.Rows.Table.ID] != nil {
+			jobs = append(jobs, stream.JobID(o.ID))
+		}
+	}
+	return jobs
+}
