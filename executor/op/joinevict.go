@@ -89,7 +89,7 @@ func (j *hashJoin) evict() {
 	}
 	slots, live := j.slots()
 	per := j.memory.held/int64(max(slots, 1)) + 1
-	more := min(max(0, j.cache.came-(slots-live)), live/2)
+	more := min(max(0, j.cache.came-(slots-live)), live/8) // more than that would cost what is used
 	shed := j.memory.shed(int64(more+more/8) * per)
 	if shed == 0 {
 		return

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -129,17 +130,21 @@ func BenchmarkJoinBeyondMemory(b *testing.B) {
 	caches := &Caches{}
 	h := optest.New(b, []types.Schema{schema, schema}, build, optest.Options{Evict: true, Limit: int64(n) * (256 << 20) / 5_000_000,
 		Env: &Env{Caches: caches}, Discard: true, Dir: b.TempDir()})
-	next := func(in, from, rows int, v func(i int) int64) {
+	next := func(in, from, rows int, v func(i int) int64) *stream.Batch {
 		k, vs, s := make([]int64, rows), make([]int64, rows), vec.NewBuilder(types.LBytes, rows)
 		for i := range k {
 			vs[i] = v(from + i)
 			k[i] = vs[i] % int64(n)
 			s.AppendString("some text")
 		}
-		if err := h.PushBatch(in, stream.NewBatch(rows, []vec.Vec{vec.Ints(k), vec.Ints(vs), s.Vec()}, nil)); err != nil {
+		batch := stream.NewBatch(rows, []vec.Vec{vec.Ints(k), vec.Ints(vs), s.Vec()}, nil)
+		if err := h.PushBatch(in, batch); err != nil {
 			b.Fatal(err)
 		}
+		return batch
 	}
+	minus := slices.Repeat([]stream.Op{stream.Delete}, stream.BatchRows)
+	var came []*stream.Batch // rows that go again eight batches later, so that the state stays as large as it is
 	for from := 0; from < n; from += stream.BatchRows {
 		rows := min(stream.BatchRows, n-from)
 		for in := range 2 {
@@ -155,18 +160,25 @@ func BenchmarkJoinBeyondMemory(b *testing.B) {
 		b.Run(map[bool]string{false: "random", true: "hot"}[hot], func(b *testing.B) {
 			var stat *CacheStat
 			caches.Each(func(_ CacheKey, s *CacheStat) { stat = s })
+			came = nil
 			hits, misses := stat.Hits.Load(), stat.Misses.Load()
 			rnd := rand.New(rand.NewPCG(1, 2))
 			start, cpu := time.Now(), cpuTime()
 			for i := 0; b.Loop(); i++ {
-				next(i&1, 0, stream.BatchRows, func(int) int64 {
+				came = append(came, next(i&1, 0, stream.BatchRows, func(int) int64 {
 					fresh++
 					key := rnd.Int64N(int64(n))
 					if hot && rnd.IntN(10) > 0 {
 						key = rnd.Int64N(int64(n / 10))
 					}
 					return fresh*int64(n) + key
-				})
+				}))
+				if len(came) > 8 {
+					if err := h.PushBatch(i&1, stream.NewBatch(stream.BatchRows, came[0].Cols(), minus)); err != nil {
+						b.Fatal(err)
+					}
+					came = came[1:]
+				}
 				if i%4 == 3 {
 					h.Barrier()
 				}
