@@ -133,6 +133,8 @@ func (c *Coordinator) commit(e *epoch) {
 		Sort: info.Sort, Write: info.Write, Rows: info.Rows, Bytes: info.Bytes, Ingested: info.Ingested,
 		Tasks: e.tasks, Requests: len(e.tickets), Last: e.last,
 	}
+	stats.Stall = info.Stall
+	c.note(&stats)
 	c.stats.add(stats)
 	c.mu.Unlock()
 	if c.opts.OnEpoch != nil {

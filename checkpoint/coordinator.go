@@ -124,6 +124,7 @@ type Coordinator struct {
 	attached  []func() []storage.KV // for the next commit: see Attach
 
 	alarms alarms
+	notes  notes
 	times  epochTimes
 }
 

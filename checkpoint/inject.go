@@ -138,9 +138,7 @@ func (c *Coordinator) decide(is *island, now time.Time, full bool) (due bool, wa
 			return false, wait
 		}
 	}
-	// Committing gets at most four fifths of the time, while that is short: what enters
-	// meanwhile makes the next epoch take longer, and it must not become ever longer.
-	at := is.injectedAt.Add(max(interval, is.lastTook+min(is.lastTook/4, longestEpoch)))
+	at := is.injectedAt.Add(stretched(interval, is.lastTook))
 	if !now.Before(at) {
 		return true, 0
 	}
@@ -206,6 +204,7 @@ func (c *Coordinator) begin(islands []*island, tickets []*Ticket, now time.Time)
 
 // inject hands the barrier of an epoch to all sources.
 func (c *Coordinator) inject(e *epoch) {
+	c.notes.begin(e.n, c.triggerOf(e.tickets))
 	e.tickets = c.runBefore(e)
 	change := joinChanges(e)
 

@@ -101,7 +101,7 @@ const longestEpoch = 500 * time.Millisecond
 // Throttled reports whether sources should bring no more rows into the current
 // epoch: it is long already, and its barrier waits for the commit of the one before.
 func (m *Member) Throttled() bool {
-	if m.held.Load() {
+	if m.held.Load() || m.store.Behind() { // the store is behind, and would soon make commits wait
 		return true
 	}
 	at := m.island.Load().heldSince.Load()

@@ -9,7 +9,7 @@ import (
 	"streamdb/stream"
 )
 
-// EpochStats is what one epoch cost: a row of streamdb.epochs.
+// EpochStats is what one epoch cost: a row of streamdb.checkpoints.
 type EpochStats struct {
 	Epoch    stream.Epoch
 	Commit   stream.Epoch // the number of the commit, in the order of commits
@@ -26,6 +26,12 @@ type EpochStats struct {
 	Tasks    int          // that took part
 	Requests int          // that shared the barrier
 	Last     stream.JobID // the job whose ack came last
+	LastTask stream.TaskID
+	Trigger  string        // what made the barrier come: see notes.go
+	Flush    time.Duration // the longest that a task took to emit what it held back and hand its state over
+	Seal     time.Duration // the longest that a task took to seal its tables
+	Interval time.Duration // to the next barrier for which nobody asks
+	Stall    time.Duration // that the commit waited for the store to catch up; a part of Write
 }
 
 // statsKept is the number of epochs remembered.

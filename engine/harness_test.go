@@ -99,8 +99,8 @@ func (s *server) restartIfChanged(ctx context.Context) error {
 		return err
 	}
 	defer c.Close(ctx)
-	res, err := c.Exec(ctx, `select (select coalesce(sum(tasks), 0) from streamdb.epochs) = (select count(*) from streamdb.tasks)
-		and (select count(*) from streamdb.epochs where tasks = 0) <= 1`).ReadAll()
+	res, err := c.Exec(ctx, `select (select coalesce(sum(tasks), 0) from streamdb.checkpoints) = (select count(*) from streamdb.tasks)
+		and (select count(*) from streamdb.checkpoints where tasks = 0) <= 1`).ReadAll()
 	if err != nil {
 		return err
 	}

@@ -167,14 +167,14 @@ func (r *rescaler) step(from, to int, change func()) {
 	t := r.t
 	t.Helper()
 	before := r.figures()
-	last := r.must("select max(epoch) from streamdb.epochs")[0]
+	last := r.must("select max(epoch) from streamdb.checkpoints")[0]
 	began := time.Now()
 	change()
 	took := time.Since(began)
-	if len(r.must("select 1 from streamdb.epochs where epoch > "+last)) == 0 {
+	if len(r.must("select 1 from streamdb.checkpoints where epoch > "+last)) == 0 {
 		t.Errorf("%d to %d: no epoch", from, to)
 	}
-	if rows := r.must("select coalesce(sum(rows), 0) from streamdb.epochs where epoch > " + last)[0]; rows != "0" {
+	if rows := r.must("select coalesce(sum(rows), 0) from streamdb.checkpoints where epoch > " + last)[0]; rows != "0" {
 		t.Errorf("%d to %d: %s rows of state were written", from, to, rows)
 	}
 	// A table's job is one instance, which goes on as it was.

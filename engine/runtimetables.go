@@ -13,7 +13,7 @@ import (
 
 // The tables of the schema streamdb: one variable each, listed here. Their
 // columns are in catalog/syscat/columns.txt.
-var runtimeTables = []*runtimeTable{jobsTable, sourceSplitsTable, quarantineTable, lateRowsTable, epochsTable, tasksTable,
+var runtimeTables = []*runtimeTable{jobsTable, sourceSplitsTable, quarantineTable, lateRowsTable, checkpointsTable, tasksTable,
 	backfillProgressTable, ddlProgressTable, expressionErrorsTable, memoryTable, stateCacheTable}
 
 // jobsTable: every running or failed dataflow.
@@ -124,24 +124,6 @@ var quarantineTable = &runtimeTable{
 				return true, nil
 			})
 		})
-	},
-}
-
-// epochsTable: what the last epochs cost, and whose ack came last. Epochs that
-// wait for acks for longer than usual are shown with those that they wait for.
-var epochsTable = &runtimeTable{
-	name: "epochs",
-	fill: func(db *DB, cat *catalog.Catalog, _ storage.Snapshot, out *syscat.Rows) error {
-		for _, e := range db.coord.Epochs() {
-			out.Add(int64(e.Epoch), e.Injected, ms(e.Align), ms(e.Queue), ms(e.Sort), ms(e.Write), ms(e.Sync),
-				e.Durable, e.Ingested, e.Rows, e.Bytes, e.Tasks, e.Requests, db.jobName(cat, e.Last))
-		}
-		for _, e := range db.coord.InFlight() {
-			if time.Since(e.Injected) > heldUp && len(e.Awaited) > 0 {
-				out.Add(int64(e.Epoch), e.Injected, ms(time.Since(e.Injected)), nil, nil, nil, nil, false, false, nil, nil, nil, nil, db.heldUpBy(cat, e.Awaited))
-			}
-		}
-		return nil
 	},
 }
 

@@ -46,7 +46,7 @@ func serveStuck(t *testing.T, o engine.Options) *stuckServer {
 		_, code := tell(context.Background(), c, `insert into t values (2, `+endless+`)`)
 		s.held <- code
 	}()
-	s.await(`select 1 from streamdb.epochs where last_job like '%stuck%' and tasks is null`)
+	s.await(`select 1 from streamdb.checkpoints where last_job like '%stuck%' and tasks is null`)
 	return s
 }
 
@@ -186,7 +186,7 @@ func TestStuckCreation(t *testing.T) {
 		_, code := tell(context.Background(), c, `create materialized view m as select count(*) from t join big on big.k = t.k, generate_series(1, t.n) g`)
 		made <- code
 	}()
-	s.await(`select 1 from streamdb.epochs where last_job = 'm' and tasks is null`)
+	s.await(`select 1 from streamdb.checkpoints where last_job = 'm' and tasks is null`)
 	var id string
 	for end := time.Now().Add(10 * time.Second); id == "" && time.Now().Before(end); {
 		if rows := s.soon(`show jobs`); len(rows) > 0 {

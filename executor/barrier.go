@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"streamdb/storage"
 	"streamdb/stream"
@@ -47,11 +48,13 @@ func (t *Task) align() (finished bool, err error) {
 		t.setNow(b.Time)
 	}
 	t.forgetParts()
+	begun := time.Now()
 	for _, n := range t.tree.order {
 		if err := n.op.Barrier(t.call, b, &n.out); err != nil {
 			return false, err
 		}
 	}
+	flushed := time.Now()
 	for _, n := range t.tree.order {
 		for _, table := range n.tables {
 			if d := table.Seal(b.Epoch); d != nil {
@@ -59,6 +62,7 @@ func (t *Task) align() (finished bool, err error) {
 			}
 		}
 	}
+	t.opts.report.Sealed(t.id, b.Epoch, flushed.Sub(begun), time.Since(flushed))
 	if !t.opts.report.Ack(t.id, b.Epoch, deltas) {
 		<-t.ctx.Done() // those who detached the job are about to cancel it
 		return false, context.Cause(t.ctx)

@@ -230,13 +230,14 @@ func (j *journal) Ack(_ stream.TaskID, n stream.Epoch, deltas []*storage.Delta) 
 	j.add("ack %d with %d changed rows", n, rows)
 	return true
 }
-func (j *journal) TaskDone(stream.TaskID)                { j.add("task done") }
-func (j *journal) TaskFailed(_ stream.TaskID, err error) { j.add("task failed: %v", err) }
-func (j *journal) Active(n stream.Epoch)                 { j.add("active in %d", n) }
-func (j *journal) AddDirty(int)                          {}
-func (j *journal) Throttled() bool                       { return false }
-func (j *journal) EpochTime(n stream.Epoch) time.Time    { return time.Unix(int64(n), 0) }
-func (j *journal) Durable() stream.Epoch                 { return 0 }
+func (j *journal) Sealed(stream.TaskID, stream.Epoch, time.Duration, time.Duration) {}
+func (j *journal) TaskDone(stream.TaskID)                                           { j.add("task done") }
+func (j *journal) TaskFailed(_ stream.TaskID, err error)                            { j.add("task failed: %v", err) }
+func (j *journal) Active(n stream.Epoch)                                            { j.add("active in %d", n) }
+func (j *journal) AddDirty(int)                                                     {}
+func (j *journal) Throttled() bool                                                  { return false }
+func (j *journal) EpochTime(n stream.Epoch) time.Time                               { return time.Unix(int64(n), 0) }
+func (j *journal) Durable() stream.Epoch                                            { return 0 }
 func (j *journal) Snapshot() (storage.Snapshot, stream.Epoch) {
 	panic("no operator of these tests reads a snapshot")
 }

@@ -82,6 +82,7 @@ type Task struct {
 // numbered with gaps: in Active and EpochTime, where that of the current one is
 // not known yet, n is one more than the last barrier's.
 type reporter interface {
+	Sealed(task stream.TaskID, n stream.Epoch, flush, seal time.Duration)
 	Ack(task stream.TaskID, n stream.Epoch, deltas []*storage.Delta) (ok bool)
 	TaskDone(task stream.TaskID)
 	TaskFailed(task stream.TaskID, err error)

@@ -32,6 +32,7 @@ type CommitInfo struct {
 	Sort     time.Duration // making late rows, sorting the deltas
 	Write    time.Duration // building and applying the batch or the tables
 	Sync     time.Duration // waiting for the disk, where it was waited for separately
+	Stall    time.Duration // of Write, waiting for flushes and compactions
 	Ingested bool          // written as sorted tables: durable at once
 }
 
@@ -81,6 +82,7 @@ func (s *Store) Commit(req CommitReq) (CommitInfo, error) {
 	for _, kv := range req.Meta {
 		size += len(kv.Key) + len(kv.Value)
 	}
+	stalled := s.pressure.waited()
 	if size >= s.opts.IngestBytes {
 		info.Ingested = true
 		err = s.commitIngest(req, manifest, deltas)
@@ -91,6 +93,8 @@ func (s *Store) Commit(req CommitReq) (CommitInfo, error) {
 		return info, err
 	}
 	info.Write = time.Since(sorted)
+	info.Stall = s.pressure.waited() - stalled
+	s.look()
 
 	s.publish(req.Epoch, info.Ingested, req)
 	for _, d := range req.Deltas {

@@ -38,6 +38,11 @@ type Options struct {
 	// log cannot be written). It should not return; default: log and panic.
 	Fatal func(msg string)
 
+	// Tests set these: the sublevels of level 0 at which writes stop, and that
+	// nothing is compacted unless asked for.
+	level0Stop    int
+	noCompactions bool
+
 	readOnly  bool // see OpenReadOnly
 	restoring bool // what the format file says does not count yet: see Restore
 }
@@ -75,8 +80,8 @@ type Store struct {
 	backingUp atomic.Bool
 	marker    marker
 
-	complaints, damage seldom       // log lines that may come in floods
-	stalls             atomic.Int64 // times that writers had to wait for compactions
+	complaints, damage seldom // log lines that may come in floods
+	pressure           pressure
 	failed             atomic.Pointer[error]
 	isOpen             atomic.Bool // Pebble is open: it has no one to return some errors to
 }
@@ -99,6 +104,9 @@ func Open(o Options) (*Store, error) {
 	}
 	if o.MemTableBytes == 0 {
 		o.MemTableBytes = 8 << 20
+	}
+	if o.level0Stop == 0 {
+		o.level0Stop = level0Stop
 	}
 	s := &Store{opts: o, log: o.Log}
 	s.fs = guardFS{o.FS, s}
@@ -179,12 +187,14 @@ func (s *Store) pebbleOptions(lock *pebble.Lock) *pebble.Options {
 		// An open reads all of the MANIFEST.
 		MaxManifestFileSize: 8 << 20,
 		// Two full memtables may wait for their flush before writers stop.
-		MemTableStopWritesThreshold: 4,
+		MemTableStopWritesThreshold: memTablesStop,
 		// Ingested epochs and flushes pile up in level 0; a writer is only stopped
 		// when that would make reads slow, compaction starts much earlier.
 		L0CompactionThreshold: 4,
-		L0StopWritesThreshold: 24,
+		L0StopWritesThreshold: s.opts.level0Stop,
 		LBaseMaxBytes:         64 << 20,
+
+		DisableAutomaticCompactions: s.opts.noCompactions,
 		// Dropped tables give their space back without waiting for other writes.
 		FlushDelayDeleteRange:      10 * time.Second,
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
@@ -206,9 +216,10 @@ func (s *Store) pebbleOptions(lock *pebble.Lock) *pebble.Options {
 				}
 			},
 			WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
-				s.stalls.Add(1)
+				s.pressure.stallBegins()
 				s.log.Warn("writes wait for compaction", "reason", i.Reason)
 			},
+			WriteStallEnd: s.pressure.stallEnds,
 		},
 	}
 	for i := range p.Levels {
@@ -324,6 +335,7 @@ type Stats struct {
 	L0Sublevels   int
 	Compactions   int64
 	Stalls        int64 // times that commits had to wait for compactions
+	Stalled       time.Duration
 }
 
 // Stats reads the figures of now.
@@ -336,7 +348,8 @@ func (s *Store) Stats() Stats {
 		CacheBytes:    m.BlockCache.Size,
 		L0Sublevels:   int(m.Levels[0].Sublevels),
 		Compactions:   m.Compact.Count,
-		Stalls:        s.stalls.Load(),
+		Stalls:        s.pressure.stalls.Load(),
+		Stalled:       s.pressure.waited(),
 	}
 	if n := m.BlockCache.Hits + m.BlockCache.Misses; n > 0 {
 		st.CacheHitRate = float64(m.BlockCache.Hits) / float64(n)

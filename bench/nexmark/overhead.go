@@ -137,7 +137,7 @@ func (b *bed) phase(length, every time.Duration) (p phase, err error) {
 	p.rate = float64(p.rows) / ended.Sub(begun).Seconds()
 	p.cpu = cpu.Seconds() / float64(p.rows) * 1e6
 	err = b.conn.QueryRow(ctx, `SELECT coalesce(max(rows), 0)::bigint, coalesce(sum(rows), 0)::bigint, coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY align_ms + queue_ms + sort_ms + write_ms), 0)
-		FROM streamdb.epochs WHERE injected BETWEEN $1 AND $2 AND tasks IS NOT NULL`, begun, ended).Scan(&p.dirty, &p.wrote, &p.took)
+		FROM streamdb.checkpoints WHERE injected BETWEEN $1 AND $2 AND tasks IS NOT NULL`, begun, ended).Scan(&p.dirty, &p.wrote, &p.took)
 	return p, err
 }
 

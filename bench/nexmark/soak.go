@@ -44,7 +44,7 @@ func soak(d time.Duration, names string, parallelism int) error {
 		}
 		var align, sort, write float64
 		if err := b.conn.QueryRow(context.Background(), `SELECT coalesce(max(align_ms), 0), coalesce(max(sort_ms), 0), coalesce(max(write_ms), 0)
-			FROM streamdb.epochs WHERE injected > now() - interval '12 seconds'`).Scan(&align, &sort, &write); err != nil {
+			FROM streamdb.checkpoints WHERE injected > now() - interval '12 seconds'`).Scan(&align, &sort, &write); err != nil {
 			return err
 		}
 		var m runtime.MemStats

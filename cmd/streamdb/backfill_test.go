@@ -361,7 +361,7 @@ func startProbe(t *testing.T, s *server) *probe {
 	p := &probe{t: t, c: s.connect(), end: make(chan struct{})}
 	p.done.Go(func() {
 		last := int64(0)
-		must(t, p.c.QueryRow(context.Background(), "select coalesce(max(epoch), 0) from streamdb.epochs").Scan(&last))
+		must(t, p.c.QueryRow(context.Background(), "select coalesce(max(epoch), 0) from streamdb.checkpoints").Scan(&last))
 		for i := 0; ; i++ {
 			select {
 			case <-p.end:
@@ -393,7 +393,7 @@ func must(t *testing.T, err error) bool {
 
 // epochs takes the epochs that are new.
 func (p *probe) epochs(last *int64) {
-	rows, err := p.c.Query(context.Background(), "select epoch, align_ms, queue_ms, sort_ms + write_ms, rows, requests from streamdb.epochs where epoch > $1", *last)
+	rows, err := p.c.Query(context.Background(), "select epoch, align_ms, queue_ms, sort_ms + write_ms, rows, requests from streamdb.checkpoints where epoch > $1", *last)
 	if must(p.t, err) {
 		return
 	}
