@@ -1,10 +1,5 @@
 # Shortcuts. `go test ./...` is the whole gate; the long forms of tests are here.
-.PHONY: groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check kill disks matrix recovery
-.PHONY: groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check
-.PHONY: kill disks bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check
-.PHONY: groups matrix bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check
-.PHONY: groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check recovery
-.PHONY: bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench overhead seal law sim backfill lint fmt check
+.PHONY: groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check kill disks matrix recovery overhead seal
 
 build:
 	go build -o bin/streamdb ./cmd/streamdb
