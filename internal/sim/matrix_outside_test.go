@@ -33,12 +33,12 @@ type numbered struct {
 // poison is what new records have in the columns that are there for it.
 type poison struct {
 	fail bool // e is 0: who divides by it fails
-	stay bool // d is 10^9: who makes so many rows of it is stuck
+	stay bool // d is endless: who makes the square of so many rows of it is stuck
 }
 
 const (
 	keyCount = 5
-	endless  = 1_000_000_000
+	endless  = 9_000_000
 )
 
 // keyOf is the key of a record, eventOf the second of its time: neighbours come in

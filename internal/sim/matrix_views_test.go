@@ -38,7 +38,7 @@ create materialized view closed as select window_start, k, count(*) as c, sum(n)
 create materialized view gaps as select split, k, gap, count(*) as c from (select split, k, n - lag(n) over (partition by split, k order by n) as gap from nums) g group by split, k, gap;
 create materialized view front as select split, k, n from latest where n >= (select max(n) - 7 from latest);
 create materialized view fragile as select split, k, count(*) as c, sum(100 / e) as s from nums group by split, k;
-create materialized view slow as select split, count(*) as c from nums, generate_series(1, d) g group by split;
+create materialized view slow as select split, count(*) as c from nums, generate_series(1, d) g, generate_series(1, d) h group by split;
 create sink raw as select 'a' as tag, split, n from nums with (connector = 'arrivals');
 create sink merged as select 'a' as tag, split, n from nums union all select 'b', split, n from more with (connector = 'arrivals');
 create sink joined as select 'j' as tag, split, n from pairs with (connector = 'arrivals', order = 'epoch');
