@@ -59,7 +59,8 @@ func (m *matrix) failed(job, code string) {
 	m.soon(job+" does not fail", func() error {
 		rows, err := m.try(fmt.Sprintf("select error_code from streamdb.jobs where name = '%s' and state = 'FAILED'", job))
 		if err == nil && (len(rows) != 1 || rows[0] != code) {
-			err = fmt.Errorf("its error is %v", rows)
+			others, _ := m.try("select name, state, error_code from streamdb.jobs where state <> 'RUNNING'")
+			err = fmt.Errorf("its error is %v; jobs that do not run: %v", rows, others)
 		}
 		return err
 	})

@@ -28,6 +28,7 @@ type numbered struct {
 	poisoned bool           // a poisoned record has been read
 	errs     map[string]int // by split: so many reads fail
 	panics   bool           // the next read of split 0 of nums panics
+	power    int            // how often it was cut: a server from before fails no more
 }
 
 // poison is what new records have in the columns that are there for it.
@@ -96,6 +97,9 @@ func (x *numberedSource) Splits(context.Context) ([]connector.Split, error) {
 func (x *numberedSource) Open(_ context.Context, sp connector.Split, _ int64, cols []int) (connector.Reader, error) {
 	n, err := strconv.ParseInt(sp.ID, 10, 64)
 	r := &numberedReader{s: x.s, source: x.cfg.Name, split: n, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	x.s.mu.Lock()
+	r.power = x.s.power
+	x.s.mu.Unlock()
 	for _, c := range cols {
 		r.cols = append(r.cols, x.cfg.Schema[c].Name)
 	}
@@ -107,6 +111,7 @@ type numberedReader struct {
 	s      *numbered
 	source string
 	split  int64
+	power  int
 	cols   []string
 	wake   chan struct{}
 	done   chan struct{}
@@ -136,13 +141,13 @@ func (r *numberedReader) watch() {
 func (r *numberedReader) Read(_ context.Context, c *connector.Chunk, most int) error {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
-	if r.source == "nums" && r.split == 0 && r.s.panics {
+	if r.source == "nums" && r.split == 0 && r.s.panics && r.power == r.s.power {
 		r.s.panics = false
 		panic("a reader that panics")
 	}
 	from, to := c.Next, min(r.s.released, c.Next+int64(min(most, 50)))
 	for n := from; n < to; n++ {
-		if at := r.source + strconv.FormatInt(r.split, 10); r.s.errs[at] > 0 && n > from { // in the middle of a chunk
+		if at := r.source + strconv.FormatInt(r.split, 10); r.s.errs[at] > 0 && n > from && r.power == r.s.power { // in the middle of a chunk
 			r.s.errs[at]--
 			return errors.New("a reader that fails")
 		}

@@ -348,7 +348,10 @@ func (m *matrix) crash(p int) {
 		}
 	})
 	m.arrivals, m.disk = after, newDisk(mem)
-	m.source.set(func() { m.source.poison = poison{} })
+	m.source.set(func() {
+		m.source.poison = poison{}
+		m.source.power++
+	})
 	m.start(p)
 }
 
