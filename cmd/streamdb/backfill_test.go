@@ -86,16 +86,21 @@ func backfillFigures(t *testing.T, before, during *probe) {
 	was, is := before.quantile(0.99), during.quantile(0.99)
 	t.Logf("acks of another table: before p50 %v p99 %v (%d), during p50 %v p99 %v (%d), longest %v",
 		before.quantile(0.5), was, len(before.acks), during.quantile(0.5), is, len(during.acks), during.quantile(1))
-	t.Logf("barriers: before p50 %.1f ms p99 %.1f ms (%d), during p50 %.1f ms p99 %.1f ms (%d)",
-		pick(before.barriers, 0.5), pick(before.barriers, 0.99), len(before.barriers),
-		pick(during.barriers, 0.5), pick(during.barriers, 0.99), len(during.barriers))
+	for _, side := range []struct {
+		of             string
+		before, during []float64
+	}{{"another table and its view", before.others, during.others}, {"the table and its other view", before.barriers, during.barriers}} {
+		was, is := pick(side.before, 0.99), pick(side.during, 0.99)
+		t.Logf("barriers of %s: before p50 %.1f ms p99 %.1f ms (%d), during p50 %.1f ms p99 %.1f ms (%d): %.2f times", side.of,
+			pick(side.before, 0.5), was, len(side.before), pick(side.during, 0.5), is, len(side.during), is/was)
+		if *backfillStrict && is > 2*was {
+			t.Errorf("barriers of %s take %.1f ms instead of %.1f ms", side.of, is, was)
+		}
+	}
 	for _, q := range []float64{0.5, 0.8, 0.99} {
 		t.Logf("barriers at p%.0f: before %s; during %s", 100*q, before.cost(q), during.cost(q))
 	}
 	t.Logf("memory: at most %d MB", max(before.rss, during.rss)>>20)
-	if b, d := pick(before.barriers, 0.99), pick(during.barriers, 0.99); *backfillStrict && d > 2*b {
-		t.Errorf("barriers take %.1f ms instead of %.1f ms", d, b)
-	}
 	if limit := new(size); limit.Set(*backfillMemory) == nil && max(before.rss, during.rss) > int64(*limit) {
 		t.Errorf("the server held %d bytes", max(before.rss, during.rss))
 	}
@@ -324,7 +329,10 @@ type probe struct {
 	once     sync.Once
 	done     sync.WaitGroup
 	acks     []time.Duration
-	barriers []float64 // ms from injection to visibility
+	barriers []float64      // ms from injection to visibility, of the jobs over the large table
+	others   []float64      // the same of the island of beat
+	seen     int64          // all epochs up to here,
+	later    map[int64]bool // and these
 	costs    []epochCost
 	rss      int64
 }
@@ -358,14 +366,13 @@ func (p *probe) cost(q float64) string {
 var beatNumber atomic.Int64
 
 func startProbe(t *testing.T, s *server) *probe {
-	p := &probe{t: t, c: s.connect(), end: make(chan struct{})}
+	p := &probe{t: t, c: s.connect(), end: make(chan struct{}), later: map[int64]bool{}}
 	p.done.Go(func() {
-		last := int64(0)
-		must(t, p.c.QueryRow(context.Background(), "select coalesce(max(epoch), 0) from streamdb.checkpoints").Scan(&last))
+		must(t, p.c.QueryRow(context.Background(), "select coalesce(max(epoch), 0) from streamdb.checkpoints").Scan(&p.seen))
 		for i := 0; ; i++ {
 			select {
 			case <-p.end:
-				p.epochs(&last)
+				p.epochs()
 				p.look(s)
 				return
 			case <-time.After(20 * time.Millisecond):
@@ -377,7 +384,7 @@ func startProbe(t *testing.T, s *server) *probe {
 			}
 			p.acks = append(p.acks, time.Since(began))
 			if i%20 == 0 {
-				p.epochs(&last)
+				p.epochs()
 			}
 		}
 	})
@@ -391,9 +398,10 @@ func must(t *testing.T, err error) bool {
 	return err != nil
 }
 
-// epochs takes the epochs that are new.
-func (p *probe) epochs(last *int64) {
-	rows, err := p.c.Query(context.Background(), "select epoch, align_ms, queue_ms, sort_ms + write_ms, rows, requests from streamdb.checkpoints where epoch > $1", *last)
+// epochs takes the epochs that are new. Those of one island may be over before an
+// earlier one of another.
+func (p *probe) epochs() {
+	rows, err := p.c.Query(context.Background(), "select epoch, align_ms, queue_ms, sort_ms + write_ms, rows, requests, last_job in ('beat', 'beats') from streamdb.checkpoints where epoch > $1", p.seen)
 	if must(p.t, err) {
 		return
 	}
@@ -401,12 +409,29 @@ func (p *probe) epochs(last *int64) {
 	for rows.Next() {
 		var n int64
 		var e epochCost
-		if must(p.t, rows.Scan(&n, &e.align, &e.queue, &e.write, &e.rows, &e.requests)) {
+		var other bool
+		if must(p.t, rows.Scan(&n, &e.align, &e.queue, &e.write, &e.rows, &e.requests, &other)) {
 			return
 		}
-		*last = max(*last, n)
+		if p.later[n] {
+			continue
+		}
+		p.later[n] = true
+		if other {
+			p.others = append(p.others, e.align+e.queue+e.write)
+			continue
+		}
 		p.barriers = append(p.barriers, e.align+e.queue+e.write)
 		p.costs = append(p.costs, e)
+	}
+	const straggling = 200 // epochs that may be ahead of one in flight
+	for n := range p.later {
+		p.seen = max(p.seen, n-straggling)
+	}
+	for n := range p.later {
+		if n <= p.seen {
+			delete(p.later, n)
+		}
 	}
 }
 
@@ -417,7 +442,7 @@ func (p *probe) stop() { p.once.Do(func() { close(p.end) }); p.done.Wait() }
 
 func (p *probe) merge(o *probe) {
 	p.acks = append(p.acks, o.acks...)
-	p.barriers = append(p.barriers, o.barriers...)
+	p.barriers, p.others = append(p.barriers, o.barriers...), append(p.others, o.others...)
 	p.costs = append(p.costs, o.costs...)
 	p.rss = max(p.rss, o.rss)
 }
