@@ -247,6 +247,10 @@ func TestDamagedFile(t *testing.T) {
 	if rows := strings.Join(lawRows(got.results[0], false), "\n"); !names(rows) {
 		t.Errorf("check table t gives\n%s", rows)
 	}
+	got = lawExec(t.Context(), s.connect(t), "select file, error from streamdb.damaged_files where found > '2000-01-01'")
+	if rows := strings.Join(lawRows(got.results[0], false), "\n"); !names(rows) {
+		t.Errorf("streamdb.damaged_files has %s", rows)
+	}
 }
 
 // TestDamagedState: a job that reads damaged state of its own fails, alone and with

@@ -13,7 +13,7 @@ import (
 
 // The tables of the schema streamdb: one variable each, listed here. Their
 // columns are in catalog/syscat/columns.txt.
-var runtimeTables = []*runtimeTable{jobsTable, sourceSplitsTable, quarantineTable, lateRowsTable, checkpointsTable, tasksTable,
+var runtimeTables = []*runtimeTable{jobsTable, damagedFilesTable, sourceSplitsTable, quarantineTable, lateRowsTable, checkpointsTable, tasksTable,
 	backfillProgressTable, ddlProgressTable, expressionErrorsTable, memoryTable, stateCacheTable}
 
 // jobsTable: every running or failed dataflow.
@@ -124,6 +124,18 @@ var quarantineTable = &runtimeTable{
 				return true, nil
 			})
 		})
+	},
+}
+
+// damagedFilesTable: where reads and compactions met damage since the server was
+// started.
+var damagedFilesTable = &runtimeTable{
+	name: "damaged_files",
+	fill: func(db *DB, _ *catalog.Catalog, _ storage.Snapshot, out *syscat.Rows) error {
+		for _, f := range db.store.Damaged() {
+			out.Add(f.Path, f.Error, f.Found)
+		}
+		return nil
 	},
 }
 

@@ -13,6 +13,10 @@ import (
 // remove files that nobody needs: after a crash under load that can be hundreds of
 // megabytes, before anybody may read.
 //
+// And none for a while when one has met damage: Pebble tries one of level 0 again at
+// once, which would read the same files for ever. The pause doubles with each
+// failure, and ends with the first success.
+//
 // Its goroutine runs from open to Unregister, which waits for it.
 type compactions struct {
 	db pebble.DBForCompaction // set by Register, before all other calls
@@ -20,6 +24,9 @@ type compactions struct {
 	mu      sync.Mutex // not held across calls of db that take its locks
 	isOpen  bool
 	running int
+	pause   time.Duration
+	until   time.Time // none before
+	failed  int       // how many met damage
 
 	poke chan struct{} // cap 1: look again
 	stop chan struct{}
@@ -50,7 +57,7 @@ func (c *compactions) look() {
 func (c *compactions) take() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.isOpen || c.running >= c.db.GetAllowedWithoutPermission() {
+	if !c.isOpen || time.Now().Before(c.until) || c.running >= c.db.GetAllowedWithoutPermission() {
 		return false
 	}
 	c.running++
@@ -62,6 +69,11 @@ func (c *compactions) give() {
 	c.running--
 	c.mu.Unlock()
 }
+
+const (
+	firstPause = time.Second
+	longPause  = time.Minute
+)
 
 // grantEvery is how often a compaction that waits is looked for without a reason:
 // what may run depends on what is still to be compacted.
@@ -127,4 +139,54 @@ func (c *compactions) CumulativeStats(pebble.CompactionGrantHandleStats) {}
 func (c *compactions) Done() {
 	c.give()
 	c.look()
+}
+
+// metDamage begins a pause.
+func (c *compactions) metDamage() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failed++
+	c.pause = min(max(2*c.pause, firstPause), longPause)
+	c.until = time.Now().Add(c.pause)
+}
+
+// succeeded makes the next pause a short one.
+func (c *compactions) succeeded() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pause = 0
+}
+
+// DamagedFile is a file in which a read or a compaction has met damage.
+type DamagedFile struct {
+	Path  string
+	Error string
+	Found time.Time
+}
+
+// damagedFiles are those that were met since the store was opened.
+type damagedFiles struct {
+	mu    sync.Mutex
+	files []DamagedFile
+}
+
+// add reports whether the file is a new one.
+func (d *damagedFiles) add(path string, err error) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, f := range d.files {
+		if f.Path == path {
+			return false
+		}
+	}
+	d.files = append(d.files, DamagedFile{path, firstLine(err), time.Now()})
+	return true
+}
+
+// Damaged lists the files in which reads and compactions have met damage since the
+// store was opened.
+func (s *Store) Damaged() []DamagedFile {
+	s.damaged.mu.Lock()
+	defer s.damaged.mu.Unlock()
+	return append([]DamagedFile(nil), s.damaged.files...)
 }

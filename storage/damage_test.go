@@ -69,6 +69,15 @@ func TestCompactionMeetsDamage(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	time.Sleep(300 * time.Millisecond)
+	s.compactor.mu.Lock()
+	failed := s.compactor.failed
+	s.compactor.mu.Unlock()
+	if failed < 1 || failed > 3+int(time.Since(began)/firstPause) { // two may run at once
+		t.Errorf("%d compactions have failed in %v", failed, time.Since(began))
+	}
+	if files := s.Damaged(); len(files) != 1 || !strings.HasSuffix(files[0].Path, ".sst") || files[0].Error == "" {
+		t.Errorf("damaged files: %+v", files)
+	}
 	if n := tried.Load(); n < 1 || n > 1+int64(time.Since(began)/(10*time.Second)) {
 		t.Errorf("%d lines in the log in %v", n, time.Since(began))
 	}

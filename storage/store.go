@@ -80,10 +80,12 @@ type Store struct {
 	backingUp atomic.Bool
 	marker    marker
 
-	complaints, damage seldom // log lines that may come in floods
-	pressure           pressure
-	failed             atomic.Pointer[error]
-	isOpen             atomic.Bool // Pebble is open: it has no one to return some errors to
+	complaints seldom // log lines that may come in floods
+	damaged    damagedFiles
+	compactor  *compactions
+	pressure   pressure
+	failed     atomic.Pointer[error]
+	isOpen     atomic.Bool // Pebble is open: it has no one to return some errors to
 }
 
 // Open opens or creates the store in o.Dir and locks the directory against
@@ -132,8 +134,8 @@ func Open(o Options) (*Store, error) {
 	}
 	s.cache = pebble.NewCache(o.CacheBytes)
 	s.popts = s.pebbleOptions(lock)
-	scheduler := newCompactions()
-	s.popts.Experimental.CompactionScheduler = scheduler
+	s.compactor = newCompactions()
+	s.popts.Experimental.CompactionScheduler = s.compactor
 	if !o.readOnly {
 		err := errors.Join(s.clearIngestDir(), s.clearStaging())
 		if err == nil && tornLog != "" {
@@ -153,7 +155,7 @@ func Open(o Options) (*Store, error) {
 		return nil, errors.Join(storeError(err, "could not open data directory %q", o.Dir), lock.Close())
 	}
 	s.isOpen.Store(true)
-	scheduler.open()
+	s.compactor.open()
 	// The directory stays locked until Close, also through a failure here.
 	m, err := s.openManifest()
 	if err == nil {
@@ -200,18 +202,25 @@ func (s *Store) pebbleOptions(lock *pebble.Lock) *pebble.Options {
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
 		EventListener: &pebble.EventListener{
 			BackgroundError: func(err error) {
-				// A compaction that meets a damaged block of level 0 is tried again at once.
+				if pebble.IsCorruptionError(err) {
+					s.compactor.metDamage()
+				}
 				if s.complaints.due() {
 					s.log.Error("storage background work failed", "err", err)
 				}
 			},
 			// They have written to the MANIFEST.
-			FlushEnd:      func(pebble.FlushInfo) { s.markLater() },
-			CompactionEnd: func(pebble.CompactionInfo) { s.markLater() },
+			FlushEnd: func(pebble.FlushInfo) { s.markLater() },
+			CompactionEnd: func(i pebble.CompactionInfo) {
+				s.markLater()
+				if i.Err == nil {
+					s.compactor.succeeded()
+				}
+			},
 			TableIngested: func(pebble.TableIngestInfo) { s.markLater() },
 			DiskSlow:      func(i pebble.DiskSlowInfo) { s.log.Warn("disk is slow", "info", i.String()) },
 			DataCorruption: func(i pebble.DataCorruptionInfo) {
-				if s.damage.due() {
+				if s.damaged.add(i.Path, i.Details) {
 					s.log.Error("data on disk is corrupt", "path", i.Path, "details", i.Details)
 				}
 			},
@@ -227,13 +236,13 @@ func (s *Store) pebbleOptions(lock *pebble.Lock) *pebble.Options {
 		p.Levels[i].BlockSize = 16 << 10
 	}
 	p.EnsureDefaults()
+	p.Experimental.CompactionScheduler = &s.compactor
 	return p
 }
 
 // Close makes everything committed durable and closes the store. Snapshots and
 // state tables must not be used any more; snapshots still open are leaked.
 func (s *Store) Close() error {
-	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
 	s.mu.Lock()
 	if s.closed {
