@@ -96,12 +96,6 @@ func (c *checker) askable(o *catalog.Object) error {
 				WithHint("A source's rows are not kept, so that the query cannot be asked again. A table with the same connector keeps them.")
 		}
 	}
-	if st, err := parseStatement(o.Definition); err == nil {
-		if v, ok := st.(*ast.CreateMaterializedView); ok && v.EmitOnWindowClose {
-			return sqlerr.Unsupported("%s of \"%s\", which is EMIT ON WINDOW CLOSE", what, o.Name).
-				WithHint("Its query also gives the windows that are still open. CHECK TABLE checks its rows.")
-		}
-	}
 	history := false
 	if err := operators(o, func(s executor.Spec) {
 		if _, ok := s.(*op.TemporalJoin); ok {
@@ -154,19 +148,32 @@ func (c *checker) viewQuery(o *catalog.Object) (*planner.BoundQuery, error) {
 	return planner.Query(bctx, q)
 }
 
+// onClose reports whether a view gives its rows when they are final: then its query
+// also has those that are not.
+func onClose(o *catalog.Object) bool {
+	st, err := parseStatement(o.Definition)
+	v, ok := st.(*ast.CreateMaterializedView)
+	return err == nil && ok && v.EmitOnWindowClose
+}
+
 // viewDifference is what a view and its query, as viewQuery bound it,
-// differ by: count above zero is a row that only the view has.
-func (c *checker) viewDifference(ctx context.Context, o *catalog.Object, q *planner.BoundQuery, most int) (rows []differing, more int, err error) {
+// differ by: count above zero is a row that only the view has. waiting is how many
+// rows of the query a view that is EMIT ON WINDOW CLOSE does not have yet.
+func (c *checker) viewDifference(ctx context.Context, o *catalog.Object, q *planner.BoundQuery, most int) (rows []differing, more int, waiting int64, err error) {
 	if err := c.of(o); err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	cols := visible(o)
-	d := &difference{memory: c.memory, most: most}
+	d := &difference{memory: c.memory, most: most, early: onClose(o)}
 	for _, i := range cols {
 		d.types = append(d.types, o.Cols[i].Type)
 	}
 	if len(q.Cols) != len(cols) {
-		return nil, 0, sqlerr.New(sqlerr.DataCorrupted, "the query of \"%s\" has %d columns, the view %d", o.Name, len(q.Cols), len(cols))
+		return nil, 0, 0, sqlerr.New(sqlerr.DataCorrupted, "the query of \"%s\" has %d columns, the view %d", o.Name, len(q.Cols), len(cols))
+	}
+	null, leftOut, err := onErrorOf(o)
+	if err != nil {
+		return nil, 0, 0, err
 	}
 	d.left = func(sink func(*stream.Batch) error) error { return c.run(ctx, scan(o, cols), sink) }
 	d.right = func(sink func(*stream.Batch) error) error {
@@ -174,9 +181,27 @@ func (c *checker) viewDifference(ctx context.Context, o *catalog.Object, q *plan
 		if err != nil {
 			return err
 		}
-		return executor.RunBoundedPlan(ctx, c.openCtx(), plan, sink)
+		open := c.openCtx()
+		if null {
+			open.Expr.OnError = &expr.Errors{}
+		}
+		if leftOut { // nothing is kept in these tables
+			op.Quarantine(plan, func() storage.TableID { return storage.FirstTableID })
+		}
+		return executor.RunBoundedPlan(ctx, open, plan, sink)
 	}
-	return d.run()
+	rows, more, err = d.run()
+	return rows, more, d.waiting, err
+}
+
+// onErrorOf is the on_error of a view: whether an expression that fails gives NULL,
+// or makes the row be left out.
+func onErrorOf(o *catalog.Object) (null, leftOut bool, err error) {
+	p, err := op.UnmarshalPlan(o.Plan)
+	if err != nil {
+		return false, false, err
+	}
+	return p.NullOnError, op.LeavesOut(p), nil
 }
 
 // indexDifference is what an index and its relation differ by, in the columns of

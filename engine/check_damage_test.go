@@ -183,7 +183,7 @@ func TestDamageIsFound(t *testing.T) {
 func checkDir(t *testing.T, dir string) (problems int, report string) {
 	t.Helper()
 	var out bytes.Buffer
-	problems, err := engine.CheckDir(t.Context(), dir, &out)
+	problems, err := engine.CheckDir(t.Context(), dir, 0, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestDamagedFile(t *testing.T) {
 		insert into t select x, md5(x::varchar) || md5((-x)::varchar) from generate_series(1, 100000) x`); a.code != "" {
 		t.Fatal(a.code, a.message)
 	}
-	if _, err := engine.CheckDir(t.Context(), dir, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "in use") {
+	if _, err := engine.CheckDir(t.Context(), dir, 0, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("while the server runs: %v", err)
 	}
 	if err := s.stop(); err != nil {

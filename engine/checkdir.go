@@ -23,9 +23,13 @@ import (
 // those can be asked again. It returns the number of problems; an error is why
 // nothing could be verified: 55006 where a server runs, 58P01 where there is no
 // database, 0A000 where a newer version wrote it.
-func CheckDir(ctx context.Context, dir string, out io.Writer) (problems int, err error) {
-	d := &dirCheck{out: out}
-	store, err := storage.OpenReadOnly(storage.Options{Dir: dir, Fatal: func(string) {}})
+func CheckDir(ctx context.Context, dir string, memoryLimit int64, out io.Writer) (problems int, err error) {
+	if memoryLimit == 0 {
+		memoryLimit = DefaultMemoryLimit()
+	}
+	budget := SplitMemory(memoryLimit)
+	d := &dirCheck{out: out, memory: budget.Heap / 4 * 3}
+	store, err := storage.OpenReadOnly(storage.Options{Dir: dir, CacheBytes: budget.Cache, Fatal: func(string) {}})
 	if err != nil {
 		if code := sqlerr.Code(err); code != sqlerr.DataCorrupted && code != sqlerr.IOError {
 			return 0, err
@@ -48,6 +52,7 @@ func CheckDir(ctx context.Context, dir string, out io.Writer) (problems int, err
 // dirCheck is one run of CheckDir.
 type dirCheck struct {
 	out      io.Writer
+	memory   int64 // of comparisons, bytes
 	store    *storage.Store
 	problems int
 }
@@ -87,7 +92,7 @@ func (d *dirCheck) run(ctx context.Context) error {
 	snap := d.store.Snapshot()
 	defer snap.Close()
 	log := slog.New(slog.DiscardHandler)
-	c, err := newChecker(log, meta.catalog, snap, executor.NewAccountant(DefaultMemoryLimit()), &op.Env{})
+	c, err := newChecker(log, meta.catalog, snap, executor.NewAccountant(d.memory), &op.Env{})
 	if err != nil {
 		d.problem("the manifest cannot be read: %s", reason(err))
 		return nil
@@ -124,25 +129,30 @@ func (d *dirCheck) object(ctx context.Context, c *checker, o *catalog.Object) {
 	}
 	why, err := d.view(ctx, c, o, f)
 	switch {
+	case err != nil && sqlerr.Code(err) == sqlerr.OutOfMemory:
+		d.findings(name, f, "every one decodes; "+notCompared+reason(err)+" (-memory-limit gives it more)")
 	case err != nil && sqlerr.Code(err) == sqlerr.FeatureNotSupported:
-		d.findings(name, f, "every one decodes; not compared with its query: "+err.Error())
+		d.findings(name, f, "every one decodes; "+notCompared+err.Error())
 	case err != nil:
 		f.add("it cannot be compared with its query: %s", reason(err))
 		d.findings(name, f, "")
 	case why != "":
-		d.findings(name, f, "every one decodes; not compared with its query: "+why)
+		d.findings(name, f, "every one decodes; "+why)
 	default:
 		d.findings(name, f, "equal to its query")
 	}
 }
 
-// view compares a view with its query; why says what keeps it from that.
+const notCompared = "not compared with its query: "
+
+// view compares a view with its query; why says what keeps it from that, or from
+// saying that they are equal.
 func (d *dirCheck) view(ctx context.Context, c *checker, o *catalog.Object, f *finding) (why string, err error) {
 	switch {
 	case o.Failed != nil:
-		return "its job has failed", nil
+		return notCompared + "its job has failed", nil
 	case o.Creating:
-		return "it is still being created", nil
+		return notCompared + "it is still being created", nil
 	}
 	if err := c.askable(o); err != nil {
 		return "", err
@@ -153,7 +163,7 @@ func (d *dirCheck) view(ctx context.Context, c *checker, o *catalog.Object, f *f
 	}
 	for _, id := range q.Reads {
 		if r := c.cat.ByID(id); r != nil && r.Failed != nil {
-			return fmt.Sprintf("%s, which it reads, has failed", r.Name), nil
+			return fmt.Sprintf("%s%s, which it reads, has failed", notCompared, r.Name), nil
 		}
 	}
 	late, err := c.late(o)
@@ -161,11 +171,14 @@ func (d *dirCheck) view(ctx context.Context, c *checker, o *catalog.Object, f *f
 		return "", err
 	}
 	if late > 0 {
-		return fmt.Sprintf("%d rows came too late for it, and its query has them", late), nil
+		return fmt.Sprintf("%s%d rows came too late for it, and its query has them", notCompared, late), nil
 	}
-	rows, more, err := c.viewDifference(ctx, o, q, mostProblems)
+	rows, more, waiting, err := c.viewDifference(ctx, o, q, mostProblems)
 	if err != nil {
 		return "", err
+	}
+	if waiting > 0 && len(rows) == 0 {
+		return fmt.Sprintf("all are in its query, which has %d more, of windows that are open", waiting), nil
 	}
 	cols := visible(o)
 	ts := columnTypes(o)

@@ -111,9 +111,12 @@ func (s *Session) checkView(ctx context.Context, c *checker, o *catalog.Object) 
 	if err := s.readable(c.cat, append(bound.Reads, o.ID)); err != nil {
 		return nil, err
 	}
-	rows, more, err := c.viewDifference(ctx, o, bound, mostDifferences)
+	rows, more, waiting, err := c.viewDifference(ctx, o, bound, mostDifferences)
 	if err != nil {
 		return nil, err
+	}
+	if waiting > 0 {
+		s.notice("00000", "%d rows of the query are not final, or the view has lost them: it is EMIT ON WINDOW CLOSE", waiting)
 	}
 	if more > 0 {
 		s.notice("00000", "%d more rows differ", more)

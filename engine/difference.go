@@ -29,6 +29,10 @@ type difference struct {
 	left, right rowSource
 	memory      *executor.Accountant
 	most        int // so many rows are returned; the others are only counted
+	// early: the right side may have rows that the left one does not have yet; they
+	// are counted in waiting.
+	early   bool
+	waiting int64
 }
 
 // differing is a row that one side has more often than the other: count times
@@ -91,6 +95,10 @@ func (d *difference) run() (rows []differing, more int, err error) {
 		return nil, 0, err
 	}
 	for _, x := range found {
+		if d.early && x.count < 0 {
+			d.waiting -= x.count
+			continue
+		}
 		rows = append(rows, *x)
 	}
 	slices.SortFunc(rows, func(a, b differing) int { return strings.Compare(a.key, b.key) })

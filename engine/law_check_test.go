@@ -53,7 +53,7 @@ func (r *lawRunner) checkClosed(ctx context.Context) error {
 		return r.differs("", "stop", "%v", err)
 	}
 	var report strings.Builder
-	problems, err := engine.CheckDir(ctx, r.dir, &report)
+	problems, err := engine.CheckDir(ctx, r.dir, 0, &report)
 	if err != nil || problems > 0 {
 		return r.differs("", "check", "of the directory: %v\n%s", err, report.String())
 	}

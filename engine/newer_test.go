@@ -45,7 +45,7 @@ func TestNewerIsRefused(t *testing.T) {
 				}
 			}
 			var report bytes.Buffer
-			if n, err := engine.CheckDir(t.Context(), o.DataDir, &report); err != nil || n == 0 || !strings.Contains(report.String(), c.says) {
+			if n, err := engine.CheckDir(t.Context(), o.DataDir, 0, &report); err != nil || n == 0 || !strings.Contains(report.String(), c.says) {
 				t.Errorf("streamdb check: %v\n%s", err, report.String())
 			}
 			if now := rewriteObjects(t, o.DataDir, c.to, c.from); now != epoch+1 {

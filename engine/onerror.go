@@ -31,7 +31,9 @@ func onError(o *catalog.Object, p *executor.Plan, opt *ast.Option, table func() 
 	p.NullOnError = value == "null"
 	switch value {
 	case "fail", "null":
-		return op.NoQuarantine(p) || wasNull && value != "null", nil
+		anew = op.LeavesOut(p) || wasNull && value != "null"
+		op.NoQuarantine(p)
+		return anew, nil
 	case "quarantine":
 		if other := op.Quarantine(p, table); other != nil {
 			return false, sqlerr.Unsupported("on_error = 'quarantine' of a view whose %s has a condition that can fail", other.Kind()).

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/peterbourgon/ff/v3"
@@ -77,12 +79,16 @@ func untilSignal() (context.Context, context.CancelFunc) {
 func runCheck(usage string, args []string, stdout io.Writer) (int, error) {
 	fs := flag.NewFlagSet("streamdb check", flag.ContinueOnError)
 	dir := fs.String("data-dir", "./streamdb-data", "`directory` that holds the database")
+	var memory size
+	fs.Var(&memory, "memory-limit", "`size` of the memory for caches and comparisons, as 4GB or 512MB; 0: three quarters of the machine's")
 	if err := parseTool(fs, usage, args, stdout); err != nil {
 		return 2, err
 	}
 	ctx, stop := untilSignal()
 	defer stop()
-	problems, err := engine.CheckDir(ctx, *dir, stdout)
+	limit := cmp.Or(int64(memory), engine.DefaultMemoryLimit())
+	debug.SetMemoryLimit(engine.SplitMemory(limit).Heap)
+	problems, err := engine.CheckDir(ctx, *dir, limit, stdout)
 	if err != nil {
 		return 1, err
 	}

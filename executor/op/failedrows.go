@@ -249,16 +249,23 @@ func Quarantine(p *executor.Plan, table func() storage.TableID) (other executor.
 	return other
 }
 
-// NoQuarantine is the opposite of Quarantine. was: it was so.
-func NoQuarantine(p *executor.Plan) (was bool) {
+// NoQuarantine is the opposite of Quarantine.
+func NoQuarantine(p *executor.Plan) { eachLeavesOut(p, func(c *Calc) { c.Failed = TableRef{} }) }
+
+// LeavesOut reports whether a plan leaves out the rows for which an expression fails.
+func LeavesOut(p *executor.Plan) (does bool) {
+	eachLeavesOut(p, func(*Calc) { does = true })
+	return does
+}
+
+func eachLeavesOut(p *executor.Plan, fn func(*Calc)) {
 	for i := range p.Fragments {
 		executor.Walk(p.Fragments[i].Root, func(s executor.Spec) {
 			if c, ok := s.(*Calc); ok && c.Failed.ID != 0 {
-				c.Failed, was = TableRef{}, true
+				fn(c)
 			}
 		})
 	}
-	return was
 }
 
 // conditions are what an operator other than Calc evaluates for each row.
