@@ -49,11 +49,11 @@ func onError(o *catalog.Object, p *executor.Plan, opt *ast.Option, table func() 
 // failedQuarantine adds the rows that views leave out to streamdb.quarantine.
 func failedQuarantine(cat *catalog.Catalog, snap storage.Snapshot, out *syscat.Rows) error {
 	return runningOperators(cat, func(o *catalog.Object, x executor.Spec) error {
-		c, ok := x.(*op.Calc)
-		if !ok || c.Failed.ID == 0 {
+		table := op.FailedTable(x)
+		if table.ID == 0 {
 			return nil
 		}
-		return op.FailedRows(snap, c.Failed, func(r op.FailedRow) {
+		return op.FailedRows(snap, table, func(r op.FailedRow) {
 			var split, offset any
 			if s, at, ok := r.Position(); ok {
 				split, offset = strconv.Itoa(s), at

@@ -60,10 +60,7 @@ func (s *Calc) Explain() string {
 
 // Open implements executor.Spec.
 func (s *Calc) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
-	c := &calc{spec: s, pace: newBatchPace(s.computed())}
-	if s.Failed.ID != 0 {
-		c.failed = newFailedRows(s, ctx)
-	}
+	c := &calc{spec: s, pace: newBatchPace(s.computed()), failed: newFailedRows(s.Failed, s.In.Schema(), ctx)}
 	for _, j := range s.Rising {
 		c.risesOf = append(c.risesOf, risingColumn(s.Exprs[j]))
 	}
@@ -122,7 +119,7 @@ func (c *calc) piece(ctx *executor.Ctx, b *stream.Batch, out executor.Emitter) e
 func (c *calc) some(ctx *executor.Ctx, b *stream.Batch, out executor.Emitter) error {
 	sel, res, err := c.eval(c.failed.begin(ctx.Expr), b)
 	if err == nil {
-		err = c.failed.keep(ctx, b)
+		err = c.failed.keep(ctx, b.Cols(), b.Rows(), func(i int32) int64 { return int64(b.Op(int(i))) })
 	}
 	sel = c.failed.without(sel, b.Rows())
 	if err != nil || sel != nil && len(sel) == 0 {

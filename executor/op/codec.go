@@ -31,7 +31,7 @@ var kinds = []specKind{
 	{"EmitOnClose", 1, func() executor.Spec { return &EmitOnClose{} }},
 	{"Exchange", 1, func() executor.Spec { return &executor.Input{} }},
 	{"HashAgg", 1, func() executor.Spec { return &HashAgg{WindowKey: -1} }},
-	{"HashJoin", 1, func() executor.Spec { return &HashJoin{} }},
+	{"HashJoin", 2, func() executor.Spec { return &HashJoin{} }},
 	{"Hop", 1, func() executor.Spec { return &Hop{} }},
 	{"IndexScan", 1, func() executor.Spec { return &IndexScan{} }},
 	{"Limit", 1, func() executor.Spec { return &Limit{} }},

@@ -14,8 +14,8 @@ import (
 	"streamdb/vec"
 )
 
-// failedRows keeps the rows of a Calc for which an expression fails: on_error =
-// 'quarantine'. A row and the deletion of it fail alike, so a row that goes takes
+// failedRows keeps the rows of a Calc, or the pairs of a HashJoin, for which an
+// expression fails: on_error = 'quarantine'. A row and the deletion of it fail alike, so a row that goes takes
 // its entry along. Weights are added up over instances by who reads them: where
 // parallelism has changed, or rows go to any instance, the two may meet at
 // different ones.
@@ -33,10 +33,14 @@ type failedRows struct {
 	why  []error
 }
 
-func newFailedRows(s *Calc, ctx *executor.OpenCtx) *failedRows {
-	q := &failedRows{schema: s.In.Schema()}
+// newFailedRows is for rows of a schema; ref zero: rows are not left out, nil.
+func newFailedRows(ref TableRef, schema types.Schema, ctx *executor.OpenCtx) *failedRows {
+	if ref.ID == 0 {
+		return nil
+	}
+	q := &failedRows{schema: schema}
 	if !ctx.Bounded {
-		q.table, q.vnode = ctx.Table(s.Failed), storage.VNode(ctx.VNodes.From)
+		q.table, q.vnode = ctx.Table(ref), storage.VNode(ctx.VNodes.From)
 	}
 	q.rowID = slices.IndexFunc(q.schema, func(c types.Column) bool { return c.Name == "_row_id" && c.Type.ID == types.Int8 })
 	q.errs.OnRow = func(row int32, err error) { q.rows, q.why = append(q.rows, row), append(q.why, err) }
@@ -76,22 +80,19 @@ func (q *failedRows) without(sel []int32, n int) []int32 {
 	return out
 }
 
-// keep stores the rows that failed, each with its first error.
-func (q *failedRows) keep(ctx *executor.Ctx, b *stream.Batch) error {
+// keep stores the rows that failed, of n, each with its first error. weight is how
+// often a row comes, or, below zero, goes.
+func (q *failedRows) keep(ctx *executor.Ctx, cols []vec.Vec, n int, weight func(i int32) int64) error {
 	if len(q.rows) == 0 || q.table == nil {
 		return nil
 	}
-	cols, done := b.Cols(), make([]bool, b.Rows())
+	done := make([]bool, n)
 	for k, i := range q.rows {
 		if done[i] {
 			continue
 		}
 		done[i] = true
-		weight := int64(1)
-		if b.Ops != nil {
-			weight = int64(b.Ops[i])
-		}
-		if err := q.change(ctx, cols, int(i), weight, q.why[k]); err != nil {
+		if err := q.change(ctx, cols, int(i), weight(i), q.why[k]); err != nil {
 			return err
 		}
 	}
@@ -163,7 +164,7 @@ func (r *FailedRow) encode() []byte {
 	return b
 }
 
-// DecodeFailedRow reads a row of the Failed table of a Calc.
+// DecodeFailedRow reads a row of a FailedTable.
 func DecodeFailedRow(key, value []byte) (r FailedRow, err error) {
 	bad := sqlerr.New(sqlerr.DataCorrupted, "unreadable row of a view's quarantine")
 	if len(key) != len(r.Key) || len(value) == 0 || value[0] != failedRowFormat {
@@ -201,7 +202,7 @@ func DecodeFailedRow(key, value []byte) (r FailedRow, err error) {
 	return r, err
 }
 
-// FailedRows calls fn for the rows that a Calc left out and that are still there.
+// FailedRows calls fn for the rows that an operator left out and that are still there.
 func FailedRows(snap storage.Snapshot, ref TableRef, fn func(FailedRow)) error {
 	all := map[[16]byte]*FailedRow{}
 	var order []*FailedRow
@@ -227,64 +228,74 @@ func FailedRows(snap storage.Snapshot, ref TableRef, fn func(FailedRow)) error {
 	return err
 }
 
-// Quarantine makes the Calcs of a plan leave out the rows for which an expression
+// Quarantine makes the operators of a plan leave out the rows for which an expression
 // fails; table gives out ids. It returns the first operator that evaluates what can
 // fail and has no such way: nil, if there is none. (Set-returning functions and
 // aggregates end the job whatever is said.)
 func Quarantine(p *executor.Plan, table func() storage.TableID) (other executor.Spec) {
-	for i := range p.Fragments {
-		executor.Walk(p.Fragments[i].Root, func(s executor.Spec) {
-			switch s := s.(type) {
-			case *Calc:
-				if s.Failed.ID == 0 && fails(append(slices.Clone(s.Exprs), s.Where)...) {
-					s.Failed = TableRef{ID: table(), Name: "failed", Format: 1}
-				}
-			default:
-				if other == nil && fails(conditions(s)...) {
-					other = s
-				}
-			}
-		})
-	}
+	walkPlan(p, func(s executor.Spec) {
+		ref, es := failedOf(s)
+		switch {
+		case !fails(es...):
+		case ref == nil && other == nil:
+			other = s
+		case ref != nil && ref.ID == 0:
+			*ref = TableRef{ID: table(), Name: "failed", Format: 1}
+		}
+	})
 	return other
 }
 
 // NoQuarantine is the opposite of Quarantine.
-func NoQuarantine(p *executor.Plan) { eachLeavesOut(p, func(c *Calc) { c.Failed = TableRef{} }) }
+func NoQuarantine(p *executor.Plan) {
+	walkPlan(p, func(s executor.Spec) {
+		if ref, _ := failedOf(s); ref != nil {
+			*ref = TableRef{}
+		}
+	})
+}
 
 // LeavesOut reports whether a plan leaves out the rows for which an expression fails.
 func LeavesOut(p *executor.Plan) (does bool) {
-	eachLeavesOut(p, func(*Calc) { does = true })
+	walkPlan(p, func(s executor.Spec) { does = does || FailedTable(s).ID != 0 })
 	return does
 }
 
-func eachLeavesOut(p *executor.Plan, fn func(*Calc)) {
+// FailedTable is where an operator keeps the rows that it leaves out; zero: it leaves
+// out none.
+func FailedTable(s executor.Spec) TableRef {
+	if ref, _ := failedOf(s); ref != nil {
+		return *ref
+	}
+	return TableRef{}
+}
+
+func walkPlan(p *executor.Plan, fn func(executor.Spec)) {
 	for i := range p.Fragments {
-		executor.Walk(p.Fragments[i].Root, func(s executor.Spec) {
-			if c, ok := s.(*Calc); ok && c.Failed.ID != 0 {
-				fn(c)
-			}
-		})
+		executor.Walk(p.Fragments[i].Root, fn)
 	}
 }
 
-// conditions are what an operator other than Calc evaluates for each row.
-func conditions(s executor.Spec) []expr.Expr {
+// failedOf are the expressions that an operator evaluates for each row, and its
+// table for those that fail; nil: it cannot leave rows out.
+func failedOf(s executor.Spec) (*TableRef, []expr.Expr) {
 	switch s := s.(type) {
+	case *Calc:
+		return &s.Failed, append(slices.Clone(s.Exprs), s.Where)
 	case *HashJoin:
-		return []expr.Expr{s.Residual}
+		return &s.Failed, []expr.Expr{s.Residual}
 	case *SingletonJoin:
-		return []expr.Expr{s.Cond}
+		return nil, []expr.Expr{s.Cond}
 	case *TemporalJoin:
-		return []expr.Expr{s.Residual}
+		return nil, []expr.Expr{s.Residual}
 	case *TemporalFilter:
 		es := []expr.Expr{s.Where}
 		for _, e := range s.Edges {
 			es = append(es, e.At, e.Reached)
 		}
-		return es
+		return nil, es
 	}
-	return nil
+	return nil, nil
 }
 
 // fails reports whether an evaluation of one of the expressions can fail.

@@ -40,6 +40,9 @@ type HashJoin struct {
 	Interval    JoinInterval
 	Cols        []int // output columns, over left ++ right (Semi, Anti: left only)
 	Out         types.Schema
+	// Failed is where pairs are kept for which Residual fails, and which do not match;
+	// zero: see Calc.
+	Failed TableRef
 }
 
 // Kind is "HashJoin".
@@ -52,7 +55,7 @@ func (j *HashJoin) Inputs() []executor.Spec { return []executor.Spec{j.Left, j.R
 func (j *HashJoin) Schema() types.Schema { return j.Out }
 
 // State is both sides' rows.
-func (j *HashJoin) State() []storage.TableDef { return tables(j.L.Table, j.R.Table) }
+func (j *HashJoin) State() []storage.TableDef { return tables(j.L.Table, j.R.Table, j.Failed) }
 
 var joinNames = [...]string{"inner", "left", "right", "full", "semi", "anti"}
 

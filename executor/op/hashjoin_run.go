@@ -110,6 +110,15 @@ func makeHashJoin(s *HashJoin, ctx *executor.OpenCtx, keepLeft bool) (*hashJoin,
 	j.keyTypes = colTypes(schemas[0], s.L.Keys)
 	if s.Residual != nil {
 		j.residual = newJoinResidual(s.Residual, width)
+		var read types.Schema
+		for _, c := range j.residual.cols {
+			if c < width {
+				read = append(read, schemas[0][c])
+			} else {
+				read = append(read, schemas[1][c-width])
+			}
+		}
+		j.residual.failed = newFailedRows(s.Failed, read, ctx)
 	}
 	for k := range j.sides {
 		d := &j.sides[k]

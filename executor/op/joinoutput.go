@@ -186,6 +186,9 @@ type joinResidual struct {
 	at    []int     // by position in cols: position among the kept columns of its side
 	width int
 
+	failed *failedRows // nil: pairs for which cond fails are not left out
+	in     []vec.Vec   // of the last evaluation
+
 	rows  []int32
 	slots []int32
 	most  int // candidates to evaluate at once
@@ -212,7 +215,7 @@ func (r *joinResidual) add(row, slot int32) bool {
 	return len(r.rows) >= r.most
 }
 
-func (r *joinResidual) clear() { r.rows, r.slots = r.rows[:0], r.slots[:0] }
+func (r *joinResidual) clear() { r.rows, r.slots, r.in = r.rows[:0], r.slots[:0], nil }
 
 // eval returns the candidates for which the condition is TRUE; column gives
 // the values of cols[c] for all candidates.
@@ -221,9 +224,13 @@ func (r *joinResidual) eval(ctx *expr.Ctx, column func(c int) vec.Vec) ([]int32,
 	if n == 0 {
 		return nil, nil
 	}
-	in := make([]vec.Vec, len(r.cols))
-	for c := range in {
-		in[c] = column(c)
+	r.in = make([]vec.Vec, len(r.cols))
+	for c := range r.in {
+		r.in[c] = column(c)
 	}
-	return expr.Filter(ctx, r.cond, in, n)
+	if r.failed == nil {
+		return expr.Filter(ctx, r.cond, r.in, n)
+	}
+	pass, err := expr.Filter(r.failed.begin(ctx), r.cond, r.in, n)
+	return r.failed.without(pass, n), err
 }

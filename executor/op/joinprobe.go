@@ -2,7 +2,6 @@ package op
 
 import (
 	"streamdb/executor"
-	"streamdb/expr"
 	"streamdb/stream"
 	"streamdb/vec"
 )
@@ -94,13 +93,13 @@ func (j *hashJoin) probeResidual(ctx *executor.Ctx, in int, b *stream.Batch) err
 		}
 		for s := o.heads[id]; s >= 0; s = o.rows.next[s] {
 			if r.add(int32(i), s) {
-				if err := j.candidates(ctx.Expr, in, b); err != nil {
+				if err := j.candidates(ctx, in, b); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	if err := j.candidates(ctx.Expr, in, b); err != nil {
+	if err := j.candidates(ctx, in, b); err != nil {
 		return err
 	}
 	alone := j.sides[in].outer || in == 0 && j.anti
@@ -138,11 +137,11 @@ func (j *hashJoin) candidateRows(in int, b *stream.Batch) int {
 
 // candidates evaluates the residual condition on the collected pairs of input
 // rows and slots of the other side, and outputs what passes.
-func (j *hashJoin) candidates(ctx *expr.Ctx, in int, b *stream.Batch) error {
+func (j *hashJoin) candidates(ctx *executor.Ctx, in int, b *stream.Batch) error {
 	o := &j.sides[1-in]
 	r := j.residual
 	cols := b.Cols()
-	pass, err := r.eval(ctx, func(c int) vec.Vec {
+	pass, err := r.eval(ctx.Expr, func(c int) vec.Vec {
 		if (r.cols[c] < r.width) == (in == 0) {
 			col := r.cols[c]
 			if in == 1 {
@@ -154,6 +153,14 @@ func (j *hashJoin) candidates(ctx *expr.Ctx, in int, b *stream.Batch) error {
 	})
 	if err != nil {
 		return err
+	}
+	if r.failed != nil && len(r.rows) > 0 {
+		err := r.failed.keep(ctx, r.in, len(r.rows), func(k int32) int64 {
+			return int64(b.Op(int(r.rows[k]))) * int64(o.rows.weight(r.slots[k]))
+		})
+		if err != nil {
+			return err
+		}
 	}
 	turns := o.outer || in == 1 && !j.pairs
 	for _, k := range pass {
