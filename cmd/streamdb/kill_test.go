@@ -23,11 +23,11 @@ import (
 )
 
 var (
-	killRounds  = flag.Int("kill.rounds", 16, "kills of TestKill")
+	killRounds  = flag.Int("kill.rounds", 6, "kills of TestKill")
 	killSeed    = flag.Uint64("kill.seed", 0, "seed of TestKill; 0: from the clock")
 	killOnly    = flag.String("kill.only", "", "regular expression of the kinds of statements that kills of TestKill aim at")
 	killStrict  = flag.Bool("kill.strict", false, "TestKill fails when no kill landed inside some kind of statement")
-	killEvery   = flag.Int("kill.check", 8, "rounds of TestKill between two runs of streamdb check")
+	killEvery   = flag.Int("kill.check", 3, "rounds of TestKill between two runs of streamdb check")
 	killClients = 4
 )
 
