@@ -236,13 +236,13 @@ func (s *Store) pebbleOptions(lock *pebble.Lock) *pebble.Options {
 		p.Levels[i].BlockSize = 16 << 10
 	}
 	p.EnsureDefaults()
-	p.Experimental.CompactionScheduler = &s.compactor
 	return p
 }
 
 // Close makes everything committed durable and closes the store. Snapshots and
 // state tables must not be used any more; snapshots still open are leaked.
 func (s *Store) Close() error {
+	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
 	s.mu.Lock()
 	if s.closed {

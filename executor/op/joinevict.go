@@ -106,11 +106,21 @@ func (j *hashJoin) evict() {
 		return
 	}
 	j.leave(want, live)
-	if j.memory.over() {
-		j.pack()
-		j.report()
+	if !j.memory.over() {
+		return
 	}
+	// Packing moves all that stays: it has to be worth it, and to leave room for the
+	// arrays to grow without coming here at the next barrier again.
+	slots, live = j.slots()
+	if more := slots/packShare - (slots - live); more > 0 {
+		j.leave(more, live)
+	}
+	j.pack()
+	j.report()
 }
+
+// packShare: packing gives back at least this part of the slots.
+const packShare = 3
 
 // leave makes keys leave that have at least so many rows together.
 func (j *hashJoin) leave(want, live int) {
