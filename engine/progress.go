@@ -75,6 +75,9 @@ func (db *DB) backfillInfo(o *catalog.Object, name string, table storage.TableID
 	if !b.done && b.state == op.BackfillDone {
 		b.state = op.BackfillReading
 	}
+	if n, limited := o.Rates["backfill_rate_limit"]; limited && n == 0 && b.state == op.BackfillReading {
+		b.state = op.BackfillPaused // also before an instance has looked at it
+	}
 	return b
 }
 
