@@ -13,6 +13,12 @@ func (o Options) WithStartHook(fn func(name string)) Options {
 	return o
 }
 
+// WithSnapshotHook sets a function that runs when a transaction has just taken its snapshot.
+func (o Options) WithSnapshotHook(fn func()) Options {
+	o.snapshotHook = fn
+	return o
+}
+
 // FailJob makes the job of a relation fail as an operator's error would.
 func (db *DB) FailJob(name string, err error) error {
 	for _, o := range db.catalog().Objects() {

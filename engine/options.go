@@ -29,7 +29,8 @@ type Options struct {
 	Store      storage.Options
 	Connectors func(name string) (*connector.Def, bool)
 
-	startHook func(o *catalog.Object) // for tests: runs before each job is started
+	startHook    func(o *catalog.Object) // for tests: runs before each job is started
+	snapshotHook func()                  // for tests: runs when a transaction has just taken its snapshot
 }
 
 // AutoDiskReserve is 256 MB, or a twentieth of a smaller disk.

@@ -64,18 +64,24 @@ func (s *Session) begun() (*txn, error) {
 	if s.txn != nil {
 		return s.txn, nil
 	}
+	t := &txn{db: s.db, readOnly: s.settings.on("default_transaction_read_only"), replayable: true}
+	s.db.writers.enter(t) // before the snapshot is taken: from then on others' writes count against it
 	// Names first: a newer snapshot may hold more than the names know, and what a
 	// DROP takes from the names stays in the store for a while (see garbage.go).
 	// When they changed meanwhile the snapshot may hold rows of another shape.
+	durable := s.settings.on("synchronous_visibility")
 	cat := s.db.catalog()
-	snap := s.db.snapshot(s.settings.on("synchronous_visibility"))
+	snap := s.db.snapshot(durable)
 	for now := s.db.catalog(); now != cat; now = s.db.catalog() {
 		snap.Close()
-		cat, snap = now, s.db.snapshot(s.settings.on("synchronous_visibility"))
+		cat, snap = now, s.db.snapshot(durable)
 	}
-	t := &txn{db: s.db, start: s.db.clock.Now(), cat: cat, snap: snap, readOnly: s.settings.on("default_transaction_read_only"), replayable: true}
+	if hook := s.db.opts.snapshotHook; hook != nil {
+		hook()
+	}
+	s.db.writers.reads(t, snap.Epoch())
+	t.start, t.cat, t.snap = s.db.clock.Now(), cat, snap
 	t.overlay = &overlay{base: snap, writes: map[storage.TableID]*tableWrites{}}
-	s.db.writers.enter(t, snap.Epoch())
 	s.txn, s.env = t, nil
 	if s.settings.must("default_transaction_isolation") == serializable {
 		t.serialize()

@@ -35,14 +35,19 @@ func newWriters() *writers {
 	return &writers{active: map[*txn]stream.Epoch{}, last: map[string]*writtenKeys{}}
 }
 
-func (w *writers) enter(t *txn, snapshot stream.Epoch) {
+// enter notes that a transaction begins, whatever it will read: of what others wrote
+// nothing may be forgotten between the snapshot and reads.
+func (w *writers) enter(t *txn) { w.reads(t, 0) }
+
+// reads notes the snapshot of a transaction that entered.
+func (w *writers) reads(t *txn, snapshot stream.Epoch) {
 	w.mu.Lock()
 	w.active[t] = snapshot
 	w.mu.Unlock()
 }
 
 func (w *writers) leave(t *txn) {
-	visible := t.db.store.Visible()
+	durable := t.db.store.Durable() // who comes may read that, or later
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.active, t)
@@ -50,7 +55,7 @@ func (w *writers) leave(t *txn) {
 		return
 	}
 	// What every open transaction's snapshot contains can no longer conflict.
-	oldest := visible
+	oldest := durable
 	for _, e := range w.active {
 		oldest = min(oldest, e)
 	}
