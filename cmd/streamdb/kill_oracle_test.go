@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -108,12 +109,39 @@ func (c *killClient) match(ctx context.Context) error {
 	case c.flight != nil && got == c.flight.after.text():
 		c.now = c.flight.after
 	case c.flight != nil:
-		return fmt.Errorf("after a kill during\n%s\nthere is neither all nor nothing of it:\n%s\nbefore:\n%s\nafter:\n%s", c.flight, got, c.now.text(), c.flight.after.text())
+		return fmt.Errorf("after a kill during\n%s\nthere is neither all nor nothing of it; beside what was before\n%s\nbeside what should be after it\n%s", c.flight, unlike(got, c.now.text()), unlike(got, c.flight.after.text()))
 	default:
-		return fmt.Errorf("after a kill there is\n%s\nwant, all of it acknowledged, the last by %s:\n%s", got, c.last, c.now.text())
+		return fmt.Errorf("after a kill, of what was acknowledged, the last by %s\n%s", c.last, unlike(got, c.now.text()))
 	}
 	c.flight = nil
 	return nil
+}
+
+// unlike is what two texts of states differ in, with the relation that it is of.
+func unlike(got, want string) string {
+	parts := func(text string) map[string]string {
+		out, name := map[string]string{}, ""
+		for line := range strings.Lines(text) {
+			if strings.Contains(line, " comment=") {
+				name, _, _ = strings.Cut(line, " ")
+			}
+			out[name] += line
+		}
+		return out
+	}
+	there, wanted := parts(got), parts(want)
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if there[name] != wanted[name] {
+			fmt.Fprintf(&b, "%s is\n%swant\n%s", name, there[name], wanted[name])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(there)) {
+		if wanted[name] == "" {
+			fmt.Fprintf(&b, "%s should not be\n", name)
+		}
+	}
+	return b.String()
 }
 
 // verify holds what there is against what it stands for: views against their

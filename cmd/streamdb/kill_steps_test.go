@@ -39,6 +39,7 @@ type killClient struct {
 	conn    *pgx.Conn
 	flight  *killStep // sent and not acknowledged
 	last    *killStep // acknowledged
+	did     []string  // of this round, for a failure's message
 	backups []string  // acknowledged and not yet looked at
 }
 

@@ -131,8 +131,9 @@ func (r *killRun) start() {
 				}
 			}
 			if err != nil {
-				r.t.Errorf("client %s: %v", c.prefix, err)
+				r.t.Errorf("client %s: %v\nacknowledged in this round:\n%s", c.prefix, err, strings.Join(c.did, "\n"))
 			}
+			c.did = nil
 		})
 	}
 	all.Wait()
@@ -250,6 +251,7 @@ func (r *killRun) run(c *killClient, p *killStep) error {
 	}
 	r.took[p.kind] = append(r.took[p.kind], time.Since(begun))
 	c.now, c.last, c.flight = p.after, p, nil
+	c.did = append(c.did, p.String())
 	if p.check != nil {
 		if err := p.check(res); err != nil {
 			r.t.Errorf("client %s: %s: %v", c.prefix, p, err)
