@@ -21,12 +21,15 @@ type joinSide struct {
 	rowAt  []int     // positions in keep of the row key
 	keepTs []types.T
 	stored bool // rows are kept (not for the probe side of a bounded run)
+	aside  bool // its rows change without being in memory: see joinaway.go
 
 	rows  *joinRows
 	heads []int32 // by key id: the first row, -1: none
 	sums  []int32 // by key id: weight of all rows
 	table storage.StateTable
-	dirty []int32 // slots to write
+	dirty []int32   // slots to write
+	away  []uint64  // bit set by key id: the rows are in the table, in memory are changes of this epoch
+	gone  residency // of the keys whose rows are, or once were, in the table alone
 	dec   *storage.RowDecoder
 	mark  int64 // watermark of the window key
 	has   bool
@@ -54,8 +57,8 @@ type joinSide struct {
 //
 //	vnode(join key) | join key | row key -> weight, kept columns
 //
-// where rows without a row key have their own encoding as row key. Keys come
-// into memory when they are first met, unless all of them are there anyway.
+// where rows without a row key have their own encoding as row key. The rows of a
+// key come into memory when they are first looked for, unless all are there anyway.
 type hashJoin struct {
 	spec  *HashJoin
 	ctx   *executor.OpenCtx
@@ -148,13 +151,12 @@ func makeHashJoin(s *HashJoin, ctx *executor.OpenCtx, keepLeft bool) (*hashJoin,
 			continue
 		}
 		d.table = ctx.Table(d.spec.Table)
-		away, err := openResidency(d.table)
-		if err != nil {
+		var err error
+		if d.gone, err = openResidency(d.table); err != nil {
 			return nil, err
 		}
-		if away.partial {
-			j.complete, j.cache.away = false, away
-		}
+		d.aside = j.mayStayAside(k)
+		j.complete = j.complete && !d.gone.partial
 	}
 	if (j.windowed || j.interval) && !j.complete { // the clean-up must know every key
 		return j, j.loadAll()
@@ -233,7 +235,7 @@ func (j *hashJoin) reset() {
 		d := &j.sides[k]
 		single := d.spec.AppendOnly || j.ctx.Bounded // rows come once and stay
 		d.rows = newJoinRows(d.keepTs, !single || j.windowed || d.timeAt >= 0, !single, !single, j.counts(k))
-		d.heads, d.sums, d.dirty, d.ages = nil, nil, nil, nil
+		d.heads, d.sums, d.dirty, d.ages, d.away = nil, nil, nil, nil, nil
 	}
 }
 
@@ -242,10 +244,10 @@ func (j *hashJoin) FirstInput() int { return 1 }
 
 // bytes is what the join holds.
 func (j *hashJoin) bytes() int64 {
-	n := j.keys.Bytes() + j.cache.clock.bytes() + j.cache.away.bytes() + int64(cap(j.vnodes))
+	n := j.keys.Bytes() + j.cache.bytes() + int64(cap(j.vnodes))
 	for k := range j.sides {
 		d := &j.sides[k]
-		n += d.rows.bytes() + int64(4*(cap(d.heads)+cap(d.sums)+cap(d.dirty))+16*cap(d.ages))
+		n += d.rows.bytes() + d.gone.bytes() + int64(4*(cap(d.heads)+cap(d.sums)+cap(d.dirty))+16*cap(d.ages)+8*cap(d.away))
 	}
 	return n
 }
@@ -273,7 +275,7 @@ func pickCols(cols []vec.Vec, at []int) []vec.Vec {
 func (j *hashJoin) Process(ctx *executor.Ctx, in int, b *stream.Batch, out executor.Emitter) error {
 	d, o := &j.sides[in], &j.sides[1-in]
 	n, cols := b.Rows(), b.Cols()
-	if err := j.lookup(d, cols, n); err != nil {
+	if err := j.lookup(in, cols, n); err != nil {
 		return err
 	}
 	j.out.begin(in, cols, o.rows, out)
@@ -298,9 +300,10 @@ func (j *hashJoin) Process(ctx *executor.Ctx, in int, b *stream.Batch, out execu
 	return j.account()
 }
 
-// lookup sets ids to the key of each row, -1 where a NULL can match nothing.
-// New keys are brought in from the state tables.
-func (j *hashJoin) lookup(d *joinSide, cols []vec.Vec, n int) error {
+// lookup sets ids to the key of each row, -1 where a NULL can match nothing, and
+// brings in from the state tables what the rows need.
+func (j *hashJoin) lookup(in int, cols []vec.Vec, n int) error {
+	d := &j.sides[in]
 	key := pickCols(cols, d.spec.Keys)
 	if cap(j.ids) < n {
 		j.ids = make([]int32, max(n, stream.BatchRows))
@@ -317,16 +320,18 @@ func (j *hashJoin) lookup(d *joinSide, cols []vec.Vec, n int) error {
 		return nil
 	}
 	fresh, rows := j.keys.FindOrInsert(key, sel, n, j.ids)
-	if !j.ctx.Bounded {
-		j.use(fresh)
-	}
-	if len(fresh) == 0 {
-		return nil
-	}
 	if !d.stored { // what finds nothing is not kept
 		j.emptied = append(j.emptied, fresh...)
 	}
-	return j.addKeys(key, fresh, rows)
+	j.addKeys(key, fresh, rows)
+	if j.ctx.Bounded {
+		return nil
+	}
+	j.use(in, fresh)
+	if j.complete {
+		return nil
+	}
+	return j.fetch(in, key)
 }
 
 // matchable is the rows without a NULL in a key that = compares; nil: all.
@@ -358,7 +363,10 @@ rows:
 }
 
 // addKeys prepares new key ids; key are the key columns and rows the rows they came from.
-func (j *hashJoin) addKeys(key []vec.Vec, fresh, rows []int32) error {
+func (j *hashJoin) addKeys(key []vec.Vec, fresh, rows []int32) {
+	if len(fresh) == 0 {
+		return
+	}
 	for k := range j.sides {
 		d := &j.sides[k]
 		for len(d.heads) < j.keys.Ids() {
@@ -367,9 +375,10 @@ func (j *hashJoin) addKeys(key []vec.Vec, fresh, rows []int32) error {
 		for _, id := range fresh {
 			d.heads[id], d.sums[id] = -1, 0
 		}
+		j.place(d, fresh)
 	}
 	if j.ctx.Bounded {
-		return nil
+		return
 	}
 	for len(j.vnodes) < j.keys.Ids() {
 		j.vnodes = append(j.vnodes, 0)
@@ -394,10 +403,6 @@ func (j *hashJoin) addKeys(key []vec.Vec, fresh, rows []int32) error {
 			}
 		}
 	}
-	if j.complete {
-		return nil
-	}
-	return j.load(at, fresh, places)
 }
 
 // Watermark: when both sides have passed a window, nothing more comes for it.
@@ -462,7 +467,7 @@ func (j *hashJoin) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitt
 		}
 	}
 	for _, id := range j.emptied {
-		if j.keys.Live(id) && j.sides[0].heads[id] < 0 && j.sides[1].heads[id] < 0 {
+		if j.keys.Live(id) && j.sides[0].empty(id) && j.sides[1].empty(id) {
 			j.dropKey(id)
 		}
 	}

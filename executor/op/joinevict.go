@@ -9,21 +9,30 @@ import (
 )
 
 // This file is how the rows of a join leave memory: at a barrier all of them are in
-// the state tables. They leave key by key, with all rows of both sides, those first
-// that were not used lately, and as many as memory is short of. Their slots are
-// used again, so that as a rule memory stays as it is and only its content changes;
-// where that is not enough what remains is packed.
+// the state tables. The rows of a key leave by side, those first that no row of the
+// other side was compared with lately, and as many as memory is short of. Their slots
+// are used again, so that as a rule memory stays as it is and only its content
+// changes; where that is not enough what remains is packed.
 
 // joinCache is what a join knows about its place in memory.
 type joinCache struct {
-	clock   clock // by key id
-	came    int   // rows that came to memory since the last eviction
+	clock   clock    // by entry
+	here    []uint64 // bit set of entries that may leave
+	came    int      // rows that came to memory since the last eviction
 	victims []int32
-	away    residency // of keys
 	caches  *Caches
 	stat    *CacheStat
 	statKey CacheKey
 }
+
+func (c *joinCache) bytes() int64 { return c.clock.bytes() + int64(8*cap(c.here)) }
+
+// joinEntry is the number of a key's side for the clock: 64 of the left side follow
+// upon 64 of the right one, as the words of bit sets by key do.
+func joinEntry(id int32, side int) int32 { return id>>6<<7 | int32(side)<<6 | id&63 }
+
+// ofEntry is the inverse of joinEntry.
+func ofEntry(e int32) (id int32, side int) { return e>>7<<6 | e&63, int(e >> 6 & 1) }
 
 // joinEvictMin is the memory below which a join does not give up rows.
 var joinEvictMin int64 = 4 << 20
@@ -44,30 +53,39 @@ func (j *hashJoin) Close() error {
 	return nil
 }
 
-// use notes which keys a batch has used. Those that it brought begin without a
-// second chance.
-func (j *hashJoin) use(fresh []int32) {
+// use notes which keys' rows a batch has used. Those of keys that it brought begin
+// without a second chance.
+func (j *hashJoin) use(in int, fresh []int32) {
 	c := &j.cache
-	c.clock.grow(j.keys.Ids())
+	c.clock.grow(2 * (j.keys.Ids() + 63))
+	own := !j.sides[in].aside
 	rows := 0
 	for _, id := range j.ids {
-		if id >= 0 {
-			c.clock.use(id)
-			rows++
+		if id < 0 {
+			continue
 		}
+		if c.clock.use(joinEntry(id, 1-in)); own {
+			c.clock.use(joinEntry(id, in))
+		}
+		rows++
 	}
 	for _, id := range fresh {
-		c.clock.forget(id)
+		j.unused(id)
 	}
 	c.stat.Hits.Add(int64(max(0, rows-len(fresh))))
 }
 
-// dropKey forgets a key without rows.
+func (j *hashJoin) unused(id int32) {
+	if e := joinEntry(id, 1); int(e>>6) < len(j.cache.clock.used) {
+		j.cache.clock.forget(e)
+		j.cache.clock.forget(joinEntry(id, 0))
+	}
+}
+
+// dropKey forgets a key without rows in memory.
 func (j *hashJoin) dropKey(id int32) {
 	j.keys.Delete(id)
-	if int(id>>6) < len(j.cache.clock.used) {
-		j.cache.clock.forget(id)
-	}
+	j.unused(id)
 }
 
 // slots is how many rows the arrays of both sides have room for, and live how many
@@ -98,7 +116,11 @@ func (j *hashJoin) evict() {
 	if want > live*7/8 { // nearly all: what is left is not worth its arrays
 		j.cache.stat.Evicted.Add(int64(j.keys.Len()))
 		for _, id := range j.keys.All() {
-			j.cache.away.evict(j.keys.Tag(id))
+			for k := range j.sides {
+				if d := &j.sides[k]; d.heads[id] >= 0 {
+					d.gone.evict(j.keys.Tag(id))
+				}
+			}
 		}
 		j.reset()
 		j.complete = false
@@ -122,39 +144,77 @@ func (j *hashJoin) evict() {
 // packShare: packing gives back at least this part of the slots.
 const packShare = 3
 
-// leave makes keys leave that have at least so many rows together.
+// leave makes sides of keys leave that have at least so many rows together.
 func (j *hashJoin) leave(want, live int) {
 	c := &j.cache
-	c.clock.grow(j.keys.Ids())
+	c.clock.grow(2 * (j.keys.Ids() + 63))
 	for want > 0 && j.keys.Len() > 0 {
-		keys := max(1, int(int64(want)*int64(j.keys.Len())/int64(max(live, 1))))
-		c.victims = c.clock.pick(j.keys.lives, keys, c.victims[:0])
+		entries := max(1, int(int64(want)*int64(2*j.keys.Len())/int64(max(live, 1))))
+		c.victims = c.clock.pick(j.mayLeave(), entries, c.victims[:0])
 		if len(c.victims) == 0 {
 			return
 		}
-		for _, id := range c.victims {
-			n := j.leaveKey(id)
+		for _, e := range c.victims {
+			c.clock.forget(e)
+			n := j.leaveEntry(ofEntry(e))
 			want, live = want-n, live-n
 		}
 		c.stat.Evicted.Add(int64(len(c.victims)))
 	}
 }
 
-// leaveKey drops a key and its rows, all of which are stored, from memory.
-func (j *hashJoin) leaveKey(id int32) (rows int) {
+// mayLeave is the set of entries that are in memory.
+func (j *hashJoin) mayLeave() []uint64 {
+	c := &j.cache
+	c.here = c.here[:0]
+	for w, lives := range j.keys.lives {
+		for k := range j.sides {
+			here := lives
+			if d := &j.sides[k]; !d.stored {
+				here = 0
+			} else if w < len(d.away) {
+				here &^= d.away[w]
+			}
+			c.here = append(c.here, here)
+		}
+	}
+	return c.here
+}
+
+// leaveEntry drops the rows of a key's side, all of which are stored, from memory,
+// and the key when nothing of it is left. Where rows know how many matches they have
+// both sides go.
+func (j *hashJoin) leaveEntry(id int32, side int) (rows int) {
+	if !j.keys.Live(id) { // the other side was chosen as well
+		return 0
+	}
+	left := true
 	for k := range j.sides {
 		d := &j.sides[k]
-		for s := d.heads[id]; s >= 0; {
-			next := d.rows.next[s]
-			d.rows.remove(s)
-			s = next
-			rows++
+		if k == side || j.paired() {
+			rows += d.leave(id)
+			if d.stored && d.heads[id] >= 0 {
+				d.gone.evict(j.keys.Tag(id))
+			}
+			d.heads[id], d.sums[id] = -1, 0
+			d.setAway(id)
 		}
-		d.heads[id], d.sums[id] = -1, 0
+		left = left && (!d.stored || d.isAway(id))
 	}
-	j.cache.away.evict(j.keys.Tag(id))
-	j.dropKey(id)
+	if left {
+		j.dropKey(id)
+	}
 	j.complete = false
+	return rows
+}
+
+// leave frees the slots of a key's rows.
+func (d *joinSide) leave(id int32) (rows int) {
+	for s := d.heads[id]; s >= 0; rows++ {
+		next := d.rows.next[s]
+		d.rows.remove(s)
+		s = next
+	}
 	return rows
 }
 
@@ -164,13 +224,21 @@ func (j *hashJoin) pack() {
 	ids := j.keys.All()
 	keys, vnodes, sides, clock := j.keys, j.vnodes, j.sides, j.cache.clock
 	j.reset()
-	clock.pack(ids)
-	j.cache.clock, j.keys = clock, keys.Pack(ids)
+	j.keys = keys.Pack(ids)
+	j.cache.clock.grow(2 * (len(ids) + 63))
 	j.vnodes = make([]storage.VNode, 0, len(ids))
 	for k := range j.sides {
 		d := &j.sides[k]
 		d.heads, d.sums = make([]int32, 0, len(ids)), make([]int32, 0, len(ids))
 		d.rows.reserve(sides[k].rows.live)
+		for to, id := range ids {
+			if sides[k].isAway(id) {
+				d.setAway(int32(to))
+			}
+			if e := joinEntry(id, k); clock.used[e>>6]>>(e&63)&1 != 0 {
+				j.cache.clock.use(joinEntry(int32(to), k))
+			}
+		}
 	}
 	for _, id := range ids {
 		j.vnodes = append(j.vnodes, vnodes[id])

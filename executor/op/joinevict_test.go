@@ -31,7 +31,7 @@ func evictingJoin(kind JoinKind) (types.Schema, optest.Build) {
 // TestJoinEvictsSome compares a join that has memory for a third of its rows with
 // what it should output, over epochs that touch some keys more often than others.
 func TestJoinEvictsSome(t *testing.T) {
-	for _, kind := range []JoinKind{InnerJoin, FullJoin} {
+	for _, kind := range []JoinKind{InnerJoin, LeftJoin, FullJoin} {
 		t.Run(fmt.Sprint(kind), func(t *testing.T) {
 			caches := &Caches{}
 			schema, build := evictingJoin(kind)
@@ -91,7 +91,7 @@ func TestJoinEvictsSome(t *testing.T) {
 					for v := range byKey[1][l[0].I] {
 						emit(l, rows[1][v])
 					}
-					if kind == FullJoin && len(byKey[1][l[0].I]) == 0 {
+					if kind != InnerJoin && len(byKey[1][l[0].I]) == 0 {
 						emit(l, nil)
 					}
 				}
@@ -114,6 +114,80 @@ func TestJoinEvictsSome(t *testing.T) {
 				t.Errorf("the join holds %d bytes", h.Memory())
 			}
 		})
+	}
+}
+
+// TestJoinLeavesAside: of a large relation that is joined with a small one no more
+// comes to memory than what changes, when memory is short; that all of it is there the
+// small one finds out.
+func TestJoinLeavesAside(t *testing.T) {
+	old := joinEvictMin
+	joinEvictMin = 0
+	defer func() { joinEvictMin = old }()
+	caches := &Caches{}
+	schema, build := evictingJoin(InnerJoin)
+	h := optest.New(t, []types.Schema{schema, schema}, build, optest.Options{Evict: true, Limit: 128 << 10, Env: &Env{Caches: caches}})
+	row := func(k, v int, s string) optest.Row {
+		return optest.Row{types.IntDatum(int64(k)), types.IntDatum(int64(v)), types.BytesDatum(s)}
+	}
+	const keys, each = 50, 400
+	text := func(v int) string { return fmt.Sprintf("fact %d", v) }
+	var dims []optest.Change
+	for k := range keys {
+		dims = append(dims, optest.Change{Op: stream.Insert, Row: row(k, k, "old")})
+	}
+	h.Push(1, dims)
+	for v := 0; v < keys*each; {
+		var cs []optest.Change
+		for range 500 {
+			cs = append(cs, optest.Change{Op: stream.Insert, Row: row(v%keys, v, text(v))})
+			v++
+		}
+		h.Push(0, cs)
+		h.Barrier()
+	}
+	h.Restart()
+	var cs []optest.Change
+	for v := range 300 { // of each key some rows change, and the last of them go
+		if cs = append(cs, optest.Change{Op: stream.Delete, Row: row(v%keys, v, text(v))}); v < 250 {
+			cs = append(cs, optest.Change{Op: stream.Insert, Row: row(v%keys, v, "changed")})
+		}
+	}
+	h.Push(0, cs)
+	if h.Barrier(); h.Peak() > 100<<10 {
+		t.Errorf("%d bytes for %d changes", h.Peak(), len(cs))
+	}
+	caches.Each(func(_ CacheKey, s *CacheStat) {
+		if s.Misses.Load() != keys {
+			t.Errorf("%d keys were read, not %d", s.Misses.Load(), keys)
+		}
+	})
+	// In one epoch a row comes, before the small side asks for all.
+	h.Push(0, []optest.Change{{Op: stream.Insert, Row: row(7, keys*each, "late")}, {Op: stream.Delete, Row: row(7, 7, "changed")}})
+	h.Push(1, []optest.Change{{Op: stream.Delete, Row: row(7, 7, "old")}, {Op: stream.Insert, Row: row(7, 7, "new")}})
+	h.Barrier()
+	want := optest.Net{}
+	for v := range keys*each + 1 {
+		s, d := text(v), "old"
+		switch {
+		case v == 7 || v >= 250 && v < 300:
+			continue
+		case v == keys*each:
+			s = "late"
+		case v < 250:
+			s = "changed"
+		}
+		k := v % keys
+		if v == keys*each {
+			k = 7
+		}
+		if k == 7 {
+			d = "new"
+		}
+		want.Add(optest.Text(h.Schema(), optest.Row{types.IntDatum(int64(k)), types.IntDatum(int64(v)), types.BytesDatum(s), types.IntDatum(int64(k)), types.BytesDatum(d)}), 1)
+	}
+	if got := h.Sum(); got.String() != want.String() {
+		t.Errorf("%d rows, want %d", len(got), len(want))
 	}
 }
 

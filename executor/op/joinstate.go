@@ -154,13 +154,13 @@ func (d *joinSide) stateKey(j *hashJoin, dst []byte, kept []vec.Vec, i int) []by
 // storeLater hands copies of rows over to the side's state table.
 func (j *hashJoin) storeLater(d *joinSide, slots []int32) error {
 	r, kept := d.rows, d.gatherAll(slots)
-	weights, places := make([]int32, len(slots)), make([]storage.VNode, len(slots))
+	weights, places := make([]int32, len(slots)), d.places(j, slots)
 	for i, s := range slots {
 		w := r.weight(s)
 		if w < 0 || w > 1 && len(d.rowAt) > 0 {
 			return sqlerr.New(sqlerr.InternalError, "a row of a join has weight %d at the end of an epoch", w)
 		}
-		weights[i], places[i] = w, j.vnodes[r.key[s]]
+		weights[i] = w
 	}
 	d.table.PutLater(len(slots), func(to storage.LateWriter) {
 		var key, row []byte
@@ -178,12 +178,18 @@ func (j *hashJoin) storeLater(d *joinSide, slots []int32) error {
 func (j *hashJoin) write(d *joinSide) error {
 	r := d.rows
 	live := d.dirty[:0]
+	var changes []int32
 	for _, s := range d.dirty {
 		// A slot may have been freed, and even used again, since it was listed.
-		if r.key[s] >= 0 && r.flags[s]&rowDirty != 0 {
-			r.flags[s] = r.flags[s]&^rowDirty | rowStored
-			live = append(live, s)
+		if r.key[s] < 0 || r.flags[s]&rowDirty == 0 {
+			continue
 		}
+		r.flags[s] = r.flags[s]&^rowDirty | rowStored
+		if d.isAway(r.key[s]) {
+			changes = append(changes, s)
+			continue
+		}
+		live = append(live, s)
 	}
 	for len(live) > 0 {
 		slots := live[:d.rows.batch(live)]
@@ -193,7 +199,7 @@ func (j *hashJoin) write(d *joinSide) error {
 		}
 	}
 	d.dirty = d.dirty[:0]
-	return nil
+	return j.writeAside(d, changes)
 }
 
 func (d *joinSide) gatherAll(slots []int32) []vec.Vec {
@@ -238,58 +244,47 @@ func (j *hashJoin) take(d *joinSide, l *loading) {
 		d.hash(cols, n, hashes)
 	}
 	for i, id := range l.ids {
-		slot := j.addRow(d, cols, i, id, l.weights[i])
-		d.rows.flags[slot] = rowStored
 		d.sums[id] += l.weights[i]
+		tag := rowTag(hashes[i], id)
+		if d.rows.tags != nil && d.heads[id] >= 0 && j.meet(d, cols, i, id, tag, l.weights[i]) {
+			continue
+		}
+		slot := j.addRow(d, cols, i, id, l.weights[i])
+		d.dirty = d.dirty[:len(d.dirty)-1] // where addRow listed it
+		d.rows.flags[slot] = rowStored
 		if d.rows.tags != nil {
-			d.rows.addIndex(slot, rowTag(hashes[i], id))
+			d.rows.addIndex(slot, tag)
 		}
 	}
-	d.dirty = d.dirty[:len(d.dirty)-n] // addRow listed them
 }
 
-// load brings the rows of new keys into memory. key are their key columns, one row per id.
-func (j *hashJoin) load(key []vec.Vec, ids []int32, places []storage.VNode) error {
-	prefixes := make([][]byte, 0, len(ids))
-	var asked []int32
-	var at []storage.VNode
+// load brings the rows of keys into memory. key are the columns of the key, and rows
+// where in them each id's is.
+func (j *hashJoin) load(d *joinSide, key []vec.Vec, ids, rows []int32) error {
+	prefixes, places := make([][]byte, len(ids)), make([]storage.VNode, len(ids))
 	var bytes []byte
 	for k, id := range ids {
-		if !j.cache.away.mayHold(j.keys.Tag(id)) {
-			continue
-		}
-		asked, at = append(asked, id), append(at, places[k])
 		from := len(bytes)
-		bytes = appendStateKey(bytes, j.keyTypes, key, k)
-		prefixes = append(prefixes, bytes[from:len(bytes):len(bytes)])
+		bytes = appendStateKey(bytes, j.keyTypes, key, int(rows[k]))
+		prefixes[k], places[k] = bytes[from:len(bytes):len(bytes)], j.vnodes[id]
 	}
-	j.cache.stat.Misses.Add(int64(len(asked)))
-	if len(asked) == 0 {
-		return nil
-	}
-	for s := range j.sides {
-		d := &j.sides[s]
-		if d.table == nil {
-			continue
-		}
-		l := d.newLoading()
-		err := d.table.ScanPrefixes(at, prefixes, func(k int, _, value []byte) error {
-			l.ids = append(l.ids, asked[k])
-			if err := d.decode(l, value); err != nil {
-				return err
-			}
-			if stream.Full(len(l.ids), l.builders) {
-				j.take(d, l)
-				l = d.newLoading()
-			}
-			return nil
-		})
-		if err != nil {
+	l := d.newLoading()
+	err := d.table.ScanPrefixes(places, prefixes, func(k int, _, value []byte) error {
+		l.ids = append(l.ids, ids[k])
+		if err := d.decode(l, value); err != nil {
 			return err
 		}
-		j.take(d, l)
+		if stream.Full(len(l.ids), l.builders) {
+			j.take(d, l)
+			l = d.newLoading()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	return j.loadDegrees(asked)
+	j.take(d, l)
+	return nil
 }
 
 // loadAll brings everything into memory.
@@ -309,9 +304,7 @@ func (j *hashJoin) loadAll() error {
 			l.ids = make([]int32, n)
 			fresh, rows := j.keys.FindOrInsert(key, nil, n, l.ids)
 			all = append(all, fresh...)
-			if err := j.addKeys(key, fresh, rows); err != nil {
-				return err
-			}
+			j.addKeys(key, fresh, rows)
 			j.take(d, l)
 			l = d.newLoading()
 			return nil
