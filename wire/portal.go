@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -76,6 +77,9 @@ func (c *conn) ended(before byte, tag string, self *portal) {
 		clear(c.statements)
 	}
 	c.hold(tag)
+	// A pipeline, or a text of many statements, would keep its processor until it is
+	// preempted, with barriers in line behind it.
+	runtime.Gosched()
 }
 
 // pull sends up to limit rows of a portal (all if negative) and counts them.
