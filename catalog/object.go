@@ -133,7 +133,10 @@ type Watermark struct {
 type IndexInfo struct {
 	On    ID  `json:"on"`
 	Keys  int `json:"keys"`  // so many leading columns of Cols, and of Rows.Key, are the index's keys
-	Given int `json:"given"` // so many leading columns are its keys or INCLUDE
+	Given int `json:"given"` // so many leading columns are its keys, and those of INCLUDE or else all
+	// Include says that it has INCLUDE. Indexes of versions that did not note it count
+	// as without.
+	Include bool `json:"include,omitempty"`
 	// From is per column of Cols the column of the relation, -1: an expression, which
 	// Exprs has as the planner pins it, over the relation's columns, and Texts as SQL.
 	From  []int             `json:"from"`

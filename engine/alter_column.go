@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"streamdb/catalog"
-	"streamdb/catalog/syscat"
 	"streamdb/connector"
 	"streamdb/executor/op"
 	"streamdb/expr"
@@ -237,7 +236,7 @@ func mentions(text, name string) bool {
 func (s *Session) dropUsers(cat *catalog.Catalog, o *catalog.Object, i int, cascade bool) (*change, error) {
 	d := &dropping{session: s, cat: cat, st: &ast.Drop{Cascade: true}, gone: map[catalog.ID]bool{}}
 	users := slices.DeleteFunc(columnUsers(cat, o, i), func(u *catalog.Object) bool { // indexes go with what they are of
-		if u.Index != nil && indexNames(cat, u, i) {
+		if u.Index != nil && indexNames(u, i) {
 			d.gone[u.ID] = true
 		}
 		return u.Index != nil
@@ -288,10 +287,10 @@ func columnUsers(cat *catalog.Catalog, o *catalog.Object, i int) []*catalog.Obje
 
 // indexNames reports whether an index was made of a column of its relation: as a
 // key, in one, or by INCLUDE. One that just has all columns can do without it.
-func indexNames(cat *catalog.Catalog, ix *catalog.Object, i int) bool {
+func indexNames(ix *catalog.Object, i int) bool {
 	x := ix.Index
 	at := slices.Index(x.From[:x.Given], i)
-	if at >= 0 && (at < x.Keys || syscat.IncludedNames(cat, ix) != nil) {
+	if at >= 0 && (at < x.Keys || x.Include) {
 		return true
 	}
 	return slices.ContainsFunc(x.Exprs, func(pinned json.RawMessage) bool {

@@ -33,6 +33,7 @@ func IndexJob(ctx *Context, o, on *catalog.Object, s *ast.CreateIndex) (*JobPlan
 	if err != nil {
 		return nil, err
 	}
+	info.Include = s.Include != nil
 	o.Index = info
 	job := jobPlan(&v.Plan, v, nil)
 	job.DependsOn = []catalog.ID{on.ID}

@@ -1,7 +1,6 @@
 package syscat
 
 import (
-	"slices"
 	"strings"
 
 	"streamdb/catalog"
@@ -113,21 +112,17 @@ func IndexKeyDef(cat *catalog.Catalog, o *catalog.Object, i int) string {
 	return quoteIdent(cat.ByID(o.Index.On).Cols[o.Index.From[i]].Name)
 }
 
-// IncludedNames are the columns that an index has besides its keys, none if it
-// has all columns of its relation.
-func IncludedNames(cat *catalog.Catalog, o *catalog.Object) []string {
-	for i, c := range cat.ByID(o.Index.On).Cols {
-		if !c.Hidden && !slices.Contains(o.Index.From[:o.Index.Given], i) {
-			var names []string
-			for _, from := range o.Index.From[o.Index.Keys:o.Index.Given] {
-				if c := cat.ByID(o.Index.On).Cols[from]; !c.Dropped {
-					names = append(names, quoteIdent(c.Name))
-				}
-			}
-			return names
+// IncludedNames are the columns that an index has by INCLUDE.
+func IncludedNames(cat *catalog.Catalog, o *catalog.Object) (names []string) {
+	if !o.Index.Include {
+		return nil
+	}
+	for _, from := range o.Index.From[o.Index.Keys:o.Index.Given] {
+		if c := cat.ByID(o.Index.On).Cols[from]; !c.Dropped {
+			names = append(names, quoteIdent(c.Name))
 		}
 	}
-	return nil
+	return names
 }
 
 // KeyNames are the names of the primary key's columns.
