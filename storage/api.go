@@ -63,8 +63,12 @@ type StateTable interface {
 	ScanFrom(v VNode, prefix, from []byte, fn func(key, value []byte) (bool, error)) error
 	// ScanPrefixes calls fn for each row whose vnode and prefix are those number i, in
 	// order of vnode and key: one pass for many prefixes, which need not be sorted, none
-	// of which is the beginning of another one.
-	ScanPrefixes(vnodes []VNode, prefixes [][]byte, fn func(i int, key, value []byte) error) error
+	// of which is the beginning of another one. Returning false goes on with the next
+	// prefix.
+	ScanPrefixes(vnodes []VNode, prefixes [][]byte, fn func(i int, key, value []byte) (bool, error)) error
+	// ScanPrefixesSealed is ScanPrefixes as of the last Seal, of the rows whose keys are
+	// above above[i], which begins with the prefix; nil: all.
+	ScanPrefixesSealed(vnodes []VNode, prefixes, above [][]byte, fn func(i int, key, value []byte) (bool, error)) error
 	// Last returns the row with the greatest key that begins with prefix and is
 	// below the key below; nil if there is none. The bytes are valid until the next call.
 	Last(v VNode, prefix, below []byte) (key, value []byte, err error)

@@ -24,22 +24,28 @@ func between(run []entry, arena, lower, upper []byte) []entry {
 // cursors collects the own changes in [lower, upper), the newest first. They
 // stay as they are when fn writes to the table: arenas and entries are only appended to.
 func (t *stateTable) cursors(lower, upper []byte) []cursor {
-	var out []cursor
-	add := func(d *Delta) {
-		d.settle()
-		if len(d.entries) == 0 {
-			return
-		}
-		runs := d.prepareRuns()
-		for i := len(runs) - 1; i >= 0; i-- {
-			if run := between(runs[i], d.arena, lower, upper); len(run) > 0 {
-				out = append(out, cursor{d.arena, run})
-			}
-		}
-	}
-	add(t.cur)
+	return append(t.cur.cursors(lower, upper, nil), t.sealedCursors(lower, upper)...)
+}
+
+// sealedCursors is cursors of earlier epochs.
+func (t *stateTable) sealedCursors(lower, upper []byte) (out []cursor) {
 	for i := len(t.sealed) - 1; i >= 0; i-- {
-		add(t.sealed[i])
+		out = t.sealed[i].cursors(lower, upper, out)
+	}
+	return out
+}
+
+// cursors appends the delta's changes in [lower, upper), the newest first.
+func (d *Delta) cursors(lower, upper []byte, out []cursor) []cursor {
+	d.settle()
+	if len(d.entries) == 0 {
+		return out
+	}
+	runs := d.prepareRuns()
+	for i := len(runs) - 1; i >= 0; i-- {
+		if run := between(runs[i], d.arena, lower, upper); len(run) > 0 {
+			out = append(out, cursor{d.arena, run})
+		}
 	}
 	return out
 }

@@ -5,9 +5,17 @@ import (
 	"slices"
 )
 
-// ScanPrefixes is one pass of one iterator: the prefixes are visited in order, and
+func (t *stateTable) ScanPrefixes(vnodes []VNode, prefixes [][]byte, fn func(i int, key, value []byte) (bool, error)) error {
+	return t.scanPrefixes(vnodes, prefixes, nil, t.cursors, fn)
+}
+
+func (t *stateTable) ScanPrefixesSealed(vnodes []VNode, prefixes, above [][]byte, fn func(i int, key, value []byte) (bool, error)) error {
+	return t.scanPrefixes(vnodes, prefixes, above, t.sealedCursors, fn)
+}
+
+// scanPrefixes is one pass of one iterator: the prefixes are visited in order, and
 // one that the iterator has passed already without meeting it has no rows.
-func (t *stateTable) ScanPrefixes(vnodes []VNode, prefixes [][]byte, fn func(i int, key, value []byte) error) error {
+func (t *stateTable) scanPrefixes(vnodes []VNode, prefixes, above [][]byte, cursors func(lower, upper []byte) []cursor, fn func(i int, key, value []byte) (bool, error)) error {
 	if len(prefixes) == 0 {
 		return nil
 	}
@@ -16,7 +24,7 @@ func (t *stateTable) ScanPrefixes(vnodes []VNode, prefixes [][]byte, fn func(i i
 	first, last := order[0], order[len(order)-1]
 	lower := AppendKey(nil, t.def.ID, vnodes[first], prefixes[first])
 	end := prefixEnd(AppendKey(nil, t.def.ID, vnodes[last], prefixes[last]))
-	own := t.cursors(lower, end)
+	own := cursors(lower, end)
 	it, gen := t.ranges, t.gen
 	t.ranges = nil
 	if it == nil && t.empty != isEmpty {
@@ -35,6 +43,9 @@ func (t *stateTable) ScanPrefixes(vnodes []VNode, prefixes [][]byte, fn func(i i
 	for _, i := range order {
 		lower = AppendKey(lower[:0], t.def.ID, vnodes[i], prefixes[i])
 		upper = appendPrefixEnd(upper[:0], lower)
+		if above != nil && above[i] != nil {
+			lower = append(AppendKey(lower[:0], t.def.ID, vnodes[i], above[i]), 0) // what follows it
+		}
 		here = here[:0]
 		for k := range own {
 			run := between(own[k].run, own[k].arena, lower, upper)
@@ -45,7 +56,7 @@ func (t *stateTable) ScanPrefixes(vnodes []VNode, prefixes [][]byte, fn func(i i
 		if it != nil && (!sought || valid && bytes.Compare(it.Key(), lower) < 0) {
 			valid, sought = it.SeekGE(lower), true
 		}
-		err = mergeFrom(here, it, &valid, upper, func(full, value []byte) (bool, error) { return true, fn(int(i), full[keyHead:], value) })
+		err = mergeFrom(here, it, &valid, upper, func(full, value []byte) (bool, error) { return fn(int(i), full[keyHead:], value) })
 		if err != nil {
 			break
 		}

@@ -145,27 +145,47 @@ func TestStateTableIsAMap(t *testing.T) {
 			},
 			"scan prefixes": func(t *rapid.T) {
 				var vs []VNode
-				var ps [][]byte
+				var ps, above [][]byte
 				for range rapid.IntRange(0, 6).Draw(t, "n") { // of equal length: none begins another
 					v, p := genV.Draw(t, "v"), append(genKey.Draw(t, "p"), 'a', 0xff)[:2]
 					if !slices.ContainsFunc(ps, func(x []byte) bool { return bytes.Equal(x, p) }) {
-						vs, ps = append(vs, v), append(ps, p)
+						vs, ps, above = append(vs, v), append(ps, p), append(above, nil)
+						if rapid.Bool().Draw(t, "from within") {
+							above[len(ps)-1] = append(slices.Clone(p), genKey.Draw(t, "above")...)
+						}
 					}
 				}
+				most := rapid.IntRange(1, 4).Draw(t, "rows of a prefix")
+				sealed, state := rapid.Bool().Draw(t, "sealed"), now
+				if sealed {
+					state = atSeal
+				}
 				var b, want strings.Builder
-				check(table.ScanPrefixes(vs, ps, func(i int, k, val []byte) error {
+				seen, wanted := make([]int, len(ps)), make([]int, len(ps))
+				fn := func(i int, k, val []byte) (bool, error) {
 					fmt.Fprintf(&b, "%d:%x=%s ", i, modelKey(vs[i], k), val)
-					return nil
-				}))
-				for _, k := range slices.Sorted(maps.Keys(now)) {
+					seen[i]++
+					return seen[i] < most, nil
+				}
+				if sealed {
+					check(table.ScanPrefixesSealed(vs, ps, above, fn))
+				} else {
+					check(table.ScanPrefixes(vs, ps, fn))
+				}
+				for _, k := range slices.Sorted(maps.Keys(state)) {
 					for i := range ps {
-						if strings.HasPrefix(k, modelKey(vs[i], ps[i])) {
-							fmt.Fprintf(&want, "%d:%x=%s ", i, k, now[k])
+						from := ""
+						if sealed && above[i] != nil {
+							from = modelKey(vs[i], above[i])
+						}
+						if strings.HasPrefix(k, modelKey(vs[i], ps[i])) && k > from && wanted[i] < most {
+							fmt.Fprintf(&want, "%d:%x=%s ", i, k, state[k])
+							wanted[i]++
 						}
 					}
 				}
 				if b.String() != want.String() {
-					t.Fatalf("scan of %v/%x: %q, want %q", vs, ps, b.String(), want.String())
+					t.Fatalf("scan of %v/%x above %x (sealed: %v): %q, want %q", vs, ps, above, sealed, b.String(), want.String())
 				}
 			},
 			"last": func(t *rapid.T) {

@@ -269,16 +269,16 @@ func (j *hashJoin) load(d *joinSide, key []vec.Vec, ids, rows []int32) error {
 		prefixes[k], places[k] = bytes[from:len(bytes):len(bytes)], j.vnodes[id]
 	}
 	l := d.newLoading()
-	err := d.table.ScanPrefixes(places, prefixes, func(k int, _, value []byte) error {
+	err := d.table.ScanPrefixes(places, prefixes, func(k int, _, value []byte) (bool, error) {
 		l.ids = append(l.ids, ids[k])
 		if err := d.decode(l, value); err != nil {
-			return err
+			return false, err
 		}
 		if stream.Full(len(l.ids), l.builders) {
 			j.take(d, l)
 			l = d.newLoading()
 		}
-		return nil
+		return true, nil
 	})
 	if err != nil {
 		return err
