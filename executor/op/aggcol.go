@@ -28,9 +28,22 @@ type aggColumn interface {
 	// evict forgets the values of groups that leave memory.
 	evict(gone func(id int32) bool)
 	// pack renumbers the groups: those of ids are now 0, 1, 2 .., and memory for others
-	// is given back. Only columns that are lazyColumns get any.
+	// is given back.
 	pack(ids []int32) error
 	bytes() int64
+}
+
+// valueColumn is an aggColumn that keeps values of its groups, which memory can do
+// without as long as the groups are there.
+type valueColumn interface {
+	aggColumn
+	// valueBytes is the part of bytes that is for values, and how much of it is for
+	// values to come.
+	valueBytes() (total, spare int64)
+	// trim takes values out of memory, about want bytes of the used ones of the operator,
+	// as far as there are any that level allows: 0, those that are needed least, to 2. It
+	// returns how many bytes became spare.
+	trim(level int, want, used int64) int64
 }
 
 // plainAgg is an aggregate whose state is a few numbers per group.
@@ -74,6 +87,9 @@ func (p *plainAgg) pack(ids []int32) error {
 	old := p.state
 	p.state = p.make()
 	p.state.Grow(len(ids))
+	if p.partial == nil {
+		return p.copy(old, ids)
+	}
 	to := make([]int32, min(len(ids), stream.BatchRows))
 	for from := 0; from < len(ids); from += len(to) {
 		part := ids[from:min(from+len(to), len(ids))]
@@ -81,6 +97,18 @@ func (p *plainAgg) pack(ids []int32) error {
 			to[k] = int32(from + k)
 		}
 		if err := p.move(old, part, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copy is pack for states without a partial form.
+func (p *plainAgg) copy(old aggs.State, ids []int32) error {
+	var buf []byte
+	for k, id := range ids {
+		buf = old.Encode(id, buf[:0])
+		if _, err := p.state.Decode(int32(k), buf); err != nil {
 			return err
 		}
 	}

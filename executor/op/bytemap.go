@@ -48,6 +48,21 @@ func (m *byteMap) Insert(key []byte) (int32, bool) {
 	return id, true
 }
 
+// Find is the id of key; -1: it was not inserted.
+func (m *byteMap) Find(key []byte) int32 {
+	if len(m.slots) == 0 {
+		return -1
+	}
+	h := xxh3.Hash(key)
+	mask := uint64(len(m.slots) - 1)
+	for i := h & mask; m.slots[i] != 0; i = (i + 1) & mask {
+		if id := m.slots[i] - 1; m.tags[id] == h && string(m.Key(id)) == string(key) {
+			return id
+		}
+	}
+	return -1
+}
+
 func (m *byteMap) grow() {
 	m.slots = make([]int32, max(64, 2*len(m.slots)))
 	mask := uint64(len(m.slots) - 1)

@@ -22,6 +22,9 @@ func (c *clock) grow(n int) {
 // use notes that an entry was used.
 func (c *clock) use(id int32) { c.used[id>>6] |= 1 << (id & 63) }
 
+// has reports whether an entry was used since the hand passed it.
+func (c *clock) has(id int32) bool { return c.used[id>>6]&(1<<(id&63)) != 0 }
+
 // forget says that an id is free.
 func (c *clock) forget(id int32) { c.used[id>>6] &^= 1 << (id & 63) }
 

@@ -27,7 +27,9 @@ type distinctAgg struct {
 	seen    *keyTable // group id, values
 	entries []distinctEntry
 	dirty   []int32
-	partial []bool // by group: values may be in the table alone
+	done    []int32 // the dirty ones of the last flush: see sweep
+	clock   clock   // of values
+	partial []bool  // by group: values may be in the table alone
 
 	groupCol []int64
 	ids      []int32
@@ -53,9 +55,7 @@ func newDistinctAgg(owner *hashAgg, plain *plainAgg, table storage.StateTable, a
 
 func (d *distinctAgg) grow(groups int) {
 	d.plain.grow(groups)
-	for len(d.partial) < groups {
-		d.partial = append(d.partial, false)
-	}
+	d.partial = vec.Grow(d.partial, groups)
 }
 
 func (d *distinctAgg) load(id int32, src []byte) ([]byte, error) {
@@ -79,6 +79,7 @@ func (d *distinctAgg) update(groups []int32, cols []vec.Vec, weights []stream.Op
 		d.keys = append(d.keys, cols[c])
 	}
 	ids := d.ids[:n]
+	d.sweep()
 	fresh, rows := d.seen.FindOrInsert(d.keys, sel, n, ids)
 	if len(fresh) > 0 {
 		if err := d.admit(groups, fresh, rows); err != nil {
@@ -93,6 +94,9 @@ func (d *distinctAgg) update(groups []int32, cols []vec.Vec, weights []stream.Op
 			w = int64(weights[i])
 		}
 		had := e.count > 0
+		if had {
+			d.clock.use(ids[i])
+		}
 		if had && d.appendOnly {
 			continue
 		}
@@ -152,9 +156,8 @@ func (d *distinctAgg) withoutNulls(cols []vec.Vec, sel []int32, n int) []int32 {
 
 // admit makes room for new values and reads those that the table may know.
 func (d *distinctAgg) admit(groups, fresh, rows []int32) error {
-	for len(d.entries) < d.seen.Ids() {
-		d.entries = append(d.entries, distinctEntry{})
-	}
+	d.entries = vec.Grow(d.entries, d.seen.Ids())
+	d.clock.grow(d.seen.Ids())
 	var ask []int32
 	for k, id := range fresh {
 		d.entries[id] = distinctEntry{}
@@ -198,32 +201,6 @@ func (d *distinctAgg) stateKeys(ids []int32) ([][]byte, []storage.VNode) {
 	return keys, vnodes
 }
 
-func (d *distinctAgg) flush() error {
-	if len(d.dirty) == 0 {
-		return nil
-	}
-	keys, vnodes := d.stateKeys(d.dirty)
-	var value []byte
-	for k, id := range d.dirty {
-		e := &d.entries[id]
-		e.dirty = false
-		switch {
-		case e.count < 0:
-			return sqlerr.New(sqlerr.InternalError, "aggregate: a value that never came is retracted")
-		case e.count > 0:
-			value = binary.AppendVarint(value[:0], e.count)
-			d.table.Put(vnodes[k], keys[k], value)
-			e.stored = true
-			continue
-		case e.stored:
-			d.table.Delete(vnodes[k], keys[k])
-		}
-		d.seen.Delete(id)
-	}
-	d.dirty = d.dirty[:0]
-	return nil
-}
-
 func (d *distinctAgg) result(ctx *expr.Ctx, ids []int32, out *vec.Builder) error {
 	return d.plain.result(ctx, ids, out)
 }
@@ -239,23 +216,6 @@ func (d *distinctAgg) encode(id int32, dst []byte) []byte { return d.plain.encod
 
 func (d *distinctAgg) drop(key []byte, vnode storage.VNode) error {
 	return dropPrefix(d.table, vnode, key)
-}
-
-func (d *distinctAgg) evict(gone func(id int32) bool) {
-	for id := range d.entries {
-		if d.seen.Live(int32(id)) && gone(d.seen.firstInt(int32(id))) {
-			d.seen.Delete(int32(id))
-		}
-	}
-}
-
-func (d *distinctAgg) pack([]int32) error {
-	d.seen, d.entries, d.partial = newKeyTable(d.seen.types), nil, nil
-	return d.plain.pack(nil)
-}
-
-func (d *distinctAgg) bytes() int64 {
-	return d.plain.bytes() + d.seen.Bytes() + int64(16*cap(d.entries))
 }
 
 // dropPrefix deletes all rows of a table under a prefix.

@@ -14,6 +14,8 @@ type evictState struct {
 	expect  int     // groups that are expected to come until the next one
 	look    int     // the number of them at which spill looks again
 	came    int     // groups that came since the last flush
+	filled  int64   // bytes that were not spare at the end of the last eviction
+	growth  int64   // bytes that are expected to come until the next one; see shrink
 	victims []int32 // scratch
 	cache   *Caches
 	stat    *CacheStat
@@ -77,10 +79,17 @@ func (a *hashAgg) evict() error {
 	a.memory.report(a.bytes())
 	a.res.most = a.memory.held / 8
 	a.expect = max(a.fresh, a.expect/4*3)
-	if n := a.short(); n > 0 {
-		a.leave(n)
+	pack := false
+	if a.lazy {
+		if n := a.short(); n > 0 {
+			a.leave(n)
+		}
+		pack = a.keys.Ids() > a.keys.Len()
+	} else {
+		a.shrink()
+		pack = a.spare() > a.memory.held/8
 	}
-	if free := a.keys.Ids() - a.keys.Len(); (free > 0 || !a.lazy) && a.memory.over() {
+	if pack && a.memory.over() {
 		if err := a.pack(); err != nil {
 			return err
 		}
@@ -112,22 +121,14 @@ func (a *hashAgg) leave(want int) {
 }
 
 // pack gives memory back, which deleting does not: the groups get new ids.
-// Aggregates that keep values of their own cannot do that: half of the groups leave,
-// and once few are left all of them.
 func (a *hashAgg) pack() error {
-	if !a.lazy {
-		a.leave(a.keys.Len() / 2)
-		if a.keys.Len() > a.keys.Ids()/4 {
-			return nil
-		}
-		a.leave(a.keys.Len())
-	}
 	live := a.keys.All()
 	groups := make([]aggGroup, len(live))
 	for k, id := range live {
 		groups[k] = a.groups[id]
 	}
 	a.groups, a.victims, a.absentSorted = groups, nil, nil
+	a.refs = groupRefs{owner: a}
 	a.keys = a.keys.Pack(live)
 	a.clock.pack(live)
 	for _, c := range a.aggs {

@@ -16,26 +16,34 @@ import (
 type lateGroups struct {
 	keys   []vec.Vec
 	groups []aggGroup
-	parts  [][]vec.Vec // per aggregate: its partial form; nil: count(*)
+	parts  [][]vec.Vec // per aggregate: its partial form; nil: it has none, or is count(*)
 }
 
-// canWait reports whether all aggregates have a partial form, which is a copy.
+// canWait reports whether all states have a partial form, which is a copy.
 func (a *hashAgg) canWait() bool {
 	if len(a.spec.Keys) == 0 {
 		return false // one row: nothing to gain
 	}
 	for _, c := range a.aggs {
-		switch c := c.(type) {
-		case *rowCount:
-		case *plainAgg:
-			if c.partial == nil {
-				return false
-			}
-		default:
+		if p := plainOf(c); p != nil && p.partial == nil {
 			return false
 		}
 	}
 	return true
+}
+
+// plainOf is the aggregate whose state is a column's part of its group's row; nil: it
+// has none there, or it is count(*), which is the rows of the group.
+func plainOf(c aggColumn) *plainAgg {
+	switch c := c.(type) {
+	case *plainAgg:
+		return c
+	case *distinctAgg:
+		return c.plain
+	case *distinctFollower:
+		return c.plain
+	}
+	return nil
 }
 
 // writeLater is write for groups whose aggregates can wait; live are those that exist.
@@ -49,8 +57,8 @@ func (a *hashAgg) writeLater(ids []int32, keys []vec.Vec) error {
 		}
 	}
 	for j, c := range a.aggs {
-		p, ok := c.(*plainAgg)
-		if !ok { // count(*): the rows of the group
+		p := plainOf(c)
+		if p == nil {
 			continue
 		}
 		bs := make([]*vec.Builder, len(p.partial))
@@ -78,8 +86,8 @@ func (a *hashAgg) writeGroups(to storage.LateWriter, l *lateGroups) {
 	}
 	states := make([]aggs.State, len(a.aggs))
 	for j, c := range a.aggs {
-		p, ok := c.(*plainAgg)
-		if !ok {
+		p := plainOf(c)
+		if p == nil {
 			continue
 		}
 		states[j] = p.make()
@@ -99,11 +107,11 @@ func (a *hashAgg) writeGroups(to storage.LateWriter, l *lateGroups) {
 		}
 		value = binary.AppendVarint(value[:0], g.rows())
 		value, row = a.appendFixed(value, row, l.keys, i)
-		for _, s := range states {
-			if s == nil {
-				value = binary.AppendVarint(value, g.rows())
-			} else {
+		for j, s := range states {
+			if s != nil {
 				value = s.Encode(int32(i), value)
+			} else if _, ok := a.aggs[j].(*rowCount); ok {
+				value = binary.AppendVarint(value, g.rows())
 			}
 		}
 		to.Put(g.vnode(), key, value)

@@ -24,6 +24,7 @@ func (s *HashAgg) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 	}
 	a.pace = newBatchPace(results)
 	a.keys = newKeyTable(a.keyTypes)
+	a.refs.owner = a
 	a.lossy = a.keys.Lossy() || s.EmitOnClose
 	if a.dist == nil {
 		a.dist = s.Keys
@@ -91,6 +92,7 @@ type hashAgg struct {
 	pace   batchPace
 	lazyState
 	evictState
+	refs groupRefs // scratch
 
 	touched []int32        // ids changed in this epoch, without absent
 	had     []int32        // per touched id: its row in old; -1: it had emitted nothing
@@ -392,7 +394,7 @@ func (a *hashAgg) encode(dst []byte, id int32, keys []vec.Vec, row int) []byte {
 }
 
 func (a *hashAgg) bytes() int64 {
-	n := a.keys.Bytes() + a.clock.bytes() + a.res.bytes() + int64(8*cap(a.groups)) + a.lazyBytes() +
+	n := a.keys.Bytes() + a.clock.bytes() + a.res.bytes() + int64(8*cap(a.groups)) + a.lazyBytes() + a.refs.bytes() +
 		int64(cap(a.touched)+cap(a.had)+cap(a.victims))*4
 	for j, c := range a.aggs {
 		n += c.bytes() + int64(8*a.old[j].Len()+len(a.old[j].Data))

@@ -137,8 +137,8 @@ func buildAgg(spec *HashAgg) optest.Build {
 }
 
 func TestHashAgg(t *testing.T) {
-	defer func(n int32) { extremeCache = n }(extremeCache)
-	extremeCache = 2
+	defer func(n, m int32) { extremeCache, extremeLeast = n, m }(extremeCache, extremeLeast)
+	extremeCache, extremeLeast = 2, 1
 	s := optest.Schema(t, "g int8, h text, x int4, y numeric, b bool, z int8")
 	star := aggCall(t, s, "count")
 	filtered := aggCall(t, s, "sum", 2)

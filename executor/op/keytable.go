@@ -125,6 +125,12 @@ func (t *keyTable) Bytes() int64 {
 	return int64(8*cap(t.slots)+8*cap(t.lives)+4*cap(t.frees)+8*cap(t.vals)+8*cap(t.nulls)+16*cap(t.refs)) + t.arena.size
 }
 
+// Spare is about how much of Bytes holds nothing, and is there for new keys.
+func (t *keyTable) Spare() int64 {
+	free := float64(t.ids-t.live) / float64(max(t.ids, 1))
+	return int64(free*float64(t.Bytes()-t.arena.size)) + t.arena.size - t.arena.used + t.arena.garbage
+}
+
 // Find sets ids[i] to the id of row i's key, or -1, for the rows of sel (nil:
 // all n). cols are the key columns only, in the order of the table's types.
 func (t *keyTable) Find(cols []vec.Vec, sel []int32, n int, ids []int32) {

@@ -3,6 +3,8 @@ package op
 import (
 	"bytes"
 	"encoding/binary"
+
+	"streamdb/vec"
 )
 
 // ordSet holds many ordered sets of byte keys, each key with a value and a
@@ -26,7 +28,8 @@ type ordNode struct {
 	left, right int32
 	prio        uint32
 	klen, vlen  uint32
-	dirty       bool // free for the owner
+	dirty       bool // free for the owner, as stored
+	stored      bool
 	at          span // key, then value
 }
 
@@ -36,7 +39,15 @@ func newOrdSet() *ordSet { return &ordSet{nodes: make([]ordNode, 1), seed: 24635
 func (s *ordSet) Len() int { return s.live }
 
 // Bytes is the memory all sets take.
-func (s *ordSet) Bytes() int64 { return int64(cap(s.nodes))*56 + s.arena.size }
+func (s *ordSet) Bytes() int64 { return int64(cap(s.nodes))*ordNodeBytes + s.arena.size }
+
+const ordNodeBytes = 48
+
+// Spare is how much of Bytes holds nothing: it is for what comes, and is given back
+// by Pack.
+func (s *ordSet) Spare() int64 {
+	return int64(cap(s.nodes)-1-s.live)*ordNodeBytes + s.arena.size - s.arena.used + s.arena.garbage
+}
 
 // Key views the key of a node; valid until the next change.
 func (s *ordSet) Key(node int32) []byte {
@@ -136,7 +147,8 @@ func (s *ordSet) Insert(root *int32, key, val []byte, count int64) int32 {
 		s.nodes[id] = n
 	} else {
 		id = int32(len(s.nodes))
-		s.nodes = append(s.nodes, n)
+		s.nodes = vec.Grow(s.nodes, len(s.nodes)+1)
+		s.nodes[id] = n
 	}
 	s.live++
 	// Descend to where the new priority belongs, then split what is below.
@@ -235,6 +247,50 @@ func (s *ordSet) clear(at int32) {
 	s.clear(l)
 	s.clear(r)
 	s.release(at)
+}
+
+// Cut takes all but the first keep keys out of a set.
+func (s *ordSet) Cut(root *int32, keep int) {
+	last := int32(0)
+	s.Walk(*root, func(node int32) bool {
+		if keep--; keep >= 0 {
+			last = node
+		}
+		return keep > 0
+	})
+	rest := *root
+	if last != 0 {
+		n := &s.nodes[last]
+		*root, rest = s.split(*root, n.prefix, s.arena.get(n.at, int(n.klen)))
+	} else {
+		*root = 0
+	}
+	s.clear(rest)
+	s.tidy()
+}
+
+// Pack moves what lives to memory that has little room beside it, and gives the rest
+// back. The nodes have other numbers then: that of node i is to[i].
+func (s *ordSet) Pack() (to []int32) {
+	to = make([]int32, len(s.nodes))
+	next := int32(1)
+	for i := range s.nodes {
+		if s.nodes[i].prio != 0 {
+			to[i] = next
+			next++
+		}
+	}
+	nodes, strings := make([]ordNode, next, next+next/8), arena{}
+	for i, k := range to {
+		if k != 0 {
+			n := s.nodes[i]
+			n.left, n.right = to[n.left], to[n.right]
+			n.at = strings.add(s.arena.get(n.at, int(n.klen+n.vlen)))
+			nodes[k] = n
+		}
+	}
+	s.nodes, s.free, s.arena = nodes, 0, strings
+	return to
 }
 
 // Walk calls fn for the nodes of a set in key order until fn returns false. fn

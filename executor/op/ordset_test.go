@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -28,6 +29,16 @@ func TestOrdSet(t *testing.T) {
 			case op == 0:
 				s.Clear(root)
 				clear(model)
+			case op == 1:
+				keys := slices.Sorted(maps.Keys(model))
+				keep := rapid.IntRange(0, len(keys)).Draw(rt, "keep")
+				s.Cut(root, keep)
+				for _, key := range keys[keep:] {
+					delete(model, key)
+				}
+			case op == 2:
+				to := s.Pack()
+				roots[0], roots[1] = to[roots[0]], to[roots[1]]
 			case op < 8 && has:
 				if !s.Remove(root, []byte(key)) {
 					rt.Fatalf("%q cannot be removed", key)
@@ -77,6 +88,31 @@ func TestOrdSetTidy(t *testing.T) {
 	}
 	if s.Len() != 100 || s.Bytes() > 1<<20 {
 		t.Fatalf("%d keys in %d bytes", s.Len(), s.Bytes())
+	}
+}
+
+// TestOrdSetPack: what Cut took out Pack gives back.
+func TestOrdSetPack(t *testing.T) {
+	s := newOrdSet()
+	roots := make([]int32, 100)
+	for i := range 100_000 {
+		s.Insert(&roots[i%100], fmt.Appendf(nil, "a key of some length %06d", i), nil, 1)
+	}
+	held := s.Bytes()
+	for k := range roots {
+		s.Cut(&roots[k], 10)
+	}
+	if s.Len() != 1000 || s.Spare() < held/2 {
+		t.Fatalf("%d keys, %d of %d bytes are spare", s.Len(), s.Spare(), held)
+	}
+	to := s.Pack()
+	if used := s.Bytes() - s.Spare(); s.Bytes() > 3*used || s.Bytes() > held/20 {
+		t.Fatalf("%d bytes for %d", s.Bytes(), used)
+	}
+	for k, root := range roots {
+		if key := string(s.Key(s.Max(to[root]))); key != fmt.Sprintf("a key of some length %06d", 900+k) {
+			t.Fatalf("the last key of set %d is %q", k, key)
+		}
 	}
 }
 

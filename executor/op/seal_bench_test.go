@@ -27,7 +27,7 @@ func BenchmarkSeal(b *testing.B) {
 	b.Run("aggregate", func(b *testing.B) {
 		spec := aggSpec(s, []int{0}, []AggCall{aggCall(b, s, "count"), aggCall(b, s, "sum", 1)}, true)
 		spec.In = in
-		benchSeal(b, spec, func(op executor.Operator, ctx *executor.Ctx) (state time.Duration) {
+		benchSeal(b, spec, func(op executor.Operator, ctx *executor.Ctx) (took, again time.Duration) {
 			a := op.(*hashAgg)
 			begun := time.Now()
 			for ids := range slices.Chunk(a.touched, stream.BatchRows) {
@@ -35,8 +35,21 @@ func BenchmarkSeal(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			return time.Since(begun)
+			took = time.Since(begun)
+			return took, took
 		}, func(epoch int) []*stream.Batch { return []*stream.Batch{sealBatch(0, sealRows, epoch, nil)} })
+	})
+	b.Run("extremes", func(b *testing.B) { // of 100 groups, each row takes back a value and brings one
+		spec := aggSpec(s, []int{0}, []AggCall{aggCall(b, s, "min", 1), aggCall(b, s, "max", 1)}, false)
+		spec.In = in
+		benchSeal(b, spec, sealSets(b), func(epoch int) []*stream.Batch { return sealValues(100, epoch) })
+	})
+	b.Run("distinct", func(b *testing.B) {
+		call := aggCall(b, s, "count", 1)
+		call.Distinct = true
+		spec := aggSpec(s, []int{0}, []AggCall{call}, false)
+		spec.In = in
+		benchSeal(b, spec, sealSets(b), func(epoch int) []*stream.Batch { return sealValues(100, epoch) })
 	})
 	b.Run("join", func(b *testing.B) {
 		side := JoinSide{Keys: []int{0}, RowKey: []int{1}, WindowKey: -1}
@@ -49,15 +62,15 @@ func BenchmarkSeal(b *testing.B) {
 	b.Run("materialize", func(b *testing.B) {
 		table := RowTable{Def: TableRef{ID: 33, Name: "rows"}, Cols: s, Key: []SortKey{{Col: 0}}, Dist: []int{0}}
 		spec := &Materialize{In: in, Table: table}
-		benchSeal(b, spec, func(op executor.Operator, ctx *executor.Ctx) time.Duration {
+		benchSeal(b, spec, func(op executor.Operator, ctx *executor.Ctx) (took, again time.Duration) {
 			w := op.(*netRows)
 			net := make([]int32, len(w.epoch.heads))
 			copy(net, w.epoch.heads)
 			begun := time.Now()
 			w.epoch.storeLater(w.table, net)
-			took := time.Since(begun)
+			took = time.Since(begun)
 			w.epoch.lent = false // the barrier does it once more
-			return took
+			return took, took
 		}, func(epoch int) []*stream.Batch {
 			ins := sealBatch(0, sealRows, epoch, nil)
 			if epoch == 0 {
@@ -66,6 +79,40 @@ func BenchmarkSeal(b *testing.B) {
 			return []*stream.Batch{sealBatch(0, sealRows, epoch-1, slices.Repeat([]stream.Op{stream.Delete}, sealRows)), ins}
 		})
 	})
+}
+
+// sealSets hands over what an aggregate that keeps values has of its state.
+func sealSets(b *testing.B) func(executor.Operator, *executor.Ctx) (took, again time.Duration) {
+	return func(op executor.Operator, ctx *executor.Ctx) (took, again time.Duration) {
+		a := op.(*hashAgg)
+		begun := time.Now()
+		if err := a.flushSets(); err != nil {
+			b.Fatal(err)
+		}
+		flushed := time.Now()
+		for ids := range slices.Chunk(a.touched, stream.BatchRows) {
+			if err := a.write(ids); err != nil {
+				b.Fatal(err)
+			}
+		}
+		return time.Since(begun), time.Since(flushed)
+	}
+}
+
+// sealValues is rows of some groups whose values are those that the epoch before had
+// last, taken back, and as many others: sealRows changes of values in all.
+func sealValues(groups, epoch int) (out []*stream.Batch) {
+	for e, ops := range [][]stream.Op{slices.Repeat([]stream.Op{stream.Delete}, sealRows/2), nil} {
+		if e += epoch - 1; e < 0 {
+			continue
+		}
+		ks, xs := make([]int64, sealRows/2), make([]int64, sealRows/2)
+		for i := range ks {
+			ks[i], xs[i] = int64(i%groups), int64(i/groups*2+e%2)
+		}
+		out = append(out, stream.NewBatch(len(ks), []vec.Vec{vec.Ints(ks), vec.Ints(xs)}, ops))
+	}
+	return out
 }
 
 // sealBatch is rows with the keys from .. from+n, of an epoch.
@@ -78,8 +125,9 @@ func sealBatch(from, n, epoch int, ops []stream.Op) *stream.Batch {
 }
 
 // benchSeal runs epochs of what rows gives. state measures what the operator does
-// with its state as a part of its barrier; nil: its barrier does nothing else.
-func benchSeal(b *testing.B, spec executor.Spec, state func(executor.Operator, *executor.Ctx) time.Duration, rows func(epoch int) []*stream.Batch) {
+// with its state as a part of its barrier, and how much of that the barrier does once
+// more; nil: its barrier does nothing else.
+func benchSeal(b *testing.B, spec executor.Spec, state func(executor.Operator, *executor.Ctx) (took, again time.Duration), rows func(epoch int) []*stream.Batch) {
 	store, err := storage.Open(storage.Options{Dir: "db", FS: storage.NewMemFS()})
 	if err != nil {
 		b.Fatal(err)
@@ -108,9 +156,9 @@ func benchSeal(b *testing.B, spec executor.Spec, state func(executor.Operator, *
 				b.Fatal(err)
 			}
 		}
-		var handed time.Duration
+		var handed, again time.Duration
 		if state != nil {
-			handed = state(op, ctx)
+			handed, again = state(op, ctx)
 		}
 		begun := time.Now()
 		if err := op.Barrier(ctx, stream.Barrier{Epoch: n}, out); err != nil {
@@ -126,10 +174,10 @@ func benchSeal(b *testing.B, spec executor.Spec, state func(executor.Operator, *
 		sealed := time.Since(flushed)
 		barrier := flushed.Sub(begun)
 		if state == nil {
-			handed = barrier
+			handed, again = barrier, barrier
 		}
 		states = append(states, float64((handed + sealed).Microseconds()))
-		results = append(results, float64((barrier - handed).Microseconds()))
+		results = append(results, float64((barrier - again).Microseconds()))
 		if _, err := store.Commit(storage.CommitReq{Epoch: n, Deltas: deltas}); err != nil {
 			b.Fatal(err)
 		}
