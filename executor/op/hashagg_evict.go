@@ -87,7 +87,7 @@ func (a *hashAgg) evict() error {
 		pack = a.keys.Ids() > a.keys.Len()
 	} else {
 		a.shrink()
-		pack = a.spare() > a.memory.held/8
+		pack = a.spare() > a.memory.held/5
 	}
 	if pack && a.memory.over() {
 		if err := a.pack(); err != nil {

@@ -90,8 +90,8 @@ func TestHashAggClock(t *testing.T) {
 	t.Logf("%d in memory, %d read, %d left, %d are there", hits, misses, stat.Evicted.Load(), stat.Resident.Load())
 }
 
-// TestHashAggSetsLeave: aggregates that keep values of their own cannot be packed,
-// and come down below their limit all the same.
+// TestHashAggSetsLeave: groups of one value each, of aggregates that keep values, leave
+// and are packed, so that memory comes down below its limit.
 func TestHashAggSetsLeave(t *testing.T) {
 	s := optest.Schema(t, "k int8, v int8")
 	distinct := aggCall(t, s, "count", 1)

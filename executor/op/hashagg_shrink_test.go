@@ -1,13 +1,17 @@
 package op
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"streamdb/executor"
 	"streamdb/executor/optest"
+	"streamdb/expr"
+	"streamdb/storage"
 	"streamdb/stream"
 	"streamdb/types"
 	"streamdb/vec"
@@ -94,5 +98,112 @@ func TestHashAggTrims(t *testing.T) {
 	}
 	if left := cacheStat(t, caches).Evicted.Load(); left > 0 {
 		t.Errorf("%d groups have left memory", left)
+	}
+}
+
+// TestOrderedTrim: groups that did not change of late are trimmed first; values that
+// run out again and again are read in larger and larger parts.
+func TestOrderedTrim(t *testing.T) {
+	s := optest.Schema(t, "g int8, x int8")
+	spec := aggSpec(s, []int{0}, []AggCall{aggCall(t, s, "min", 1)}, false)
+	spec.In = &optest.Rows{Cols: s}
+	r := openAgg(t, spec)
+	o := r.op.aggs[0].(*orderedAgg)
+	change := func(group, from, n int64, op stream.Op) {
+		t.Helper()
+		x := make([]int64, n)
+		for i := range x {
+			x[i] = from + int64(i)
+		}
+		b := stream.NewBatch(len(x), []vec.Vec{vec.Ints(slices.Repeat([]int64{group}, len(x))), vec.Ints(x)}, slices.Repeat([]stream.Op{op}, len(x)))
+		if err := r.op.Process(r.ctx, 0, b, r.out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const groups, values = 10, 400
+	for g := range int64(groups) {
+		change(g, 0, values, stream.Insert)
+	}
+	r.barrier(t)
+	o.trim(0, 1, 0) // the hand takes the second chance from all, and one group is cut
+	for g := range int64(groups / 2) {
+		change(g, 1000, 1, stream.Insert)
+	}
+	r.barrier(t)
+	all := o.set.Bytes() - o.set.Spare()
+	o.trim(0, all/groups*3, 0)
+	for id, g := range o.groups {
+		if hot := r.op.keys.Keys([]int32{int32(id)})[0].I64[0] < groups/2; hot && g.live < values && id > 0 {
+			t.Errorf("group %d has changed, and only %d of its values are there", id, g.live)
+		}
+	}
+	for range 10 {
+		o.trim(0, all, 0)
+	}
+	var read []int32
+	for from := int64(0); from < values; {
+		live := int64(o.groups[9].live)
+		read = append(read, int32(live))
+		change(9, from, live, stream.Delete)
+		r.barrier(t)
+		o.sweep()
+		from += live
+	}
+	if want := []int32{16, 32, 64, 128, 160}; !slices.Equal(read, want) {
+		t.Errorf("values in memory, each time that they ran out: %d, want %d", read, want)
+	}
+}
+
+// runningAgg is a HashAgg with a store of its own.
+type runningAgg struct {
+	op     *hashAgg
+	ctx    *executor.Ctx
+	out    *discard
+	store  *storage.Store
+	tables []storage.StateTable
+}
+
+func openAgg(t *testing.T, spec *HashAgg) *runningAgg {
+	t.Helper()
+	store, err := storage.Open(storage.Options{Dir: "db", FS: storage.NewMemFS()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &runningAgg{store: store, out: &discard{}, ctx: &executor.Ctx{Context: t.Context(), Expr: &expr.Ctx{}}}
+	op, err := spec.Open(&executor.OpenCtx{
+		Context: t.Context(), Parallelism: 1, VNodes: storage.AllVNodes,
+		Table: func(def storage.TableDef) storage.StateTable {
+			r.tables = append(r.tables, store.OpenTable(def, storage.AllVNodes))
+			return r.tables[len(r.tables)-1]
+		},
+		Expr: r.ctx.Expr, Env: &Env{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.op = op.(*hashAgg)
+	t.Cleanup(func() {
+		if err := errors.Join(op.Close(), store.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// barrier ends the epoch and commits it.
+func (r *runningAgg) barrier(t *testing.T) {
+	t.Helper()
+	epoch := r.store.Visible() + 1
+	if err := r.op.Barrier(r.ctx, stream.Barrier{Epoch: epoch}, r.out); err != nil {
+		t.Fatal(err)
+	}
+	var deltas []*storage.Delta
+	for _, table := range r.tables {
+		if d := table.Seal(epoch); d != nil {
+			deltas = append(deltas, d)
+		}
+	}
+	if _, err := r.store.Commit(storage.CommitReq{Epoch: epoch, Deltas: deltas}); err != nil {
+		t.Fatal(err)
 	}
 }
