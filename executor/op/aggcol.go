@@ -23,8 +23,8 @@ type aggColumn interface {
 	encode(id int32, dst []byte) []byte
 	// flush writes the changed values of the epoch to the multiset table.
 	flush() error
-	// drop deletes all stored values of a group that is dropped as a whole, by its state key.
-	drop(key []byte, vnode storage.VNode) error
+	// drop deletes all stored values of groups that are dropped as a whole, by their state keys.
+	drop(vnodes []storage.VNode, keys [][]byte) error
 	// evict forgets the values of groups that leave memory.
 	evict(gone func(id int32) bool)
 	// pack renumbers the groups: those of ids are now 0, 1, 2 .., and memory for others
@@ -79,7 +79,7 @@ func (p *plainAgg) encode(id int32, dst []byte) []byte { return p.state.Encode(i
 
 func (p *plainAgg) flush() error { return nil }
 
-func (p *plainAgg) drop([]byte, storage.VNode) error { return nil }
+func (p *plainAgg) drop([]storage.VNode, [][]byte) error { return nil }
 
 func (p *plainAgg) evict(func(int32) bool) {}
 

@@ -35,7 +35,7 @@ func (r *rowCount) encode(id int32, dst []byte) []byte {
 
 func (r *rowCount) flush() error { return nil }
 
-func (r *rowCount) drop([]byte, storage.VNode) error { return nil }
+func (r *rowCount) drop([]storage.VNode, [][]byte) error { return nil }
 
 func (r *rowCount) evict(func(int32) bool) {}
 

@@ -214,19 +214,14 @@ func (d *distinctAgg) reset(id int32) {
 
 func (d *distinctAgg) encode(id int32, dst []byte) []byte { return d.plain.encode(id, dst) }
 
-func (d *distinctAgg) drop(key []byte, vnode storage.VNode) error {
-	return dropPrefix(d.table, vnode, key)
+func (d *distinctAgg) drop(vnodes []storage.VNode, keys [][]byte) error {
+	return dropPrefixes(d.table, vnodes, keys)
 }
 
-// dropPrefix deletes all rows of a table under a prefix.
-func dropPrefix(t storage.StateTable, vnode storage.VNode, prefix []byte) error {
-	var keys [][]byte
-	err := t.Scan(vnode, prefix, func(key, _ []byte) (bool, error) {
-		keys = append(keys, append([]byte(nil), key...))
+// dropPrefixes deletes all rows of a table under prefixes.
+func dropPrefixes(t storage.StateTable, vnodes []storage.VNode, prefixes [][]byte) error {
+	return t.ScanPrefixes(vnodes, prefixes, func(i int, key, _ []byte) (bool, error) {
+		t.Delete(vnodes[i], key)
 		return true, nil
 	})
-	for _, k := range keys {
-		t.Delete(vnode, k)
-	}
-	return err
 }

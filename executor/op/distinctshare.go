@@ -60,7 +60,7 @@ func (d *distinctFollower) encode(id int32, dst []byte) []byte { return d.plain.
 
 func (d *distinctFollower) flush() error { return nil }
 
-func (d *distinctFollower) drop([]byte, storage.VNode) error { return nil }
+func (d *distinctFollower) drop([]storage.VNode, [][]byte) error { return nil }
 
 func (d *distinctFollower) evict(func(int32) bool) {}
 

@@ -125,19 +125,20 @@ func (a *hashAgg) drop(ctx *executor.Ctx, ids []int32, out executor.Emitter) err
 	for _, c := range a.aggs {
 		c.evict(func(id int32) bool { return closed[id] })
 	}
+	vnodes := make([]storage.VNode, len(ids))
 	var gone []storedGroup
 	for i, id := range ids {
-		if g := &a.groups[id]; a.table != nil {
-			for _, c := range a.aggs {
-				if err := c.drop(keys[i], g.vnode()); err != nil {
-					return err
-				}
-			}
-			if *g&groupStored != 0 {
-				gone = append(gone, storedGroup{vnode: g.vnode(), key: keys[i]})
-			}
+		g := &a.groups[id]
+		vnodes[i] = g.vnode()
+		if *g&groupStored != 0 {
+			gone = append(gone, storedGroup{vnode: vnodes[i], key: keys[i]})
 		}
 		a.forget(id)
+	}
+	if a.table != nil {
+		if err := a.dropValues(vnodes, keys); err != nil {
+			return err
+		}
 	}
 	if len(gone) > 0 { // later, or what was written in this epoch would be made now
 		a.table.PutLater(len(gone), func(to storage.LateWriter) {
@@ -189,13 +190,20 @@ func (a *hashAgg) dropStored(ctx *executor.Ctx, gone []storedGroup, out executor
 	if a.spec.EmitOnClose {
 		return a.emitStored(ctx, gone, out)
 	}
-	for _, e := range gone {
-		for _, c := range a.aggs {
-			if err := c.drop(e.key, e.vnode); err != nil {
-				return err
-			}
-		}
+	vnodes, keys := make([]storage.VNode, len(gone)), make([][]byte, len(gone))
+	for i, e := range gone {
+		vnodes[i], keys[i] = e.vnode, e.key
 		a.table.Delete(e.vnode, e.key)
+	}
+	return a.dropValues(vnodes, keys)
+}
+
+// dropValues deletes the values that aggregates have stored of groups.
+func (a *hashAgg) dropValues(vnodes []storage.VNode, keys [][]byte) error {
+	for _, c := range a.aggs {
+		if err := c.drop(vnodes, keys); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -192,8 +192,8 @@ func (o *orderedAgg) reset(id int32) {
 
 func (o *orderedAgg) encode(_ int32, dst []byte) []byte { return dst }
 
-func (o *orderedAgg) drop(key []byte, vnode storage.VNode) error {
-	return dropPrefix(o.table, vnode, key)
+func (o *orderedAgg) drop(vnodes []storage.VNode, keys [][]byte) error {
+	return dropPrefixes(o.table, vnodes, keys)
 }
 
 func (o *orderedAgg) evict(gone func(id int32) bool) {
