@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"streamdb/engine"
 )
 
 // result is one line of the report.
@@ -42,6 +44,7 @@ func main() {
 	overheadPhase := flag.Duration("phase", 4*time.Second, "with -overhead: the length of a measurement")
 	overheadOnly := flag.String("only", "", "with -overhead: the job to measure, stateless or stateful")
 	flag.Parse()
+	engine.TuneRuntime(engine.DefaultMemoryLimit()) // as the server does
 	if *profile != "" {
 		f, err := os.Create(*profile)
 		if err != nil {

@@ -79,7 +79,6 @@ func serve(ctx context.Context, c *config, addr *net.TCPAddr, log *slog.Logger, 
 		defer stop()
 		log.Info("profiles are on", "address", at)
 	}
-	moreThreads()
 	limit := int64(c.memoryLimit)
 	if limit == 0 {
 		limit = engine.DefaultMemoryLimit()
@@ -88,12 +87,7 @@ func serve(ctx context.Context, c *config, addr *net.TCPAddr, log *slog.Logger, 
 	if reserve == 0 {
 		reserve = engine.AutoDiskReserve
 	}
-	// The collector works harder as the heap nears its part. Far from that it comes half as
-	// often as it would by itself: who waits for a barrier waits for it, too.
-	debug.SetMemoryLimit(engine.SplitMemory(limit).Heap)
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
-	}
+	engine.TuneRuntime(limit)
 	options := engine.Options{
 		DataDir:            c.dataDir,
 		BarrierInterval:    c.barrierInterval,

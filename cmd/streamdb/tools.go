@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/peterbourgon/ff/v3"
@@ -87,7 +86,7 @@ func runCheck(usage string, args []string, stdout io.Writer) (int, error) {
 	ctx, stop := untilSignal()
 	defer stop()
 	limit := cmp.Or(int64(memory), engine.DefaultMemoryLimit())
-	debug.SetMemoryLimit(engine.SplitMemory(limit).Heap)
+	engine.TuneRuntime(limit)
 	problems, err := engine.CheckDir(ctx, *dir, limit, stdout)
 	if err != nil {
 		return 1, err
