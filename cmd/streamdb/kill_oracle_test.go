@@ -113,6 +113,9 @@ func (c *killClient) match(ctx context.Context) error {
 	default:
 		return fmt.Errorf("after a kill, of what was acknowledged, the last by %s\n%s", c.last, unlike(got, c.now.text()))
 	}
+	if c.flight != nil {
+		c.did = append(c.did, "and in flight "+c.flight.String())
+	}
 	c.flight = nil
 	return nil
 }

@@ -131,7 +131,7 @@ func (r *killRun) start() {
 				}
 			}
 			if err != nil {
-				r.t.Errorf("client %s: %v\nacknowledged in this round:\n%s", c.prefix, err, strings.Join(c.did, "\n"))
+				r.t.Errorf("client %s: %v\ndone in this round:\n%s", c.prefix, err, strings.Join(c.did, "\n"))
 			}
 			c.did = nil
 		})

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"path"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -18,7 +19,10 @@ import (
 // calls a hook before each.
 type disk struct {
 	mem *vfs.MemFS
-	ops atomic.Int64
+	// linking: MemFS.Link takes a lock for reading twice, and a CrashClone that comes in
+	// between waits for it, and it for the CrashClone, for ever.
+	linking sync.RWMutex
+	ops     atomic.Int64
 	// before is called before the operation of a number, from 1; an error is what
 	// the operation gives in place of being done. nil: nothing is called.
 	before func(n int64, op errorfs.Op) error
@@ -32,7 +36,21 @@ func newDisk(mem *vfs.MemFS) *disk {
 }
 
 // fs is the filesystem for a store.
-func (d *disk) fs() storage.FS { return errorfs.Wrap(d.mem, errorfs.InjectorFunc(d.hook)) }
+func (d *disk) fs() storage.FS {
+	return errorfs.Wrap(linkFS{d.mem, &d.linking}, errorfs.InjectorFunc(d.hook))
+}
+
+// linkFS is a filesystem whose links hold a lock.
+type linkFS struct {
+	vfs.FS
+	mu *sync.RWMutex
+}
+
+func (l linkFS) Link(from, to string) error {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.FS.Link(from, to)
+}
 
 func (d *disk) hook(op errorfs.Op) error {
 	if !changes(op.Kind) {
@@ -90,6 +108,8 @@ func randomLoss(rng *rand.Rand) loss {
 
 // crash is the disk as a power cut at this moment could leave it.
 func (d *disk) crash(l loss, rng *rand.Rand) (*vfs.MemFS, error) {
+	d.linking.Lock()
+	defer d.linking.Unlock()
 	if !l.torn {
 		return d.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: l.kept, RNG: rng}), nil
 	}
