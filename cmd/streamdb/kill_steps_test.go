@@ -37,10 +37,11 @@ type killClient struct {
 	cur     *killState // behind the planned steps
 
 	conn    *pgx.Conn
-	flight  *killStep // sent and not acknowledged
-	last    *killStep // acknowledged
-	did     []string  // of this round, for a failure's message
-	backups []string  // acknowledged and not yet looked at
+	flight  *killStep  // sent and not acknowledged
+	last    *killStep  // acknowledged
+	perhaps *killState // what now is, if it is not what now says
+	did     []string   // of this round, for a failure's message
+	backups []string   // acknowledged and not yet looked at
 }
 
 // killKinds are the kinds of statements, and what makes a step of each, perhaps
