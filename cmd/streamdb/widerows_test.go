@@ -59,8 +59,8 @@ func TestWideRows(t *testing.T) {
 		t.Errorf("lengths: %s", got)
 	}
 	joined := s.peak()
-	if joined > before+150<<20 {
-		t.Errorf("a join with documents: the peak rose from %d MB to %d MB", before>>20, joined>>20)
+	if joined > 512<<20 {
+		t.Errorf("a join with documents: the peak rose from %d MB to %d MB, above the limit", before>>20, joined>>20)
 	}
 
 	exec(`create materialized view arrays as select a.id, a.arr, u.d
