@@ -154,6 +154,7 @@ func (c *Coordinator) commit(e *epoch) {
 // jobs whose last it was.
 func (c *Coordinator) settled(e *epoch, now time.Time) {
 	c.flight = slices.DeleteFunc(c.flight, func(x *epoch) bool { return x == e })
+	c.sealed.Add(-e.sealed)
 	for _, is := range e.islands {
 		is.flight = is.flight[1:]
 		if len(is.flight) == 0 {

@@ -31,8 +31,9 @@ type Options struct {
 	StuckAfter time.Duration
 	// Culprits names the jobs that hold the awaited tasks of an epoch up; may be nil.
 	Culprits func(awaited []stream.TaskID) []stream.JobID
-	// DirtyLimit is the number of bytes of unsealed state that asks for a barrier
-	// before its time; default 64 MB.
+	// DirtyLimit is the number of bytes of unsealed changes that asks for a barrier
+	// before its time. While an epoch is in flight it is the number of bytes, with
+	// what is sealed and not yet committed, at which sources pause; default 64 MB.
 	DirtyLimit int64
 	// OnJobFailed is called when a job fails, without locks held. It returns the
 	// jobs that cannot live without it (its dependents, direct or not): they are
@@ -98,7 +99,8 @@ type Coordinator struct {
 	wg         sync.WaitGroup
 	metaMu     sync.Mutex // held while entries of the meta keyspace are made and committed
 
-	dirty    atomic.Int64  // of all jobs
+	dirty    atomic.Int64  // bytes that are not sealed, of all jobs
+	sealed   atomic.Int64  // bytes that are sealed and not committed
 	held     atomic.Bool   // see Hold
 	interval atomic.Int64  // opts.BarrierInterval, for those who do not hold mu
 	next     atomic.Uint64 // the number of the next barrier; written under mu
@@ -146,6 +148,7 @@ type epoch struct {
 	injecting bool                              // not all sources have the barrier yet
 	named     bool                              // awaited has been filled
 	deltas    map[stream.JobID][]*storage.Delta // of tasks that have acked
+	sealed    int64                             // bytes of what they acked
 	failed    map[stream.JobID]error            // jobs detached while it was in flight
 	tasks     int                               // that took part
 	tickets   []*Ticket

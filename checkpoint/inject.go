@@ -129,16 +129,16 @@ func (c *Coordinator) decide(is *island, now time.Time, full bool) (due bool, wa
 		}
 		return false, wait
 	}
-	interval := c.opts.BarrierInterval
+	interval := stretched(c.opts.BarrierInterval, is.lastTook)
 	switch {
 	case full && is.dirty() >= c.opts.DirtyLimit/int64(len(c.islands)): // at least one island has its share
-		interval /= 10 // not at once: sealing must have had a chance to bring it down
+		interval = c.opts.BarrierInterval / 10 // not at once: sealing must have had a chance to bring it down
 	case is.idle(): // nothing entered: an idle graph costs nothing
 		if wait, ok := c.untilAlarm(is); !ok || wait > 0 {
 			return false, wait
 		}
 	}
-	at := is.injectedAt.Add(stretched(interval, is.lastTook))
+	at := is.injectedAt.Add(interval)
 	if !now.Before(at) {
 		return true, 0
 	}

@@ -23,6 +23,10 @@ func (c *Coordinator) RemoveJob(id stream.JobID, err error) {
 // Ack reports that a task sealed epoch n, with what it changed. Acks of tasks
 // that are not awaited (of detached jobs) are dropped: ok is false.
 func (c *Coordinator) Ack(task stream.TaskID, n stream.Epoch, deltas []*storage.Delta) (ok bool) {
+	bytes := int64(0)
+	for _, d := range deltas {
+		bytes += int64(d.Bytes())
+	}
 	c.mu.Lock()
 	e := c.find(n)
 	if e == nil || !e.awaited[task] {
@@ -35,6 +39,8 @@ func (c *Coordinator) Ack(task stream.TaskID, n stream.Epoch, deltas []*storage.
 	delete(e.awaited, task)
 	e.deltas[task.Job] = append(e.deltas[task.Job], deltas...)
 	e.last = task.Job
+	e.sealed += bytes
+	c.sealed.Add(bytes)
 	e.checkAligned()
 	complete := e.complete()
 	c.mu.Unlock()

@@ -99,14 +99,22 @@ func (c *Coordinator) ActiveJob(id stream.JobID) {
 const longestEpoch = 500 * time.Millisecond
 
 // Throttled reports whether sources should bring no more rows into the current
-// epoch: it is long already, and its barrier waits for the commit of the one before.
+// epoch: it is long already, or there is much to be committed, and its barrier waits
+// for the commit of the one before.
 func (m *Member) Throttled() bool {
 	if m.held.Load() || m.store.Behind() { // the store is behind, and would soon make commits wait
 		return true
 	}
 	at := m.island.Load().heldSince.Load()
-	return at != 0 && time.Now().UnixNano()-at > max(int64(longestEpoch), m.interval.Load())
+	if at == 0 {
+		return false
+	}
+	return m.Changes() >= m.opts.DirtyLimit ||
+		time.Now().UnixNano()-at > max(int64(longestEpoch), m.interval.Load())
 }
+
+// Changes is about how many bytes of changes are in memory until they are committed.
+func (c *Coordinator) Changes() int64 { return c.dirty.Load() + c.sealed.Load() }
 
 // AddDirty reports that n more bytes (or less: negative) of the job's state are unsealed.
 func (m *Member) AddDirty(n int) {

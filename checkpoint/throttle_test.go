@@ -38,6 +38,21 @@ func TestThrottled(t *testing.T) {
 		if m.Throttled() {
 			t.Error("throttled after the commit")
 		}
+		big := int(c.opts.DirtyLimit)
+		m.AddDirty(big)
+		if m.Throttled() {
+			t.Error("throttled although a barrier can come at once")
+		}
+		c.Submit(Request{})
+		synctest.Wait()
+		if !m.Throttled() {
+			t.Error("not throttled although there is more to be committed than there should be")
+		}
+		m.AddDirty(-big)
+		if m.Throttled() {
+			t.Error("throttled with little to be committed")
+		}
+		c.Ack(task, c.InFlight()[0].Epoch, nil)
 		c.RemoveJob(1, nil)
 		if err := c.Close(); err != nil {
 			t.Error(err)

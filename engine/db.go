@@ -103,6 +103,7 @@ func (db *DB) recover(ctx context.Context, took *recovery) error {
 		Log:                db.log,
 		BarrierInterval:    db.opts.BarrierInterval,
 		CheckpointInterval: db.opts.CheckpointInterval,
+		DirtyLimit:         SplitMemory(db.opts.MemoryLimit).Changes,
 		OnEpoch: func(e checkpoint.EpochStats) {
 			if e.Tasks > 0 {
 				db.env.Pacer.Observe(e.Align+e.Queue+e.Sort+e.Write, e.Requests > 0)

@@ -19,19 +19,20 @@ func DefaultMemoryLimit() int64 {
 	return int64(n / 4 * 3)
 }
 
-// MemoryBudget says what a memory limit is for, in bytes. State and Queries are
-// parts of Heap; what is left of it is for rows on their way, for changes that
-// wait for their commit, and for garbage.
+// MemoryBudget says what a memory limit is for, in bytes. State, Queries and Changes
+// are parts of Heap; what is left of it is for rows on their way, and for garbage.
 type MemoryBudget struct {
 	Heap    int64 // what the runtime may hold: for debug.SetMemoryLimit
 	State   int64 // operators of jobs shed what they hold beyond it
 	Queries int64 // statements that want more together end with 53200
+	Changes int64 // that wait for their commit: sources pause beyond it
 	Cache   int64 // the store's blocks, outside of the heap
 }
 
 const (
 	fixedMemory = 108 << 20 // the program itself, the store's memtables and its buffers
 	leastCache  = 16 << 20
+	mostChanges = 1 << 30 // an epoch that is larger takes seconds
 )
 
 // SplitMemory divides a limit so that the process as a whole stays below it.
@@ -40,6 +41,7 @@ func SplitMemory(limit int64) MemoryBudget {
 	fragments := limit / 16 // that the C allocator behind the cache loses
 	b.Heap = max(limit-b.Cache-fragments-fixedMemory, limit/2)
 	b.State, b.Queries = b.Heap/2, b.Heap/4
+	b.Changes = min(b.Heap/8, mostChanges)
 	return b
 }
 

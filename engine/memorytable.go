@@ -14,7 +14,7 @@ import (
 
 // memoryTable: what the memory of the process is used for; the limit of a part is
 // NULL where it has none of its own. process contains all others, heap contains
-// state, queries and edges.
+// state, queries, edges and changes, which are those that wait for their commit.
 var memoryTable = &runtimeTable{
 	name: "memory",
 	fill: func(db *DB, _ *catalog.Catalog, _ storage.Snapshot, out *syscat.Rows) error {
@@ -30,6 +30,7 @@ var memoryTable = &runtimeTable{
 		out.Add("state", db.state.Used(), db.state.Limit())
 		out.Add("queries", db.queries.Used(), db.queries.Limit())
 		out.Add("edges", edges, nil)
+		out.Add("changes", db.coord.Changes(), SplitMemory(db.opts.MemoryLimit).Changes)
 		out.Add("block cache", store.CacheBytes, SplitMemory(db.opts.MemoryLimit).Cache)
 		out.Add("memtables", store.MemTableBytes, nil)
 		return nil

@@ -19,6 +19,7 @@ type node struct {
 	op       Operator
 	children []*node // nil where an input is an edge
 	tables   []storage.StateTable
+	withheld Withholder // op, if it is one
 	out      emitter
 }
 
@@ -145,6 +146,7 @@ func (t *tree) open(spec Spec, openCtx func(n *node) *OpenCtx) (*node, error) {
 		return nil, errors.Join(err, n.closeTables())
 	}
 	n.op = op
+	n.withheld, _ = op.(Withholder)
 	t.order = append(t.order, n)
 	return n, nil
 }

@@ -51,6 +51,13 @@ type Committed interface {
 	Committed(ctx *Ctx, epoch stream.Epoch) error
 }
 
+// Withholder is implemented by operators that hand what an epoch changed over at its
+// barrier only: to their state tables, or down the plan.
+type Withholder interface {
+	// Withheld is about how many bytes the epoch has changed so far.
+	Withheld() int
+}
+
 // Forgetter is implemented by operators with an Optional input. They hold back what
 // it brings until the barrier.
 type Forgetter interface {

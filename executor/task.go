@@ -412,6 +412,9 @@ func (t *Task) reportDirty() (grown bool) {
 		for _, table := range n.tables {
 			dirty += table.Dirty()
 		}
+		if n.withheld != nil {
+			dirty += n.withheld.Withheld()
+		}
 	}
 	if dirty != t.dirty {
 		t.opts.report.AddDirty(dirty - t.dirty)

@@ -66,6 +66,16 @@ func (d *Delta) Rows() int {
 	return len(d.entries) + int(d.late.waiting.Load())
 }
 
+// lateRowBytes is what a row that is still to be made is taken to be.
+const lateRowBytes = 64
+
+// Bytes is about the memory of the changes, late rows included.
+func (d *Delta) Bytes() int {
+	d.late.mu.Lock()
+	defer d.late.mu.Unlock()
+	return d.bytes + entryBytes*len(d.entries) + lateRowBytes*int(d.late.waiting.Load())
+}
+
 // Discard drops a sealed delta whose epoch will not be committed for its job.
 // Its table must not be used any more.
 func (d *Delta) Discard() { d.fate.Store(discarded) }

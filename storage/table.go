@@ -71,7 +71,7 @@ func (t *stateTable) own(v VNode) {
 	}
 }
 
-func (t *stateTable) Dirty() int { return t.cur.bytes + entryBytes*len(t.cur.entries) }
+func (t *stateTable) Dirty() int { return t.cur.Bytes() }
 
 func (t *stateTable) Seal(epoch stream.Epoch) *Delta {
 	t.prune()

@@ -66,7 +66,7 @@ func (e *epochRows) reset() {
 }
 
 func (e *epochRows) clear() {
-	e.batches, e.first = nil, e.first[:0]
+	e.batches, e.first, e.bytes = nil, e.first[:0], 0
 	e.heads, e.next, e.in, e.net = e.heads[:0], e.next[:0], e.in[:0], e.net[:0]
 	e.keys.Reset()
 	e.lent = false

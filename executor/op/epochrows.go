@@ -19,6 +19,7 @@ type epochRows struct {
 	next    []int32 // per row: the row of the same key before it, -1: none
 	in      []int32 // per row: its batch
 	net     []int32 // per id, once settled (see netRows): what becomes of it
+	bytes   int     // of the batches
 
 	lent  bool // what is here is read by others: see storeLater
 	spare *atomic.Pointer[epochRows]
@@ -28,6 +29,7 @@ func (e *epochRows) add(w *rowWriter, b *stream.Batch) {
 	n, cols := b.Rows(), b.Cols()
 	at := int32(len(e.batches))
 	e.batches = append(e.batches, b)
+	e.bytes += b.Bytes()
 	e.first = append(e.first, int32(len(e.next)))
 	w.vnodes = executor.VNodes(cols, w.spec.Table.Dist, w.types, n, w.vnodes)
 	for i := range n {

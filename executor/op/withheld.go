@@ -1,0 +1,40 @@
+package op
+
+// This file is what operators that hand over at the barrier tell of the epoch before:
+// see executor.Withholder. Barriers come earlier, and sources pause, when it is much;
+// so it is enough that figures are right within a factor of two.
+
+// What a row on its way to a table takes besides its columns: its place in the lists
+// of the epoch, and the head of its entry in a delta.
+const (
+	withheldRow    = 48
+	withheldColumn = 16
+)
+
+// Withheld implements executor.Withholder.
+func (w *epochWriter) Withheld() int { return w.epoch.bytes + withheldRow*len(w.epoch.next) }
+
+// Withheld implements executor.Withholder: of each group a row of state, and the
+// results before and after.
+func (a *hashAgg) Withheld() int {
+	group := withheldRow + withheldColumn*(len(a.keyTypes)+2*len(a.aggs))
+	n := group * (len(a.touched) + len(a.absent))
+	for _, c := range a.aggs {
+		switch c := c.(type) {
+		case *distinctAgg:
+			n += withheldRow * len(c.dirty)
+		case *orderedAgg:
+			n += withheldRow * len(c.dirty)
+		}
+	}
+	return n
+}
+
+// Withheld implements executor.Withholder.
+func (j *hashJoin) Withheld() (n int) {
+	for i := range j.sides {
+		d := &j.sides[i]
+		n += (withheldRow + withheldColumn*len(d.keep)) * len(d.dirty)
+	}
+	return n
+}
