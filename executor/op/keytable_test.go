@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -194,39 +195,40 @@ func TestKeyTableGrow(t *testing.T) {
 
 func BenchmarkKeyTable(b *testing.B) {
 	for _, keys := range []int{1000, 100_000, 1_000_000} {
-		for _, kind := range []string{"int8", "text"} {
-			b.Run(fmt.Sprintf("%s/%d", kind, keys), func(b *testing.B) {
+		for _, schema := range []string{"a int8", "a int8, b int8", "a int8, b int8, c int8", "a text", "a int8, b text"} {
+			b.Run(fmt.Sprintf("%s/%d", schema, keys), func(b *testing.B) {
 				rng := rand.New(rand.NewPCG(1, 2))
 				const batches = 64
-				cols := make([]vec.Vec, batches)
+				ts := schemaTypes(optest.Schema(b, schema))
+				var cols [batches][]vec.Vec
 				for k := range cols {
-					if kind == "int8" {
-						xs := make([]int64, stream.BatchRows)
-						for i := range xs {
-							xs[i] = rng.Int64N(int64(keys)) * 7919
+					xs := make([]int64, stream.BatchRows)
+					for i := range xs {
+						xs[i] = rng.Int64N(int64(keys))
+					}
+					for j, t := range ts {
+						bl := vec.NewBuilder(t.Layout(), stream.BatchRows)
+						for _, x := range xs {
+							if t.Layout() == types.LInt64 {
+								bl.AppendInt((x >> (2 * j)) * 7919)
+							} else {
+								bl.AppendString(fmt.Sprintf("user-%09d", x))
+							}
 						}
-						cols[k] = vec.Ints(xs)
-						continue
+						cols[k] = append(cols[k], bl.Vec())
 					}
-					bl := vec.NewBuilder(types.LBytes, stream.BatchRows)
-					for range stream.BatchRows {
-						bl.AppendString(fmt.Sprintf("user-%09d", rng.IntN(keys)))
-					}
-					cols[k] = bl.Vec()
 				}
-				t := types.Of(types.Int8)
-				if kind == "text" {
-					t = types.Of(types.Text)
-				}
-				kt := newKeyTable([]types.T{t})
+				kt := newKeyTable(ts)
 				ids := make([]int32, stream.BatchRows)
-				rows := 0
-				b.ResetTimer()
+				best := time.Duration(1 << 62) // of a pass: others use the machine too
 				for i := 0; b.Loop(); i++ {
-					kt.FindOrInsert(cols[i%batches:i%batches+1], nil, stream.BatchRows, ids)
-					rows += stream.BatchRows
+					begun := time.Now()
+					for _, c := range cols[i%4*batches/4:][:batches/4] {
+						kt.FindOrInsert(c, nil, stream.BatchRows, ids)
+					}
+					best = min(best, time.Since(begun))
 				}
-				b.ReportMetric(float64(rows)/b.Elapsed().Seconds()/1e6, "Mrows/s")
+				b.ReportMetric(float64(batches/4*stream.BatchRows)/best.Seconds()/1e6, "Mrows/s")
 			})
 		}
 	}
