@@ -164,12 +164,18 @@ func (s *Session) runDML(ctx context.Context, p *Prepared, d *planner.BoundDML, 
 // collect runs a query to its end: what a statement reads is read before it
 // writes. The rows count against the memory of queries.
 func (s *Session) collect(ctx context.Context, t *txn, q *planner.BoundQuery, args []types.Datum) ([]*stream.Batch, error) {
-	ctx, cancel := s.withTimeout(ctx)
-	defer cancel()
-	plan, err := planner.Bounded(q, s.exprCtx(ctx, t, args), s.access(t))
+	plan, rows, err := s.directly(ctx, t, q, args)
 	if err != nil {
 		return nil, err
 	}
+	if plan == nil {
+		if rows == nil {
+			return nil, nil
+		}
+		return []*stream.Batch{rows}, nil
+	}
+	ctx, cancel := s.withTimeout(ctx)
+	defer cancel()
 	memory := s.db.queries.Child(0)
 	defer memory.Close()
 	var out []*stream.Batch

@@ -38,9 +38,12 @@ func (s *Session) analyseQuery(p *Prepared, st *ast.Query) error {
 			return nil, err
 		}
 		t.replayable = false
-		plan, err := planner.Bounded(q, s.exprCtx(ctx, t, args), s.access(t))
+		plan, rows, err := s.directly(ctx, t, q, args)
 		if err != nil {
 			return nil, err
+		}
+		if plan == nil {
+			return directResult(rows, p.cols), nil
 		}
 		return s.run(ctx, t, plan, args, p.cols, "SELECT"), nil
 	}

@@ -2,9 +2,11 @@ package planner
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"streamdb/catalog"
 	"streamdb/executor"
+	"streamdb/executor/op"
 	"streamdb/expr"
 	"streamdb/planner/bind"
 	"streamdb/planner/logical"
@@ -35,7 +37,13 @@ type BoundQuery struct {
 	meta *logical.Meta
 	// noSharing: nothing is needed in several places, or it is to be computed there.
 	noSharing bool
+
+	direct atomic.Pointer[op.Direct] // see Direct
 }
+
+// Direct is the query as one call without operators, if it is so simple; nil
+// before Bounded has lowered it for the first time.
+func (q *BoundQuery) Direct() *op.Direct { return q.direct.Load() }
 
 // Query binds a query. It fills in ctx.ParamTypes.
 func Query(ctx *Context, q *ast.Query) (*BoundQuery, error) {
@@ -83,5 +91,11 @@ func params(ctx *Context) []types.T {
 // may be read.
 func Bounded(q *BoundQuery, eval *expr.Ctx, access Access) (*executor.Plan, error) {
 	meta := &logical.Meta{Cols: slices.Clone(q.meta.Cols)}
-	return lower.Bounded(meta, q.root, q.ids, q.Cols, lower.Options{Eval: eval, Access: access, NoSharing: q.noSharing})
+	plan, err := lower.Bounded(meta, q.root, q.ids, q.Cols, lower.Options{Eval: eval, Access: access, NoSharing: q.noSharing})
+	if err == nil && q.direct.Load() == nil {
+		if d := op.DirectOf(plan); d != nil { // neither parameters nor indexes would change it
+			q.direct.Store(d)
+		}
+	}
+	return plan, err
 }

@@ -153,11 +153,20 @@ func (c *calc) eval(ctx *expr.Ctx, b *stream.Batch) (sel []int32, res []vec.Vec,
 }
 
 func (c *calc) emit(b *stream.Batch, sel []int32, res []vec.Vec, out executor.Emitter) error {
-	if c.spec.Exprs == nil {
+	made := c.spec.result(b, sel, res)
+	if c.spec.Exprs != nil {
+		c.pace.made(made.Rows(), made.Cols())
+	}
+	return out.Emit(made)
+}
+
+// result is the batch of the rows that stay, of what eval gave.
+func (s *Calc) result(b *stream.Batch, sel []int32, res []vec.Vec) *stream.Batch {
+	if s.Exprs == nil {
 		if sel == nil {
-			return out.Emit(b)
+			return b
 		}
-		return out.Emit(b.Take(sel))
+		return b.Take(sel)
 	}
 	rows, ops := b.Rows(), b.Ops
 	if sel != nil {
@@ -172,6 +181,5 @@ func (c *calc) emit(b *stream.Batch, sel []int32, res []vec.Vec, out executor.Em
 			res[j] = res[j].Gather(sel)
 		}
 	}
-	c.pace.made(rows, res)
-	return out.Emit(stream.NewBatch(rows, res, ops))
+	return stream.NewBatch(rows, res, ops)
 }

@@ -93,20 +93,11 @@ func (s *tableScan) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) 
 
 func (s *tableScan) point(ctx *executor.Ctx, out executor.Emitter) error {
 	t := &s.spec.Table
-	values := make([]types.Datum, len(s.spec.Point))
-	for i, e := range s.spec.Point {
-		v, err := e.Eval(ctx.Expr, nil, nil, 1)
-		if err != nil {
-			return err
-		}
-		if v.Null(0) { // x = NULL holds for no row
-			return nil
-		}
-		values[i] = v.Datum(0)
+	vnode, key, some, err := s.spec.key(ctx.Expr)
+	if err != nil || !some {
+		return err
 	}
-	key := t.EncodeDatumKey(nil, values)
-	vnode := t.DatumVNode(values)
-	if len(values) == len(t.Key) {
+	if len(s.spec.Point) == len(t.Key) {
 		value, err := s.snapshot.Get(t.Def.ID, vnode, key)
 		if err != nil || value == nil {
 			return err
@@ -116,6 +107,17 @@ func (s *tableScan) point(ctx *executor.Ctx, out executor.Emitter) error {
 	return s.snapshot.Scan(t.Def.ID, vnode, key, prefixEnd(key), func(_, value []byte) (bool, error) {
 		return true, s.add(ctx, value, out)
 	})
+}
+
+// key evaluates Point. some false: a value is NULL, and x = NULL holds for no row.
+func (s *TableScan) key(ctx *expr.Ctx) (vnode storage.VNode, key []byte, some bool, err error) {
+	values := make([]types.Datum, len(s.Point))
+	for i, e := range s.Point {
+		if values[i], err = expr.EvalRow(ctx, e); err != nil || values[i].Null {
+			return 0, nil, false, err
+		}
+	}
+	return s.Table.DatumVNode(values), s.Table.EncodeDatumKey(nil, values), true, nil
 }
 
 // batchOf wraps what builders hold as a batch of n rows; the builders need a Reset.

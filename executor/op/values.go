@@ -74,7 +74,7 @@ func (v *values) Wake() <-chan struct{} { return nil }
 func (v *values) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) {
 	for !v.done {
 		to := min(v.next+stream.BatchRows, len(v.spec.Rows))
-		b, err := v.rows(ctx, v.next, to)
+		b, err := v.spec.batch(ctx.Expr, v.next, to)
 		if err != nil {
 			return false, err
 		}
@@ -94,15 +94,16 @@ func (v *values) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) {
 	return false, nil
 }
 
-func (v *values) rows(ctx *executor.Ctx, from, to int) (*stream.Batch, error) {
+// batch evaluates rows; nil: there are none.
+func (s *Values) batch(ctx *expr.Ctx, from, to int) (*stream.Batch, error) {
 	if from == to {
 		return nil, nil
 	}
-	cols := make([]vec.Vec, len(v.spec.Out))
+	cols := make([]vec.Vec, len(s.Out))
 	for j := range cols {
-		bld := vec.NewBuilder(v.spec.Out[j].Type.Layout(), to-from)
-		for _, row := range v.spec.Rows[from:to] {
-			x, err := row[j].Eval(ctx.Expr, nil, nil, 1)
+		bld := vec.NewBuilder(s.Out[j].Type.Layout(), to-from)
+		for _, row := range s.Rows[from:to] {
+			x, err := row[j].Eval(ctx, nil, nil, 1)
 			if err != nil {
 				return nil, err
 			}
