@@ -1,5 +1,5 @@
 # Shortcuts. `go test ./...` is the whole gate; the long forms of tests are here.
-.PHONY: groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check kill disks matrix recovery overhead seal
+.PHONY: bench-batch groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check kill disks matrix recovery overhead seal
 
 build:
 	go build -o bin/streamdb ./cmd/streamdb
@@ -93,6 +93,11 @@ soak:
 
 bench:
 	go run ./bench/nexmark
+
+# SELECTs of TPC-H and of a wide table of page views beside PostgreSQL and DuckDB, as
+# far as they are there: npm install in bench/batch/duckdb gets the latter.
+bench-batch:
+	go run ./bench/batch
 
 # What checkpoints cost: throughput with them on and off, in turns, in one run.
 overhead:

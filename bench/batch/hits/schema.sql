@@ -1,0 +1,15 @@
+create table hits (
+  watch_id bigint primary key, java_enable smallint, title text, good_event smallint, event_time timestamp, event_date date,
+  counter_id int, client_ip int, region_id int, user_id bigint, counter_class smallint, os smallint, user_agent smallint,
+  url text, referer text, is_refresh smallint, referer_category_id smallint, referer_region_id int, url_category_id smallint,
+  url_region_id int, resolution_width smallint, resolution_height smallint, resolution_depth smallint, flash_major smallint,
+  flash_minor smallint, net_major smallint, net_minor smallint, user_agent_major smallint, user_agent_minor text,
+  cookie_enable smallint, javascript_enable smallint, is_mobile smallint, mobile_phone smallint, mobile_phone_model text,
+  params text, ip_network_id int, trafic_source_id smallint, search_engine_id smallint, search_phrase text,
+  adv_engine_id smallint, is_artifical smallint, window_client_width smallint, window_client_height smallint,
+  client_time_zone smallint, client_event_time timestamp, page_charset text, code_version int, is_link smallint,
+  is_download smallint, is_not_bounce smallint, hid int, is_old_counter smallint, is_event smallint, is_parameter smallint,
+  dont_count_hits smallint, with_hash smallint, age smallint, sex smallint, income smallint, interests smallint,
+  robotness smallint, remote_ip int, window_name int, opener_name int, history_length smallint, browser_language text,
+  browser_country text, social_action text, http_error smallint, send_timing int, dns_timing int, connect_timing int,
+  response_start_timing int, response_end_timing int, fetch_timing int, referer_hash bigint, url_hash bigint, clid int);

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"streamdb/bench/internal/report"
+)
+
+// options are the flags.
+type options struct {
+	scale    float64
+	hits     int
+	names    string
+	rounds   int
+	least    time.Duration
+	postgres string
+	threads  int
+	binary   string
+	args     string
+	only     string
+	json     string
+}
+
+func main() {
+	log.SetFlags(0)
+	var o options
+	flag.Float64Var(&o.scale, "scale", 0.05, "TPC-H's scale factor: 1 is 6 million lines")
+	flag.IntVar(&o.hits, "hits", 200_000, "rows of the table of page views")
+	flag.StringVar(&o.names, "queries", "", "queries to run, as q01,c07; all if empty")
+	flag.IntVar(&o.rounds, "rounds", 3, "measurements of each query and server, whose median counts")
+	flag.DurationVar(&o.least, "least", 100*time.Millisecond, "how long a measurement runs its query again and again")
+	flag.StringVar(&o.postgres, "postgres", "/usr/lib/postgresql/15/bin", "the folder of PostgreSQL's programs")
+	flag.IntVar(&o.threads, "duckdb-threads", 0, "threads of DuckDB; 0: as many as cores")
+	flag.StringVar(&o.binary, "streamdb", "", "a server to measure instead of that of the tree")
+	flag.StringVar(&o.args, "args", "", "more flags of the server, separated by spaces")
+	flag.StringVar(&o.only, "servers", "streamdb,postgres,duckdb", "the servers to measure")
+	flag.StringVar(&o.json, "json", "", "also write the results to this file")
+	flag.Parse()
+	if err := run(o); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// run measures all queries and prints the report. Answers that differ are an error at
+// the end.
+func run(o options) error {
+	dir, err := os.MkdirTemp("", "batch")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { // the user postgres goes through it
+		return err
+	}
+	var chosen []query
+	for _, q := range queries() {
+		if o.names == "" || slices.Contains(strings.Split(o.names, ","), q.name) {
+			chosen = append(chosen, q)
+		}
+	}
+	servers, err := startAll(o, dir)
+	defer func() {
+		for _, s := range servers {
+			s.close()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	if err := fill(o, servers, chosen); err != nil {
+		return err
+	}
+	f := report.New("batch", "SELECT over stored data")
+	f.About = fmt.Sprintf("Queries of TPC-H at scale %v and of a table of %d page views with 78 columns; each server's figures are of one execution, as its client sees it.", o.scale, o.hits)
+	bad := measureAll(o, servers, chosen, f)
+	if o.json != "" {
+		if err := f.Write(o.json); err != nil {
+			return err
+		}
+	}
+	if len(bad) > 0 {
+		return fmt.Errorf("answers differ or are errors: %s", strings.Join(bad, ", "))
+	}
+	return nil
+}
+
+// startAll starts the servers that are asked for and installed.
+func startAll(o options, dir string) (servers []server, err error) {
+	for _, name := range strings.Split(o.only, ",") {
+		var s server
+		switch name {
+		case "streamdb":
+			binary := o.binary
+			if binary == "" {
+				binary = filepath.Join(dir, "streamdb")
+				if out, err := exec.Command("go", "build", "-o", binary, "./cmd/streamdb").CombinedOutput(); err != nil {
+					return servers, fmt.Errorf("go build: %w: %s", err, out)
+				}
+			}
+			s, err = startStreamdb(binary, filepath.Join(dir, "data"), strings.Fields(o.args))
+		case "postgres":
+			s, err = startPostgres(o.postgres, filepath.Join(dir, "postgres"))
+		case "duckdb":
+			s, err = startDuckDB(dir, o.threads)
+		default:
+			return servers, fmt.Errorf("no server %q", name)
+		}
+		if errors.Is(err, errAbsent) {
+			log.Printf("%s is left out: %v", name, err)
+			continue
+		}
+		if err != nil {
+			return servers, err
+		}
+		servers = append(servers, s)
+	}
+	if len(servers) == 0 {
+		return nil, errors.New("no server")
+	}
+	return servers, nil
+}
+
+// fill makes the tables that the chosen queries read.
+func fill(o options, servers []server, chosen []query) error {
+	sets := map[byte]func() data{'q': func() data { return tpch(o.scale) }, 'c': func() data { return hits(o.hits) }}
+	for _, kind := range []byte("qc") {
+		if !slices.ContainsFunc(chosen, func(q query) bool { return q.name[0] == kind }) {
+			continue
+		}
+		d := sets[kind]()
+		for _, s := range servers {
+			begun := time.Now()
+			if err := s.load(d); err != nil {
+				return fmt.Errorf("%s: %w", s.name(), err)
+			}
+			rows := 0
+			for _, t := range d.tables {
+				rows += t.n
+			}
+			fmt.Printf("%s: %d rows loaded in %.1f s\n", s.name(), rows, time.Since(begun).Seconds())
+		}
+	}
+	return nil
+}
+
+// measureAll runs the queries on all servers in turns and tells which answers differ.
+func measureAll(o options, servers []server, chosen []query, f *report.File) (bad []string) {
+	head := fmt.Sprintf("%-4s %-40s", "", "")
+	table := report.Table{Name: "query", Labels: []string{"about"}}
+	for _, s := range servers {
+		head += fmt.Sprintf(" %10s ms %10s CPU", s.name(), "")
+		table.Columns = append(table.Columns, report.Column{Metric: s.name() + "_ms", Head: s.name() + " ms", Digits: 1})
+	}
+	for _, s := range servers {
+		table.Columns = append(table.Columns, report.Column{Metric: s.name() + "_cpu_ms", Head: s.name() + " CPU ms", Digits: 1})
+	}
+	for _, s := range servers[1:] {
+		table.Columns = append(table.Columns, report.Column{Metric: "ratio_" + s.name(), Head: "CPU to " + s.name(), Digits: 2})
+		head += fmt.Sprintf(" %12s", "/"+s.name())
+	}
+	f.Tables = []report.Table{table}
+	fmt.Println(head)
+	for _, q := range chosen {
+		r := f.Add(q.name, "about", q.about)
+		inTurns(o, servers, q, r)
+		text := fmt.Sprintf("%-4s %-40s", q.name, q.about)
+		for _, s := range servers {
+			text += fmt.Sprintf(" %13.1f %14.1f", r.Metrics[s.name()+"_ms"], r.Metrics[s.name()+"_cpu_ms"])
+		}
+		for _, s := range servers[1:] {
+			if other := r.Metrics[s.name()+"_cpu_ms"]; other > 0 {
+				r.Set("ratio_"+s.name(), r.Metrics[servers[0].name()+"_cpu_ms"]/other)
+			}
+			text += fmt.Sprintf(" %12.2f", r.Metrics["ratio_"+s.name()])
+		}
+		if r.Failed {
+			bad = append(bad, q.name)
+			text += "  " + r.Note
+		}
+		fmt.Println(text)
+	}
+	return bad
+}
+
+// inTurns measures a query on each server, round by round.
+func inTurns(o options, servers []server, q query, r *report.Result) {
+	var answers [][][]*string
+	ms, cpu := make([][]float64, len(servers)), make([][]float64, len(servers))
+	for round := range o.rounds {
+		for i, s := range servers {
+			rows, took, used, err := measure(s, q, o.least)
+			if err != nil {
+				r.Note, r.Failed = fmt.Sprintf("%s: %v", s.name(), err), true
+				continue
+			}
+			ms[i], cpu[i] = append(ms[i], took), append(cpu[i], used)
+			if round == 0 {
+				answers = append(answers, sorted(rows))
+			}
+		}
+	}
+	for i := range answers {
+		if d := differ(answers[0], answers[i]); d != "" {
+			r.Note, r.Failed = "the answers differ: "+d, true
+		}
+	}
+	for i, s := range servers {
+		r.Set(s.name()+"_ms", ms[i]...)
+		r.Set(s.name()+"_cpu_ms", cpu[i]...)
+	}
+}
+
+// measure runs a query until least has passed, and once more before: the
+// milliseconds and CPU milliseconds of one execution.
+func measure(s server, q query, least time.Duration) (rows [][]*string, ms, cpu float64, err error) {
+	if rows, _, err = s.query(q.sql); err != nil {
+		return nil, 0, 0, err
+	}
+	n, told := 0, time.Duration(0)
+	used, begun := s.cpu(), time.Now()
+	for time.Since(begun) < least {
+		_, took, err := s.query(q.sql)
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		told += took
+		n++
+	}
+	took := time.Since(begun)
+	if told == 0 {
+		told = s.cpu() - used
+	}
+	return rows, took.Seconds() * 1000 / float64(n), told.Seconds() * 1000 / float64(n), nil
+}
