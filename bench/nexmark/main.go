@@ -1,119 +1,98 @@
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"log"
-	"os"
-	"runtime/pprof"
+	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"streamdb/engine"
 )
 
-// result is one line of the report.
-type result struct {
-	Query      string  `json:"query"`
-	Checkpoint string  `json:"checkpoint"`
-	Events     int64   `json:"events"`
-	Seconds    float64 `json:"seconds"`
-	PerSecond  float64 `json:"events_per_second"`
-	Loop       float64 `json:"loop_events_per_second"`      // hand-written, data in memory
-	Generator  float64 `json:"generator_events_per_second"` // making the columns of the loops
-	Ratio      float64 `json:"ratio"`                       // PerSecond to 1/(1/Loop + 1/Generator)
-	PeakRSS    int64   `json:"peak_rss_bytes"`
+// options is the command line.
+type options struct {
+	events      int64
+	queries     []*query
+	checkpoints []string
+	variants    []string
+	parallelism []string
+	rounds      int
+	limit       time.Duration
+	set, json   string
+	profile     string
+	generator   map[string]string
 }
-
-// sets are the settings under which queries are created.
-var sets string
 
 func main() {
 	log.SetFlags(0)
-	total := flag.Int64("events", 5_000_000, "events of all three kinds")
-	names := flag.String("queries", "q0,q1,q2,q3,q4,q5,q7,q8", "queries to run")
-	modes := flag.String("checkpoints", "off,1s,100ms", "intervals of synced checkpoints; off: one at the end")
-	parallelism := flag.Int("parallelism", 1, "instances of parallel fragments")
-	out := flag.String("json", "", "also write the results to this file")
-	flag.StringVar(&sets, "set", "", "settings of the session, as \"enable_share_plan=off,name=value\"")
-	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
+	o := options{generator: map[string]string{}}
+	flag.Int64Var(&o.events, "events", 2_000_000, "events of all three kinds; queries that do little get five or ten times as many")
+	names := flag.String("queries", "all", "queries to run, as q0,q5")
+	checkpoints := flag.String("checkpoints", "off,1s,100ms", "intervals of synced checkpoints; off: one at the end")
+	variants := flag.String("variants", "sink", "sink: a blackhole; view: a materialized view")
+	parallelism := flag.String("parallelism", "1", "instances of parallel fragments, as 1,2")
+	rate := flag.Int64("rate", 0, "events a second of event time; 0: 10,000")
+	flag.IntVar(&o.rounds, "rounds", 3, "repetitions, of which the median counts")
+	flag.DurationVar(&o.limit, "limit", 60*time.Second, "most that a run may take; the rate until then counts")
+	flag.StringVar(&o.json, "json", "", "also write the results to this file, for bench/report")
+	flag.StringVar(&o.set, "set", "", "settings of the session, as \"enable_share_plan=off,name=value\"")
+	flag.StringVar(&o.profile, "cpuprofile", "", "write CPU profiles to files whose names begin so, one for each run")
+	job := flag.String("child", "", "run one measurement, given as JSON, in this process")
+	printQueries := flag.Bool("print-queries", false, "print the queries instead")
+	printDDL := flag.Bool("print-ddl", false, "print the statements that make what they read instead")
 	soakFor := flag.Duration("soak", 0, "instead: run the queries at full speed for this long and watch memory")
 	overheadRounds := flag.Int("overhead", 0, "instead: measure what checkpoints cost, on and off in turns, in this many rounds")
-	overheadPhase := flag.Duration("phase", 4*time.Second, "with -overhead: the length of a measurement")
+	overheadPhase := flag.Duration("phase", 2*time.Second, "with -overhead: the length of a measurement")
 	overheadOnly := flag.String("only", "", "with -overhead: the job to measure, stateless or stateful")
 	flag.Parse()
-	engine.TuneRuntime(engine.DefaultMemoryLimit()) // as the server does
-	if *profile != "" {
-		f, err := os.Create(*profile)
-		if err != nil {
-			log.Fatal(err)
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			log.Fatal(err)
-		}
-		defer pprof.StopCPUProfile()
+	if *rate > 0 {
+		o.generator["nexmark.first.event.rate"] = fmt.Sprint(*rate)
 	}
-	if *soakFor > 0 {
-		if err := soak(*soakFor, *names, *parallelism); err != nil {
-			log.Print(err)
+	o.checkpoints, o.variants, o.parallelism = strings.Split(*checkpoints, ","), strings.Split(*variants, ","), strings.Split(*parallelism, ",")
+	err := o.choose(*names)
+	switch {
+	case err != nil:
+	case *job != "":
+		err = child(*job)
+	case *printQueries:
+		for _, q := range o.queries {
+			fmt.Printf("-- %s\n%s;\n\n", q.name, q.sql())
 		}
-		return
-	}
-	if *overheadRounds > 0 {
-		if err := overhead(*overheadRounds, *overheadPhase, *overheadOnly); err != nil {
-			log.Print(err)
+	case *printDDL:
+		for _, name := range []string{"person", "auction", "bid", "side_input"} {
+			for _, s := range ddl(name, o.events, o.generator) {
+				fmt.Printf("%s;\n\n", s)
+			}
 		}
-		return
+	case *soakFor > 0:
+		err = o.soak(*soakFor)
+	case *overheadRounds > 0:
+		err = overhead(*overheadRounds, *overheadPhase, *overheadOnly, o.json)
+	default:
+		err = o.run()
 	}
-	e, err := generate(*total)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("%d events, parallelism %d\n", *total, *parallelism)
-	fmt.Printf("%-4s %-10s %14s %14s %14s %8s %10s\n", "", "checkpoint", "events/s", "loop", "generator", "ratio", "peak RSS")
-	var results []result
-	for _, q := range queries {
-		if !slices.Contains(strings.Split(*names, ","), q.name) {
+}
+
+// choose sets the queries by their names.
+func (o *options) choose(names string) error {
+	for _, n := range strings.Split(names, ",") {
+		if n == "all" {
+			for i := range queries {
+				o.queries = append(o.queries, &queries[i])
+			}
 			continue
 		}
-		loop, gen := measureLoop(q, e)
-		for _, mode := range strings.Split(*modes, ",") {
-			r, err := measure(q, *total, mode, *parallelism)
-			if err != nil {
-				log.Fatalf("%s with checkpoints %s: %v", q.name, mode, err)
-			}
-			r.Loop, r.Generator = loop, gen
-			r.Ratio = r.PerSecond * (1/loop + 1/gen)
-			results = append(results, r)
-			fmt.Printf("%-4s %-10s %14.0f %14.0f %14.0f %8.3f %9dM\n", r.Query, r.Checkpoint, r.PerSecond, r.Loop, r.Generator, r.Ratio, r.PeakRSS>>20)
+		q := find(n)
+		if q == nil {
+			return fmt.Errorf("there is no query %q", n)
 		}
+		o.queries = append(o.queries, q)
 	}
-	if *out != "" {
-		b, _ := json.MarshalIndent(results, "", "  ")
-		if err := os.WriteFile(*out, append(b, '\n'), 0o644); err != nil {
-			log.Fatal(err)
-		}
-	}
+	return nil
 }
 
-// sinkhole keeps the loops' results alive.
-var sinkhole int
-
-// measureLoop is the best of three runs of the hand-written loop, and the rate
-// of generating its sources, in events of all kinds a second.
-func measureLoop(q query, e *events) (loop, gen float64) {
-	best := time.Duration(1 << 62)
-	for range 3 {
-		begun := time.Now()
-		sinkhole += q.loop(e)
-		best = min(best, time.Since(begun))
-	}
-	var made time.Duration
-	for _, s := range q.sources {
-		made += e.took[s]
-	}
-	return float64(e.total) / best.Seconds(), float64(e.total) / made.Seconds()
-}
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

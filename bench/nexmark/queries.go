@@ -1,45 +1,152 @@
 package main
 
-// query is a query of the suite, as a view, with the loop it is measured against.
+import (
+	"embed"
+	"fmt"
+	"strings"
+)
+
+// The texts of the queries and of what they read: queries/q0.sql is a query,
+// queries/bid.ddl.sql makes a source, with ${GENERATOR} where the generator's
+// options go.
+//
+//go:embed queries/*.sql
+var texts embed.FS
+
+// sideRows is the number of rows of side_input.
+const sideRows = 10_000
+
+// query is one of the suite.
 type query struct {
-	name    string
-	sources []string // that it reads
-	sql     string
-	sink    bool // measured into a blackhole sink instead of a view: its output is as large as its input
-	loop    func(e *events) int
+	name  string
+	reads columns // what of the sources: all that a specialist would have generated
+	side  bool    // reads side_input too
+	loop  func() loop
+	// state rows that change for an event when each is counted once a second, as
+	// PERFORMANCE.md section 2 gives them; wide ones (180 bytes) cost half more.
+	state float64
+	wide  bool
+	// weight multiplies the events of a run: queries that do little need more of
+	// them to be measured.
+	weight int64
+	// check is a sum over the rows of the result, as the loop computes it; "" for
+	// none. clock: the rows depend on the time of day, only the sum does not.
+	check string
+	clock bool
 }
 
+const (
+	wideBid     = "auction bidder price channel url date_time extra"
+	bidAndExtra = "auction bidder price date_time extra"
+	wideAuction = "id item_name description initial_bid reserve date_time expires seller category extra"
+)
+
 var queries = []query{
-	{"q0", []string{"bid"}, `SELECT auction, bidder, price, channel, url, date_time, extra FROM bid`, true, loopQ0},
-	{"q1", []string{"bid"}, `SELECT auction, bidder, 0.908 * price::double precision AS price, date_time FROM bid`, true, loopQ1},
-	{"q2", []string{"bid"}, `SELECT auction, price FROM bid WHERE auction % 123 = 0`, true, loopQ2},
-	{"q3", []string{"person", "auction"}, `SELECT p.name, p.city, p.state, a.id FROM auction a JOIN person p ON a.seller = p.id
-		WHERE a.category = 10 AND (p.state = 'or' OR p.state = 'id' OR p.state = 'ca')`, false, loopQ3},
-	{"q4", []string{"auction", "bid"}, `SELECT category, avg(final) AS price FROM (
-			SELECT a.id, a.category, max(b.price) AS final FROM auction a, bid b
-			WHERE a.id = b.auction AND b.date_time BETWEEN a.date_time AND a.expires GROUP BY a.id, a.category) q
-		GROUP BY category`, false, loopQ4},
-	{"q5", []string{"bid"}, `SELECT ab.auction, ab.num, ab.starttime FROM (
-			SELECT auction, count(*) AS num, window_start AS starttime
-			FROM HOP(bid, date_time, INTERVAL '2' SECOND, INTERVAL '10' SECOND) GROUP BY window_start, auction) ab
-		JOIN (SELECT max(num) AS maxn, starttime FROM (
-				SELECT count(*) AS num, window_start AS starttime
-				FROM HOP(bid, date_time, INTERVAL '2' SECOND, INTERVAL '10' SECOND) GROUP BY auction, window_start) cb
-			GROUP BY starttime) mb
-		ON ab.starttime = mb.starttime AND ab.num >= mb.maxn`, false, loopQ5},
-	{"q7", []string{"bid"}, `SELECT b.auction, b.price, b.bidder, b.date_time FROM bid b
-		JOIN (SELECT max(price) AS maxprice, window_end AS date_time
-			FROM TUMBLE(bid, date_time, INTERVAL '10' SECOND) GROUP BY window_end) b1
-		ON b.price = b1.maxprice WHERE b.date_time BETWEEN b1.date_time - INTERVAL '10' SECOND AND b1.date_time`, false, loopQ7},
-	// q7w is q7 with the windows joined: the first rows of each window, ties included.
-	{"q7w", []string{"bid"}, `SELECT b.auction, b.price, b.bidder, b.date_time FROM TUMBLE(bid, date_time, INTERVAL '10' SECOND) b
-		JOIN (SELECT max(price) AS maxprice, window_end
-			FROM TUMBLE(bid, date_time, INTERVAL '10' SECOND) GROUP BY window_end) b1
-		ON b.price = b1.maxprice AND b.window_end = b1.window_end`, false, loopQ7},
-	{"q8", []string{"person", "auction"}, `SELECT p.id, p.name, p.starttime FROM (
-			SELECT id, name, window_start AS starttime, window_end AS endtime
-			FROM TUMBLE(person, date_time, INTERVAL '10' SECOND) GROUP BY id, name, window_start, window_end) p
-		JOIN (SELECT seller, window_start AS starttime, window_end AS endtime
-			FROM TUMBLE(auction, date_time, INTERVAL '10' SECOND) GROUP BY seller, window_start, window_end) a
-		ON p.id = a.seller AND p.starttime = a.starttime AND p.endtime = a.endtime`, false, loopQ8},
+	{name: "q0", reads: columns{"bid": bidAndExtra}, loop: func() loop { return &q0{} }, weight: 5, check: "sum(price)"},
+	{name: "q1", reads: columns{"bid": bidAndExtra}, loop: func() loop { return &q1{} }, weight: 5, check: "sum(price * 1000)"},
+	{name: "q2", reads: columns{"bid": "auction price"}, loop: func() loop { return &q2{} }, weight: 5, check: "sum(price)"},
+	{name: "q3", reads: columns{"person": "id name city state", "auction": "id seller category"}, loop: newQ3, state: .04, weight: 10, check: "sum(id)"},
+	{name: "q4", reads: columns{"auction": "id date_time expires category", "bid": "auction price date_time"}, loop: newQ4, state: .94, weight: 1, check: "sum(floor(avg))"},
+	{name: "q5", reads: columns{"bid": "auction date_time"}, loop: newQ5, state: .09, weight: 1, check: "sum(num)"},
+	{name: "q6", reads: columns{"auction": "id date_time expires seller category", "bid": "auction bidder price date_time"}, loop: newQ6, state: .94, weight: 1, check: "sum(seller)"},
+	{name: "q7", reads: columns{"bid": bidAndExtra}, loop: newQ7, weight: 1, check: "sum(price)"},
+	{name: "q8", reads: columns{"person": "id name date_time", "auction": "seller date_time"}, loop: newQ8, state: .04, weight: 10, check: "sum(id)"},
+	{name: "q9", reads: columns{"auction": wideAuction, "bid": bidAndExtra}, loop: newQ9, state: .98, weight: 1, check: "sum(price)"},
+	{name: "q10", reads: columns{"bid": bidAndExtra}, loop: func() loop { return &q10{} }, weight: 5, check: "sum(length(dt) + length(hm))"},
+	{name: "q11", reads: columns{"bid": "bidder date_time"}, loop: newQ11, state: .08, weight: 1, check: "sum(bid_count)"},
+	{name: "q12", reads: columns{"bid": "bidder date_time"}, loop: newQ12, state: .08, weight: 1, check: "sum(bid_count)", clock: true},
+	{name: "q13", reads: columns{"bid": "auction bidder price date_time"}, side: true, loop: newQ13, weight: 5, check: "sum(length(value))"},
+	{name: "q14", reads: columns{"bid": bidAndExtra}, loop: func() loop { return &q14{} }, weight: 5, check: "sum(c_counts)"},
+	{name: "q15", reads: columns{"bid": "auction bidder price date_time"}, loop: newQ15, state: .09, weight: 1, check: rankSum},
+	{name: "q16", reads: columns{"bid": "auction bidder price channel date_time"}, loop: newQ16, state: 1.10, weight: 1, check: rankSum},
+	{name: "q17", reads: columns{"bid": "auction price date_time"}, loop: newQ17, state: .07, weight: 1,
+		check: "sum(sum_price + min_price + max_price + rank1_bids + 2 * rank2_bids + 3 * rank3_bids)"},
+	{name: "q18", reads: columns{"bid": wideBid}, loop: newQ18, state: .30, wide: true, weight: 1,
+		check: "sum(auction + (extract(epoch from date_time) * 1000000)::bigint % 86400000000)"},
+	{name: "q19", reads: columns{"bid": wideBid}, loop: newQ19, state: .45, weight: 1, check: "sum(price * rank_number)"},
+	{name: "q20", reads: columns{"auction": wideAuction, "bid": wideBid}, loop: newQ20, state: 1, wide: true, weight: 1, check: "sum(price)"},
+	{name: "q21", reads: columns{"bid": "auction bidder price channel url"}, loop: func() loop { return &q21{} }, weight: 5, check: "sum(length(channel_id))"},
+	{name: "q22", reads: columns{"bid": "auction bidder price channel url"}, loop: func() loop { return &q22{} }, weight: 5, check: "sum(length(dir1) + length(dir2) + length(dir3))"},
+}
+
+// rankSum is ranks.weigh of a row.
+const rankSum = "sum(total_bids + 2 * rank1_bids + 3 * rank2_bids + 4 * rank3_bids + " +
+	"5 * total_bidders + 6 * rank1_bidders + 7 * rank2_bidders + 8 * rank3_bidders + " +
+	"9 * total_auctions + 10 * rank1_auctions + 11 * rank2_auctions + 12 * rank3_auctions)"
+
+// persistRate is the state rows that one core writes in a second (PERFORMANCE.md,
+// section 2).
+const persistRate = 1.5e6
+
+// ceiling is the events a second of CPU that the query can reach: the columns are
+// made (gen) and handled by the loop (both in events a second of CPU), rows are
+// the rows written for an event.
+func ceiling(loop, gen, rows float64) float64 { return 1 / (1/loop + 1/gen + rows/persistRate) }
+
+// stored is the rows persisted for an event, in units of narrow ones; results is
+// the rows of the result for an event, which a view stores as well.
+func (q *query) stored(view bool, results float64) float64 {
+	n := q.state
+	if view {
+		n += results
+	}
+	if q.wide {
+		n *= 1.5
+	}
+	return n
+}
+
+func (q *query) sql() string { return text0("queries/" + q.name + ".sql") }
+
+func text0(path string) string {
+	b, err := texts.ReadFile(path)
+	if err != nil {
+		panic(err) // it is compiled in
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// sources are the tables that a query reads, in the order in which they are made.
+func (q *query) sources() []string {
+	var names []string
+	for _, k := range []string{"person", "auction", "bid"} {
+		if q.reads[k] != "" {
+			names = append(names, k)
+		}
+	}
+	return names
+}
+
+// ddl are the statements that make a table, or a source with a generator of so
+// many events (-1: no end) and further options.
+func ddl(name string, events int64, generator map[string]string) []string {
+	options := fmt.Sprintf("nexmark.event.num = '%d', nexmark.min.event.gap.in.ns = '0'", events)
+	for _, k := range sortedKeys(generator) {
+		options += fmt.Sprintf(", %s = '%s'", k, generator[k])
+	}
+	var list []string
+	for s := range strings.SplitSeq(strings.ReplaceAll(text0("queries/"+name+".ddl.sql"), "${GENERATOR}", options), ";") {
+		if s = strings.TrimSpace(s); s != "" {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// create is the statement that starts a query: into a sink that keeps nothing, or
+// as a view.
+func (q *query) create(view bool) string {
+	if view {
+		return "CREATE MATERIALIZED VIEW result AS " + q.sql()
+	}
+	return "CREATE SINK result AS " + q.sql() + " WITH (connector = 'blackhole')"
+}
+
+func find(name string) *query {
+	for i := range queries {
+		if queries[i].name == name {
+			return &queries[i]
+		}
+	}
+	return nil
 }

@@ -3,8 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,26 +14,26 @@ import (
 
 // soak runs queries, q5 and q8 as a rule, at full speed for a while and prints memory, which must
 // stay flat after the first minute.
-func soak(d time.Duration, names string, parallelism int) error {
-	b, err := newBed(engine.Options{Parallelism: parallelism})
+func (o *options) soak(d time.Duration) error {
+	engine.TuneRuntime(engine.DefaultMemoryLimit())
+	instances, err := strconv.Atoi(o.parallelism[0])
+	if err != nil {
+		return err
+	}
+	b, err := newBed(engine.Options{Parallelism: instances})
 	if err != nil {
 		return err
 	}
 	defer b.close()
-	for _, s := range []string{"person", "auction", "bid"} {
-		if err := b.exec(fmt.Sprintf(`CREATE SOURCE %s (%s, WATERMARK FOR date_time AS date_time - INTERVAL '4' SECOND)
-			WITH (connector = 'nexmark', nexmark.table.type = '%s', nexmark.min.event.gap.in.ns = '0')`, s, columns[s], s)); err != nil {
-			return err
-		}
+	if err := b.make([]string{"person", "auction", "bid"}, -1, o.generator); err != nil {
+		return err
 	}
 	if err := b.exec("SET background_ddl = on"); err != nil {
 		return err
 	}
-	for _, q := range queries {
-		if slices.Contains(strings.Split(names, ","), q.name) {
-			if err := b.exec("CREATE MATERIALIZED VIEW " + q.name + " AS " + q.sql); err != nil {
-				return err
-			}
+	for _, q := range o.queries {
+		if err := b.exec("CREATE MATERIALIZED VIEW " + q.name + " AS " + q.sql()); err != nil {
+			return err
 		}
 	}
 	fmt.Printf("%8s %14s %10s %10s   %s\n", "seconds", "events", "RSS", "heap", "slowest epoch: ms to align, sort and write")
@@ -54,9 +55,13 @@ func soak(d time.Duration, names string, parallelism int) error {
 	return nil
 }
 
-// columns are the columns of the sources, which a watermark needs listed.
-var columns = map[string]string{
-	"person":  "id bigint, name varchar, email_address varchar, credit_card varchar, city varchar, state varchar, date_time timestamp, extra varchar",
-	"auction": "id bigint, item_name varchar, description varchar, initial_bid bigint, reserve bigint, date_time timestamp, expires timestamp, seller bigint, category bigint, extra varchar",
-	"bid":     "auction bigint, bidder bigint, price bigint, channel varchar, url varchar, date_time timestamp, extra varchar",
+// rss is the resident memory of this process in bytes; 0 where that is not known.
+func rss() int64 {
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	f := strings.Fields(string(b))
+	pages, _ := strconv.ParseInt(f[1], 10, 64)
+	return pages * int64(os.Getpagesize())
 }

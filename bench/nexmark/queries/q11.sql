@@ -1,0 +1,3 @@
+SELECT bidder, count(*) AS bid_count, window_start AS starttime, window_end AS endtime
+FROM session(bid, date_time, bidder, INTERVAL '10' SECOND)
+GROUP BY bidder, window_start, window_end
