@@ -91,8 +91,10 @@ backfill:
 soak:
 	go run ./bench/nexmark -soak 10m -queries q5,q8
 
+# All queries of Nexmark in all settings, about three hours; then the document.
 bench:
-	go run ./bench/nexmark
+	go run ./bench/nexmark -checkpoints off,1s,100ms -variants sink,view -parallelism 1,2 -json docs/performance/nexmark.json
+	go run ./bench/report
 
 # SELECTs of TPC-H and of a wide table of page views beside PostgreSQL and DuckDB, as
 # far as they are there: npm install in bench/batch/duckdb gets the latter.
@@ -100,8 +102,10 @@ bench-batch:
 	go run ./bench/batch
 
 # What checkpoints cost: throughput with them on and off, in turns, in one run.
+# What checkpoints cost: CPU and throughput with them on and off, in turns, with
+# the interval of confidence; seven minutes.
 overhead:
-	go run ./bench/nexmark -overhead 5
+	go run ./bench/nexmark -overhead 12 -json docs/performance/nexmark-overhead.json
 
 # What sealing costs a task, in microseconds per 10,000 dirty rows.
 seal:

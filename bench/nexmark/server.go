@@ -14,15 +14,16 @@ import (
 // usage is what the process has used up to a moment.
 type usage struct {
 	at       time.Time
-	cpu, gc  float64 // seconds
+	cpu, gc  float64 // seconds; gc as the runtime counts it: too much where cores are shared
 	gcs      float64
 	allocked float64 // bytes
 }
 
 func used() usage {
-	sample := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/allocs:bytes"}}
+	sample := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/allocs:bytes"},
+		{Name: "/cpu/classes/gc/mark/idle:cpu-seconds"}}
 	metrics.Read(sample)
-	return usage{time.Now(), cpuTime().Seconds(), sample[0].Value.Float64(), float64(sample[1].Value.Uint64()), float64(sample[2].Value.Uint64())}
+	return usage{time.Now(), cpuTime().Seconds(), sample[0].Value.Float64() - sample[3].Value.Float64(), float64(sample[1].Value.Uint64()), float64(sample[2].Value.Uint64())}
 }
 
 // measureServer runs the query from its creation until its result holds all

@@ -167,6 +167,50 @@ func TestShape(t *testing.T) {
 	between("mean size of extra", float64(len(extra.Data))/n, 66, 69)
 }
 
+// TestStringsAreFresh: what the benchmark's generator makes anew for each row is
+// another one in each row, with all letters about as often; channels and urls are
+// those of 10,004 channels, half of them of the four hot ones.
+func TestStringsAreFresh(t *testing.T) {
+	for _, c := range []struct {
+		kind string
+		cols []int
+	}{{"Person", []int{2, 3, 7}}, {"Auction", []int{1, 2, 9}}, {"Bid", []int{6}}} {
+		for _, col := range c.cols {
+			rows, _ := readAll(t, config(c.kind, "event.num", "60000"), 0, 0, 4096, []int{col})
+			seen, letters := map[string]bool{}, [256]int{}
+			n := 0
+			for _, r := range rows {
+				seen[r] = true
+				for _, b := range []byte(r) {
+					if b >= 'a' && b <= 'z' {
+						letters[b]++
+						n++
+					}
+				}
+			}
+			if len(seen) < len(rows)*999/1000 {
+				t.Errorf("column %d of %s: %d strings in %d rows", col, c.kind, len(seen), len(rows))
+			}
+			if name := schemas[map[string]kind{"Person": person, "Auction": auction, "Bid": bid}[c.kind]][col].Name; name == "email_address" || name == "credit_card" {
+				continue // with letters and digits that are always there
+			}
+			for b := 'a'; b <= 'z'; b++ {
+				if share := float64(letters[b]) / float64(n); share < .032 || share > .045 {
+					t.Errorf("column %d of %s: %.3f of the letters are %c, want about 1/26", col, c.kind, share, b)
+				}
+			}
+		}
+	}
+	channels := map[string]int{}
+	rows, _ := readAll(t, config("Bid", "event.num", "200000"), 0, 0, 4096, []int{3, 4})
+	for _, r := range rows {
+		channels[r]++
+	}
+	if len(channels) < 9_990 || len(channels) > 10_004 {
+		t.Errorf("%d channels with their urls, want 10,004", len(channels))
+	}
+}
+
 func TestOptions(t *testing.T) {
 	for _, c := range []struct {
 		cfg  connector.Config
