@@ -114,7 +114,8 @@ func (q *q7) add(b *block) {
 		}
 		if price[i] >= q.most {
 			if price[i] > q.most {
-				q.most, q.best = price[i], store{ints: len(bidInts), strs: 1, chunks: q.best.chunks[:0]}
+				q.most = price[i]
+				q.best.giveBack(q.best.renew())
 			}
 			q.best.keep(&b.bid, i, bidInts, []int{bidExtra})
 		}
@@ -124,7 +125,8 @@ func (q *q7) add(b *block) {
 func (q *q7) flush() {
 	q.rows += int64(q.best.n)
 	q.sum += int64(q.best.n) * q.most
-	q.most, q.best = 0, store{ints: len(bidInts), strs: 1}
+	q.most = 0
+	q.best.giveBack(q.best.renew())
 }
 
 func (q *q7) finish() (rows, sum int64) {

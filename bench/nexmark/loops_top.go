@@ -27,11 +27,11 @@ func (q *q18) add(b *block) {
 
 // compact leaves only the rows that are referred to.
 func compact(s *store, refs []int32) {
-	alive := store{ints: s.ints, strs: s.strs}
+	old := s.renew()
 	for i, r := range refs {
-		refs[i] = alive.copyOf(s, r)
+		refs[i] = s.copyOf(&old, r)
 	}
-	*s = alive
+	s.giveBack(old)
 }
 
 func (q *q18) finish() (rows, sum int64) {
@@ -86,13 +86,13 @@ func (q *q19) add(b *block) {
 }
 
 func (q *q19) compact() {
-	alive := store{ints: q.kept.ints, strs: q.kept.strs}
+	old := q.kept.renew()
 	for k, n := range q.n {
 		for i, r := range q.top[k*tops:][:n] {
-			q.top[k*tops+i] = alive.copyOf(&q.kept, r)
+			q.top[k*tops+i] = q.kept.copyOf(&old, r)
 		}
 	}
-	q.kept = alive
+	q.kept.giveBack(old)
 }
 
 func (q *q19) finish() (rows, sum int64) {

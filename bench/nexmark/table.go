@@ -162,6 +162,7 @@ func gather(dst, from []int64, rows []int32) []int64 {
 type store struct {
 	ints, strs int
 	chunks     []*chunk
+	spare      []*chunk // emptied
 	n          int32
 }
 
@@ -175,18 +176,47 @@ type chunk struct {
 // next is the chunk that the next row is appended to, as row number n.
 func (s *store) next() (c *chunk, n int32) {
 	if s.n%chunkRows == 0 {
-		c := &chunk{ints: make([][]int64, s.ints), strs: make([]text, s.strs)}
-		for i := range c.ints {
-			c.ints[i] = make([]int64, 0, chunkRows)
-		}
-		for i := range c.strs {
-			c.strs[i].off = append(make([]int32, 0, chunkRows+1), 0)
-		}
-		s.chunks = append(s.chunks, c)
+		s.chunks = append(s.chunks, s.empty())
 	}
 	s.n++
 	return s.chunks[len(s.chunks)-1], s.n - 1
 }
+
+// empty is a chunk without rows, with room for strings as long as in the last one.
+func (s *store) empty() *chunk {
+	if n := len(s.spare); n > 0 {
+		c := s.spare[n-1]
+		s.spare = s.spare[:n-1]
+		for i := range c.ints {
+			c.ints[i] = c.ints[i][:0]
+		}
+		for i := range c.strs {
+			c.strs[i].reset()
+		}
+		return c
+	}
+	c := &chunk{ints: make([][]int64, s.ints), strs: make([]text, s.strs)}
+	for i := range c.ints {
+		c.ints[i] = make([]int64, 0, chunkRows)
+	}
+	for i := range c.strs {
+		c.strs[i].off = append(make([]int32, 0, chunkRows+1), 0)
+		if n := len(s.chunks); n > 0 {
+			c.strs[i].data = make([]byte, 0, len(s.chunks[n-1].strs[i].data)*21/20)
+		}
+	}
+	return c
+}
+
+// renew makes the store empty and returns what it held, whose memory giveBack
+// lets be used again.
+func (s *store) renew() (old store) {
+	old = *s
+	s.chunks, s.n = nil, 0
+	return old
+}
+
+func (s *store) giveBack(old store) { s.spare = append(s.spare, old.chunks...) }
 
 func (s *store) at(n int32) (c *chunk, row int) { return s.chunks[n/chunkRows], int(n % chunkRows) }
 
