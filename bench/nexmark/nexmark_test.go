@@ -136,15 +136,18 @@ func TestVerdict(t *testing.T) {
 	for i := range 12 {
 		drift := 1 + 0.05*float64(i%3) // a round may be slow as a whole
 		noise := 0.002 * math.Sin(float64(i))
-		off, on := phase{cpu: .1 * drift, rate: 1e6 / drift, rows: 1e6}, phase{cpu: .1 * drift * (1.02 + noise), rate: 1e6 / drift * .98, rows: 1e6, epochs: 10}
+		off, on := phase{cpu: .1 * drift, rate: 1e6 / drift, rows: 1e6, length: 1}, phase{cpu: .1 * drift * (1.02 + noise), rate: 1e6 / drift * .98, rows: 1e6, epochs: 10, length: 1}
 		r.add([4]phase{off, on, on, off})
 	}
-	lo, hi := report.Bootstrap(r.cpu, report.Mean)
+	lo, hi := report.Bootstrap(r.cpu, report.Trimmed)
 	if lo > 2 || hi < 2 || hi-lo > 0.5 {
 		t.Errorf("the overhead of 2 %% lies between %.2f and %.2f", lo, hi)
 	}
 	if got := []string{judge(lo, hi, 1), judge(lo, hi, 2), judge(lo, hi, 3)}; !slices.Equal(got, []string{"missed", "open", "met"}) {
 		t.Error(got)
+	}
+	if p := report.Trimmed(r.perRate); math.Abs(p-.2) > .05 {
+		t.Errorf("a checkpoint every second costs %.3f %%, want 0.2 %%", p)
 	}
 	if us := report.Median(r.perEpoch); math.Abs(us-200) > 60 { // 2 % of 0.1 s for ten of them
 		t.Errorf("a checkpoint takes %.0f us", us)

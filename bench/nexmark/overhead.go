@@ -19,8 +19,17 @@ type overheadJob struct {
 	sink  bool
 	every time.Duration // the interval of checkpoints, each of them synced
 	keys  int
-	limit float64 // per cent; see the goals in docs/reliability.md
-	byCPU bool    // the limit is one of CPU per row, not of throughput
+	limit float64 // per cent of throughput; see the goals in docs/reliability.md
+	goals []goal  // instead: what follows of this job for longer intervals
+	split int     // so many more rounds, of phases so much shorter
+}
+
+// goal is a limit, per cent of CPU per row, for an interval at which a checkpoint
+// of the job costs too little to be seen. What one costs does not depend on the
+// interval, as there is no state, so it is measured at a short one.
+type goal struct {
+	every time.Duration
+	limit float64
 }
 
 const (
@@ -28,15 +37,12 @@ const (
 	stateful  = `SELECT (bidder * 31 + price) % %d AS k, count(*) AS n, sum(price) AS total FROM bid GROUP BY 1`
 )
 
-// One group is two dirty rows: that of the aggregate and that of the view. What a
-// checkpoint of a stateless job costs is too little to be seen at the intervals of
-// the goals: at 10 ms it is there a hundred, or ten, times as often.
+// One group is two dirty rows: that of the aggregate and that of the view.
 var overheadJobs = []overheadJob{
-	{"stateless", stateless, true, time.Second, 0, 1, true},
-	{"stateless", stateless, true, 100 * time.Millisecond, 0, 3, true},
-	{"stateless", stateless, true, 10 * time.Millisecond, 0, 0, true},
-	{"stateful", stateful, false, time.Second, 49_000, 5, false},
-	{"stateful", stateful, false, 100 * time.Millisecond, 14_500, 15, false},
+	{name: "stateless", sql: stateless, sink: true, every: 10 * time.Millisecond, goals: []goal{{time.Second, 1}, {100 * time.Millisecond, 3}}, split: 4},
+	{name: "stateless", sql: stateless, sink: true, every: 100 * time.Millisecond, split: 1},
+	{name: "stateful", sql: stateful, every: time.Second, keys: 49_000, limit: 5, split: 1},
+	{name: "stateful", sql: stateful, every: 100 * time.Millisecond, keys: 14_500, limit: 15, split: 1},
 }
 
 // phase is one measurement of an overheadJob.
@@ -46,6 +52,7 @@ type phase struct {
 	dirty  int64   // rows of an epoch, at the most
 	wrote  int64   // rows of all epochs
 	epochs int64
+	length float64 // seconds
 	rows   int64   // of the source
 	took   float64 // ms from a barrier to the end of its commit, median
 }
@@ -56,12 +63,13 @@ type rounds struct {
 	on, off, took   []float64
 	perRow          []float64 // CPU us of a dirty row
 	perEpoch        []float64 // CPU us of a checkpoint
+	perRate         []float64 // per cent more CPU of one checkpoint a second
 	dirty           int64
 }
 
 // overhead measures each job for n rounds and prints what checkpoints cost: the
-// mean of the rounds and the interval in which it lies with 95 % confidence. A
-// round is four phases: off, on, on, off, so that what drifts evenly, and whatever
+// mean of the middle half of the rounds and the interval in which that lies with
+// 95 % confidence. A round is four phases: off, on, on, off, so that what drifts evenly, and whatever
 // else the machine does for longer than a round, falls on both alike; the rounds
 // are independent of each other.
 func overhead(n int, length time.Duration, only, file string) error {
@@ -74,12 +82,12 @@ func overhead(n int, length time.Duration, only, file string) error {
 		{Metric: "overhead_high", Head: "to", Digits: 2, Suffix: " %"}, {Metric: "limit", Head: "limit", Suffix: " %"},
 		{Metric: "rows_per_second", Head: "rows/s with"}, {Metric: "dirty_rows", Head: "dirty rows"},
 		{Metric: "commit_ms", Head: "to commit, ms", Digits: 1}, {Metric: "cpu_us_per_checkpoint", Head: "CPU us/checkpoint"}, {Metric: "cpu_us_per_dirty_row", Head: "CPU us/dirty row", Digits: 2}}}}
-	fmt.Printf("%-10s %8s %-10s %9s  %-18s %6s %-7s %11s %11s %9s %10s %9s\n", "", "interval", "of", "overhead", "95 % interval", "limit", "", "rows/s on", "dirty rows", "commit ms", "us/ckpt", "us/dirty")
+	fmt.Printf("%-10s %8s %-16s %9s  %-18s %6s %-7s %11s %11s %9s %10s %9s\n", "", "interval", "of", "overhead", "95 % interval", "limit", "", "rows/s on", "dirty rows", "commit ms", "us/ckpt", "us/dirty")
 	for _, j := range overheadJobs {
 		if only != "" && !strings.Contains(only, j.name) {
 			continue
 		}
-		r, err := j.run(n, length)
+		r, err := j.run(n*j.split, length/time.Duration(j.split))
 		if err != nil {
 			return fmt.Errorf("%s: %w", j.name, err)
 		}
@@ -94,43 +102,52 @@ func overhead(n int, length time.Duration, only, file string) error {
 }
 
 const overheadAbout = "A job at full speed whose checkpoints are switched on and off: rounds of four phases, off, on, on, off. " +
-	"The overhead is the mean over the rounds of what the two phases with checkpoints cost more than the two without, once in CPU seconds per source row, once in rows a second; " +
+	"The overhead is the mean over the middle half of the rounds of what the two phases with checkpoints cost more than the two without, in CPU seconds per source row and in rows a second; " +
 	"the interval is a bootstrap over the rounds. A goal is met if the whole interval is below the limit, missed if it is above, open if the limit lies within. " +
-	"The stateless job is also run with checkpoints every 10 ms, where what one costs can be seen; one every second costs a hundredth of that."
+	"What a checkpoint of a stateless job costs does not depend on the interval and is too little to be seen at those of its goals: it is measured at 10 ms, and the lines of the goals follow from that."
 
-// report prints and keeps both forms of an overhead: by CPU and by throughput.
+// report prints and keeps what a job costs: by CPU, by throughput, and what
+// follows for other intervals.
 func (j *overheadJob) report(f *report.File, r *rounds) {
-	for _, form := range []struct {
-		of     string
-		values []float64
-		goal   bool
-	}{{"CPU", r.cpu, j.byCPU}, {"throughput", r.throughput, !j.byCPU}} {
-		mean := report.Mean(form.values)
-		lo, hi := report.Bootstrap(form.values, report.Mean)
-		verdict := ""
-		if form.goal && j.limit > 0 {
-			verdict = judge(lo, hi, j.limit)
+	j.line(f, r, j.every, "CPU", r.cpu, 0)
+	j.line(f, r, j.every, "throughput", r.throughput, j.limit)
+	for _, g := range j.goals {
+		var values []float64
+		for _, v := range r.perRate {
+			values = append(values, v/g.every.Seconds())
 		}
-		x := f.Add(j.name, "interval", j.every.String(), "of", form.of, "verdict", verdict)
-		x.Set("overhead", mean)
-		x.Rounds = map[string][]float64{"overhead": form.values}
-		x.Set("overhead_low", lo)
-		x.Set("overhead_high", hi)
-		limit := "-"
-		if verdict != "" {
-			x.Set("limit", j.limit)
-			limit = strconv.FormatFloat(j.limit, 'f', 0, 64) + "%"
-		}
+		j.line(f, r, g.every, "CPU, from "+j.every.String(), values, g.limit)
+	}
+}
+
+// line prints and keeps one form of an overhead; limit 0: it has no goal.
+func (j *overheadJob) line(f *report.File, r *rounds, every time.Duration, of string, values []float64, limit float64) {
+	mean := report.Trimmed(values)
+	lo, hi := report.Bootstrap(values, report.Trimmed)
+	verdict, goal := "", "-"
+	if limit > 0 {
+		verdict, goal = judge(lo, hi, limit), strconv.FormatFloat(limit, 'f', 0, 64)+"%"
+	}
+	x := f.Add(j.name, "interval", every.String(), "of", of, "verdict", verdict)
+	x.Set("overhead", mean)
+	x.Rounds = map[string][]float64{"overhead": values}
+	x.Set("overhead_low", lo)
+	x.Set("overhead_high", hi)
+	if limit > 0 {
+		x.Set("limit", limit)
+	}
+	fmt.Printf("%-10s %8v %-16s %8.2f%%  %6.2f%% to %6.2f%% %6s %-7s", j.name, every, of, mean, lo, hi, goal, verdict)
+	if every == j.every {
 		x.Set("rows_per_second", report.Median(r.on))
 		x.Set("dirty_rows", float64(r.dirty))
 		x.Set("commit_ms", report.Median(r.took))
-		x.Set("cpu_us_per_checkpoint", report.Median(r.perEpoch))
-		if len(r.perRow) > 0 {
-			x.Set("cpu_us_per_dirty_row", report.Median(r.perRow))
+		x.Set("cpu_us_per_checkpoint", report.Trimmed(r.perEpoch))
+		if j.keys > 0 {
+			x.Set("cpu_us_per_dirty_row", report.Trimmed(r.perRow))
 		}
-		fmt.Printf("%-10s %8v %-10s %8.2f%%  %6.2f%% to %6.2f%% %6s %-7s %11.0f %11d %9.1f %10.0f %9.2f\n", j.name, j.every, form.of, mean, lo, hi, limit, verdict,
-			report.Median(r.on), r.dirty, report.Median(r.took), report.Median(r.perEpoch), report.Median(r.perRow))
+		fmt.Printf(" %11.0f %11d %9.1f %10.0f %9.2f", report.Median(r.on), r.dirty, report.Median(r.took), report.Trimmed(r.perEpoch), x.Metrics["cpu_us_per_dirty_row"])
 	}
+	fmt.Println()
 }
 
 // judge compares an interval with a limit.
@@ -195,7 +212,9 @@ func (r *rounds) add(p [4]phase) {
 	if wrote := p[1].wrote + p[2].wrote; wrote > 0 {
 		r.perRow = append(r.perRow, more/float64(wrote))
 	}
-	r.perEpoch = append(r.perEpoch, more/math.Max(1, float64(p[1].epochs+p[2].epochs)))
+	epochs := math.Max(1, float64(p[1].epochs+p[2].epochs))
+	r.perEpoch = append(r.perEpoch, more/epochs)
+	r.perRate = append(r.perRate, 100*(onCPU/offCPU-1)/epochs*(p[1].length+p[2].length))
 }
 
 // phase sets the interval and, once that counts, measures for some time.
@@ -223,7 +242,8 @@ func (b *bed) phase(length, every time.Duration) (p phase, err error) {
 		return p, err
 	}
 	p.rows = to - from
-	p.rate = float64(p.rows) / ended.Sub(begun).Seconds()
+	p.length = ended.Sub(begun).Seconds()
+	p.rate = float64(p.rows) / p.length
 	p.cpu = cpu.Seconds() / float64(p.rows) * 1e6
 	err = b.conn.QueryRow(ctx, `SELECT coalesce(max(rows), 0)::bigint, coalesce(sum(rows), 0)::bigint, count(*), coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY align_ms + queue_ms + sort_ms + write_ms), 0)
 		FROM streamdb.checkpoints WHERE injected BETWEEN $1 AND $2 AND tasks IS NOT NULL`, begun, ended).Scan(&p.dirty, &p.wrote, &p.epochs, &p.took)

@@ -85,6 +85,9 @@ func TestStatistics(t *testing.T) {
 	if p := Percentile(s, 0.25); p != 2 {
 		t.Errorf("percentile %v", p)
 	}
+	if m := Trimmed([]float64{-1000, 4, 5, 6, 7, 8, 9, 1000}); m != 6.5 {
+		t.Errorf("trimmed mean %v", m)
+	}
 	// Of n values of a uniform distribution the mean is known to 1.96 * sqrt(1/12/n).
 	var u []float64
 	for i := range 400 {

@@ -36,6 +36,15 @@ func Mean(s []float64) float64 {
 	return sum / float64(len(s))
 }
 
+// Trimmed is the mean of the middle half of the values, which outliers on either
+// side do not move (the interquartile mean); 0 of none.
+func Trimmed(s []float64) float64 {
+	s = slices.Clone(s)
+	slices.Sort(s)
+	cut := len(s) / 4
+	return Mean(s[cut : len(s)-cut])
+}
+
 // Bootstrap is the interval in which of lies with 95 % confidence, given a
 // sample of independent values (Efron's percentile method, 4,000 resamples,
 // always the same ones).
