@@ -1,5 +1,6 @@
 # Shortcuts. `go test ./...` is the whole gate; the long forms of tests are here.
 .PHONY: bench-batch groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check kill disks matrix recovery overhead seal
+.PHONY: groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check kill disks matrix recovery overhead seal bench-ingest
 
 build:
 	go build -o bin/streamdb ./cmd/streamdb
@@ -100,6 +101,9 @@ bench:
 # far as they are there: npm install in bench/batch/duckdb gets the latter.
 bench-batch:
 	go run ./bench/batch
+# Rows in, beside PostgreSQL: INSERT of single rows, COPY.
+bench-ingest:
+	go run ./bench/ingest
 
 # What checkpoints cost: throughput with them on and off, in turns, in one run.
 # What checkpoints cost: CPU and throughput with them on and off, in turns, with
