@@ -1,6 +1,7 @@
 # Shortcuts. `go test ./...` is the whole gate; the long forms of tests are here.
 .PHONY: bench-batch groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check kill disks matrix recovery overhead seal
 .PHONY: groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check kill disks matrix recovery overhead seal bench-ingest
+.PHONY: groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check kill disks matrix recovery overhead seal bench-ingest bench-serving bench-freshness bench-recovery
 
 build:
 	go build -o bin/streamdb ./cmd/streamdb
@@ -104,6 +105,18 @@ bench-batch:
 # Rows in, beside PostgreSQL: INSERT of single rows, COPY.
 bench-ingest:
 	go run ./bench/ingest
+
+# Reads of a view, beside PostgreSQL, idle and while rows stream in.
+bench-serving:
+	go run ./bench/serving
+
+# How old what a client sees is, by load; what barriers and checkpoints take.
+bench-freshness:
+	go run ./bench/freshness
+
+# From kill -9 to an answer, to new results, to having caught up, by size of state.
+bench-recovery:
+	go run ./bench/recovery
 
 # What checkpoints cost: throughput with them on and off, in turns, in one run.
 # What checkpoints cost: CPU and throughput with them on and off, in turns, with
