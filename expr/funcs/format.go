@@ -37,21 +37,6 @@ func (c *numberFormats) get(s string) (*numberFormat, error) {
 	return c.f, nil
 }
 
-// toChar makes to_char of a date type.
-func toChar[A any](t id, mk func(c *expr.CallCtx) func(x A) (dateField, bool)) *expr.Def {
-	return fn("to_char", ids{t, tText}, tText, kernel.M2(func(c *expr.CallCtx) func(A, string) (string, error) {
-		var cache dateFormats
-		fields := mk(c)
-		return func(x A, format string) (string, error) {
-			f, ok := fields(x)
-			if !ok || format == "" {
-				return "", kernel.Null
-			}
-			return formatDate(cache.get(format), f)
-		}
-	}), "Text by a format")
-}
-
 // numberToChar makes to_char of a number type.
 func numberToChar[A any](t id, of func(x A) types.Decimal) *expr.Def {
 	return fn("to_char", ids{t, tText}, tText, kernel.M2(func(*expr.CallCtx) func(A, string) (string, error) {
@@ -99,27 +84,19 @@ func formatFuncs() []*expr.Def {
 			return f.parseNumber(s)
 		}
 	})
+	spanToChar := kernel.M2(func(*expr.CallCtx) func(v span, format string) (string, error) {
+		var cache dateFormats
+		return func(v span, format string) (string, error) {
+			if format == "" {
+				return "", kernel.Null
+			}
+			return formatDate(cache.get(format), fieldsOfSpan(v))
+		}
+	})
 	return []*expr.Def{
-		toChar(tTS, func(*expr.CallCtx) func(int64) (dateField, bool) {
-			return func(us int64) (dateField, bool) {
-				if infinite(us) {
-					return dateField{}, false
-				}
-				return fieldsOfTimestamp(us, "", 0), true
-			}
-		}),
-		stable(toChar(tTZ, func(c *expr.CallCtx) func(int64) (dateField, bool) {
-			loc := location(c)
-			return func(us int64) (dateField, bool) {
-				if infinite(us) {
-					return dateField{}, false
-				}
-				return fieldsOfZoned(us, loc), true
-			}
-		})),
-		toChar(tIv, func(*expr.CallCtx) func(span) (dateField, bool) {
-			return func(v span) (dateField, bool) { return fieldsOfSpan(v), true }
-		}),
+		fn("to_char", ids{tTS, tText}, tText, timeToChar(false), "Text by a format"),
+		stable(fn("to_char", ids{tTZ, tText}, tText, timeToChar(true), "Text by a format")),
+		fn("to_char", ids{tIv, tText}, tText, spanToChar, "Text by a format"),
 		numberToChar(tI4, types.DecimalOfInt), numberToChar(tI8, types.DecimalOfInt),
 		numberToChar(tNum, func(d types.Decimal) types.Decimal { return d }),
 		numberToChar(tF4, func(x float64) types.Decimal { return types.DecimalOfFloat(tF4, x) }),

@@ -3,7 +3,6 @@ package funcs
 import (
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
 	"streamdb/types"
@@ -25,11 +24,6 @@ func fieldsOfTimestamp(us int64, zone string, offset int) dateField {
 	f.year, f.month, f.day = types.CivilFromDays(day)
 	f.setTime(types.TimeOfDay(us))
 	return f
-}
-
-func fieldsOfZoned(us int64, loc *time.Location) dateField {
-	name, offset := time.UnixMicro(us).In(loc).Zone()
-	return fieldsOfTimestamp(us+int64(offset)*types.Second, name, offset)
 }
 
 func fieldsOfSpan(v types.Span) dateField {
