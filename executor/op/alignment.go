@@ -33,6 +33,7 @@ type inputMark struct {
 	at     atomic.Int64    // the watermark; MinInt64: none yet
 	seen   atomic.Int64    // when rows came last, Unix nanoseconds
 	ended  atomic.Bool     // all splits of the instance have ended
+	holds  atomic.Bool     // it has splits that count, with or without rows now
 }
 
 const (
@@ -86,13 +87,14 @@ func (m *inputMark) raise(at int64) {
 func (m *inputMark) idle() bool { return time.Now().UnixNano()-m.seen.Load() > int64(idleAfter) }
 
 // lowest is the least watermark of the instances, of the same group or of the
-// others, that have one and are not idle.
+// others, that have one and are not idle. Within the group one whose splits count
+// is not, however long ago their rows came.
 func (m *inputMark) lowest(sameGroup bool) (at int64, ok bool) {
 	at = math.MaxInt64
 	m.job.mu.Lock()
 	defer m.job.mu.Unlock()
 	for _, o := range m.job.marks {
-		if o == m || (o.group == m.group) != sameGroup || o.idle() || o.ended.Load() {
+		if o == m || (o.group == m.group) != sameGroup || o.ended.Load() || o.idle() && !(sameGroup && o.holds.Load()) {
 			continue
 		}
 		if x := o.at.Load(); x != math.MinInt64 {
@@ -116,6 +118,13 @@ func (m *inputMark) highest() int64 {
 		}
 	}
 	return at
+}
+
+// leads reports whether another instance of the group is behind.
+func (m *inputMark) leads() bool {
+	m.job.mu.Lock()
+	defer m.job.mu.Unlock()
+	return slices.ContainsFunc(m.job.marks, func(o *inputMark) bool { return o.group == m.group && o.at.Load() < m.at.Load() })
 }
 
 // last is the greatest watermark of the group's instances, if all have ended.

@@ -114,6 +114,7 @@ func TestWatermarkFollows(t *testing.T) {
 	align.enter(1, 9).raise(500)
 	f := &watermarkFilter{bound: math.MinInt64, mark: align.enter(1, 9)}
 	f.splits = splitMarks{spec: &WatermarkFilter{RowID: 2}, owned: storage.AllVNodes, hub: source, now: 1_000_000, marks: map[int64]*splitMark{}}
+	f.spec = f.splits.spec
 	source.number("a")
 	f.splits.join()
 	if f.follow(); f.bound != math.MinInt64 {
@@ -122,6 +123,41 @@ func TestWatermarkFollows(t *testing.T) {
 	f.splits.now += splitIdle + 1
 	if f.follow(); f.bound != 500 {
 		t.Errorf("bound %d when the split is idle, want 500", f.bound)
+	}
+}
+
+// TestWatermarkTells: instances get a barrier in any order. One that has had it
+// before the others' last rows came still learns of them: there is one more
+// barrier, and not another one.
+func TestWatermarkTells(t *testing.T) {
+	align, source, barriers := &Alignment{}, &SourceState{}, 0
+	instance := func(owned storage.VNodeSet) *watermarkFilter {
+		f := &watermarkFilter{spec: &WatermarkFilter{RowID: 2}, bound: math.MinInt64, told: math.MinInt64, mark: align.enter(1, 9), active: func() { barriers++ }}
+		f.splits = splitMarks{spec: f.spec, owned: owned, hub: source, now: 1_000_000, marks: map[int64]*splitMark{}}
+		return f
+	}
+	leader := instance(storage.VNodeSet{From: 0, To: 128}) // split 0 is there
+	follower := instance(storage.VNodeSet{From: 128, To: 256})
+	source.number("a")
+	leader.splits.join()
+	both := func(rows int64) {
+		follower.follow() // its barrier
+		if rows > 0 {
+			leader.bound = rows
+			leader.mark.raise(rows)
+		}
+		leader.mark.seen.Store(0) // however slow all this is
+		leader.follow()
+	}
+	both(0) // an instance without splits says so, once
+	barriers = 0
+	both(500)
+	if follower.bound != math.MinInt64 || barriers != 1 {
+		t.Fatalf("bound %d, %d barriers; want none before the rows, and one more", follower.bound, barriers)
+	}
+	both(0)
+	if follower.bound != 500 || barriers != 1 {
+		t.Errorf("bound %d, %d barriers; want 500 with the one more", follower.bound, barriers)
 	}
 }
 

@@ -73,7 +73,7 @@ func (s *WatermarkFilter) Open(ctx *executor.OpenCtx) (executor.Operator, error)
 		return nil, sqlerr.New(sqlerr.DatatypeMismatch, "watermark of column \"%s\" is of type %s but expression is of type %s",
 			in[s.Col].Name, in[s.Col].Type, s.Expr.Type())
 	}
-	f := &watermarkFilter{spec: s, bound: math.MinInt64}
+	f := &watermarkFilter{spec: s, bound: math.MinInt64, told: math.MinInt64}
 	if ctx.Bounded {
 		return f, nil
 	}
@@ -96,6 +96,7 @@ func (s *WatermarkFilter) Open(ctx *executor.OpenCtx) (executor.Operator, error)
 		f.bound = min(f.bound, f.splits.lowest())
 	}
 	f.resend = f.bound > math.MinInt64
+	f.mark.at.Store(f.bound)
 	f.quarantine.begin(s, ctx)
 	return f, nil
 }
@@ -137,7 +138,7 @@ type watermarkFilter struct {
 	sel    []int32
 
 	count      int64  // late rows of all times
-	told       int64  // the bound of which the others know, once the splits have ended
+	told       int64  // the bound of which the others were told at the last barrier
 	active     func() // asks for a barrier
 	splits     splitMarks
 	quarantine lateRows
@@ -267,16 +268,10 @@ func (f *watermarkFilter) follow() {
 	// have ended or are idle, must not hold back the watermark of the others: it goes
 	// with them, or, when all have ended, with the last. One whose splits count does
 	// not, however long it has been without rows: they would be late.
-	ended := f.splits.ended()
-	if ended && (f.bound != f.told || !f.mark.ended.Load()) {
-		f.told = f.bound
-		f.mark.at.Store(f.bound)
-		f.mark.ended.Store(true)
-		f.active() // the others may have looked before: there is one more barrier
-	}
-	f.mark.ended.Store(ended)
+	ended, counts := f.splits.ended(), f.splits.count()
+	f.tell(ended, counts)
 	low, ok := int64(0), false
-	if ended || f.mark.idle() && !f.splits.count() {
+	if ended || !counts && (f.spec.RowID > 0 || f.mark.idle()) {
 		low, ok = f.mark.lowest(true)
 	}
 	if !ok && ended {
@@ -288,5 +283,21 @@ func (f *watermarkFilter) follow() {
 	}
 	if ok && low > f.bound {
 		f.bound, f.dirty, f.resend = low, true, true
+		f.mark.at.Store(low)
 	}
+}
+
+// tell lets the other instances know where this one is. They may have had the
+// barrier before, as nothing but time orders them: when this one is in front of
+// any, there is one more, at which they go with it, or set the alarm for when
+// they need not hold it back. Without it the watermark of the last rows would wait.
+func (f *watermarkFilter) tell(ended, counts bool) {
+	was := f.mark.ended.Load()
+	f.mark.at.Store(f.bound)
+	f.mark.holds.Store(counts)
+	f.mark.ended.Store(ended)
+	if ended && !was || f.bound != f.told && f.mark.leads() {
+		f.active()
+	}
+	f.told = f.bound
 }
