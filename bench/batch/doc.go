@@ -1,7 +1,7 @@
 // Command batch measures SELECTs over stored data: the 22 queries of TPC-H and
 // those of a wide table of page views, beside PostgreSQL and DuckDB.
 //
-//	go run ./bench/batch [-scale 0.05] [-hits 200000] [-queries q01,c07] [-rounds 3] [-json FILE]
+//	go run ./bench/batch [-scale 0.05] [-hits 200000] [-queries q01,c07] [-rounds 3] [-dir DIR] [-json FILE]
 //
 // All servers are processes of their own that the command starts, one that is not
 // installed is left out: streamdb is built from the tree; PostgreSQL (-postgres

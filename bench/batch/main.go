@@ -27,6 +27,7 @@ type options struct {
 	binary   string
 	args     string
 	only     string
+	dir      string
 	json     string
 }
 
@@ -43,6 +44,7 @@ func main() {
 	flag.StringVar(&o.binary, "streamdb", "", "a server to measure instead of that of the tree")
 	flag.StringVar(&o.args, "args", "", "more flags of the server, separated by spaces")
 	flag.StringVar(&o.only, "servers", "streamdb,postgres,duckdb", "the servers to measure")
+	flag.StringVar(&o.dir, "dir", "", "keep data here, to be used again under the same -scale and -hits")
 	flag.StringVar(&o.json, "json", "", "also write the results to this file")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -53,11 +55,13 @@ func main() {
 // run measures all queries and prints the report. Answers that differ are an error at
 // the end.
 func run(o options) error {
-	dir, err := os.MkdirTemp("", "batch")
-	if err != nil {
-		return err
+	dir, err := o.dir, error(nil)
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "batch"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
 	}
-	defer os.RemoveAll(dir)
 	if err := os.Chmod(dir, 0o755); err != nil { // the user postgres goes through it
 		return err
 	}
@@ -78,6 +82,9 @@ func run(o options) error {
 	}
 	if err := fill(o, servers, chosen); err != nil {
 		return err
+	}
+	for _, s := range servers {
+		settle(s)
 	}
 	f := report.New("batch", "SELECT over stored data")
 	f.About = fmt.Sprintf("Queries of TPC-H at scale %v and of a table of %d page views with 78 columns; each server's figures are of one execution, as its client sees it.", o.scale, o.hits)
@@ -138,6 +145,9 @@ func fill(o options, servers []server, chosen []query) error {
 		}
 		d := sets[kind]()
 		for _, s := range servers {
+			if _, _, err := s.query("SELECT * FROM " + d.tables[0].name + " LIMIT 1"); err == nil {
+				continue // it is there from an earlier run
+			}
 			begun := time.Now()
 			if err := s.load(d); err != nil {
 				return fmt.Errorf("%s: %w", s.name(), err)
@@ -150,6 +160,18 @@ func fill(o options, servers []server, chosen []query) error {
 		}
 	}
 	return nil
+}
+
+// settle waits until a server has ended what it does behind a load, such as
+// compactions, but no longer than half a minute.
+func settle(s server) {
+	for range 60 {
+		before := s.cpu()
+		time.Sleep(500 * time.Millisecond)
+		if s.cpu()-before <= 2*tick {
+			return
+		}
+	}
 }
 
 // measureAll runs the queries on all servers in turns and tells which answers differ.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -18,11 +19,14 @@ func cpuTime(pid int) time.Duration {
 	if fields == nil {
 		return 0
 	}
-	sum := time.Duration(0)
-	for _, f := range fields[11:15] { // utime, stime, cutime, cstime
-		n, _ := strconv.ParseInt(f, 10, 64)
-		sum += time.Duration(n) * tick
+	ticks := func(fields []string) (sum time.Duration) {
+		for _, f := range fields {
+			n, _ := strconv.ParseInt(f, 10, 64)
+			sum += time.Duration(n) * tick
+		}
+		return sum
 	}
+	sum := max(ticks(fields[11:13]), threadTime(pid)) + ticks(fields[13:15]) // utime, stime; cutime, cstime
 	children, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/task/" + strconv.Itoa(pid) + "/children")
 	if err != nil {
 		return sum
@@ -31,6 +35,22 @@ func cpuTime(pid int) time.Duration {
 		if child, err := strconv.Atoi(f); err == nil {
 			sum += cpuTime(child)
 		}
+	}
+	return sum
+}
+
+// threadTime is the CPU time of a process's threads as the scheduler counts it: to
+// the nanosecond, but without threads that have ended.
+func threadTime(pid int) (sum time.Duration) {
+	paths, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/schedstat")
+	for _, p := range paths {
+		b, err := os.ReadFile(p)
+		if err != nil {
+			continue
+		}
+		ran, _, _ := strings.Cut(string(b), " ")
+		n, _ := strconv.ParseInt(ran, 10, 64)
+		sum += time.Duration(n)
 	}
 	return sum
 }

@@ -122,6 +122,8 @@ func startPostgres(bin, dir string) (server, error) {
 		return nil, errAbsent
 	}
 	attr := &syscall.SysProcAttr{}
+	_, err := os.Stat(dir)
+	fresh := err != nil
 	if os.Geteuid() == 0 {
 		who, err := user.Lookup("postgres")
 		if err != nil {
@@ -130,14 +132,16 @@ func startPostgres(bin, dir string) (server, error) {
 		uid, _ := strconv.Atoi(who.Uid)
 		gid, _ := strconv.Atoi(who.Gid)
 		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-		if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, uid, gid)); err != nil {
-			return nil, err
+		if fresh {
+			if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, uid, gid)); err != nil {
+				return nil, err
+			}
 		}
 	}
-	init := exec.Command(filepath.Join(bin, "initdb"), "-D", dir, "-U", "root", "-A", "trust", "--locale=C", "-E", "UTF8")
-	init.SysProcAttr, init.Dir = attr, "/"
-	if out, err := init.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	if fresh {
+		if err := initCluster(bin, dir, attr); err != nil {
+			return nil, err
+		}
 	}
 	port, err := freePort()
 	if err != nil {
@@ -150,6 +154,17 @@ func startPostgres(bin, dir string) (server, error) {
 		return nil, err
 	}
 	return dial("postgres", p, fmt.Sprintf("postgres://root@127.0.0.1:%d/postgres", port))
+}
+
+// initCluster makes a cluster whose texts are in the order of their bytes, as those of
+// the others.
+func initCluster(bin, dir string, attr *syscall.SysProcAttr) error {
+	cmd := exec.Command(filepath.Join(bin, "initdb"), "-D", dir, "-U", "root", "-A", "trust", "--locale=C", "-E", "UTF8")
+	cmd.SysProcAttr, cmd.Dir = attr, "/"
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	return nil
 }
 
 func (s *socket) name() string { return s.title }

@@ -29,9 +29,9 @@ func displayName(o *catalog.Object) string {
 	return o.Schema + "." + o.Name
 }
 
-// chosen are the needed columns of a leaf, and always one: a batch without
-// columns cannot be told from no batch.
+// chosen are the needed columns of a leaf, maybe none, and their places.
 func chosen(cols []logical.ColID, idx []int, need logical.Set) (ids []logical.ColID, at []int) {
+	at = []int{} // nil would be all
 	for i, id := range cols {
 		if need.Has(id) {
 			ids, at = append(ids, id), append(at, idx[i])
