@@ -22,32 +22,33 @@ import (
 // DB is an open database: the store, the coordinator, the graph of running jobs
 // and the sessions. Open makes it, Close ends all of it in order.
 type DB struct {
-	opts      Options
-	log       *slog.Logger
-	store     *storage.Store
-	clock     *checkpoint.Clock
-	coord     *checkpoint.Coordinator
-	graph     *executor.Graph
-	state     *executor.Accountant // memory of the operators of jobs
-	queries   *executor.Accountant // and of statements that run
-	env       *op.Env
-	current   atomic.Pointer[catalog.Catalog]
-	ddlMu     ddlLock // one DDL statement at a time
-	writers   *writers
-	shapes    shapes
-	rowIDs    rowIDs
-	ids       counters
-	sessions  sessionSet
-	taps      taps
-	started   time.Time
-	system    systemSettings
-	estimates estimates       // rows of tables that are being read by backfills
-	cancelled sync.Map        // catalog.ID -> true: creations taken back by CANCEL JOBS whose statement does not know yet
-	life      context.Context // of background work: ends with Close
-	end       context.CancelFunc
-	work      sync.WaitGroup
-	starts    starts
-	disk      diskGuard
+	opts       Options
+	log        *slog.Logger
+	store      *storage.Store
+	clock      *checkpoint.Clock
+	coord      *checkpoint.Coordinator
+	graph      *executor.Graph
+	state      *executor.Accountant // memory of the operators of jobs
+	queries    *executor.Accountant // and of statements that run
+	env        *op.Env
+	current    atomic.Pointer[catalog.Catalog]
+	ddlMu      ddlLock // one DDL statement at a time
+	writers    *writers
+	shapes     shapes
+	rowIDs     rowIDs
+	ids        counters
+	sessions   sessionSet
+	taps       taps
+	started    time.Time
+	system     systemSettings
+	statements *statementCache
+	estimates  estimates       // rows of tables that are being read by backfills
+	cancelled  sync.Map        // catalog.ID -> true: creations taken back by CANCEL JOBS whose statement does not know yet
+	life       context.Context // of background work: ends with Close
+	end        context.CancelFunc
+	work       sync.WaitGroup
+	starts     starts
+	disk       diskGuard
 }
 
 // Open opens or creates the database in o.DataDir, restarts its jobs where the
@@ -69,7 +70,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	took.step("store")
-	db := &DB{opts: o, log: o.Log, store: store, writers: newWriters(), ddlMu: make(ddlLock, 1), started: took.begun,
+	db := &DB{opts: o, log: o.Log, store: store, writers: newWriters(), statements: newStatementCache(o.eagerCache), ddlMu: make(ddlLock, 1), started: took.begun,
 		state: executor.NewAccountant(budget.State), queries: executor.NewAccountant(budget.Queries)}
 	db.life, db.end = context.WithCancel(context.Background())
 	db.work.Go(func() { returnMemory(db.life) })

@@ -53,7 +53,7 @@ func (s *Session) analyseDML(p *Prepared, st ast.Stmt) error {
 	if err != nil {
 		return err
 	}
-	p.params = d.Rows.Params
+	p.dml, p.params = d, d.Rows.Params
 	if d.Returning != nil {
 		p.cols = resultColumns(d.Returning.Cols)
 	}

@@ -19,6 +19,16 @@ func (o Options) WithSnapshotHook(fn func()) Options {
 	return o
 }
 
+// WithEagerCache makes the statement cache bind statements at the first time, and
+// has its plans run, also where it need not.
+func (o Options) WithEagerCache() Options {
+	o.eagerCache = true
+	return o
+}
+
+// CachedStatements counts the statements that the statement cache knew.
+func (db *DB) CachedStatements() int64 { return db.statements.hits.Load() }
+
 // FailJob makes the job of a relation fail as an operator's error would.
 func (db *DB) FailJob(name string, err error) error {
 	for _, o := range db.catalog().Objects() {

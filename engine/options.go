@@ -31,6 +31,7 @@ type Options struct {
 
 	startHook    func(o *catalog.Object) // for tests: runs before each job is started
 	snapshotHook func()                  // for tests: runs when a transaction has just taken its snapshot
+	eagerCache   bool                    // for tests: the statement cache binds at the first time, and its plans are run
 }
 
 // AutoDiskReserve is 256 MB, or a twentieth of a smaller disk.

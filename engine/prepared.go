@@ -36,7 +36,7 @@ func prepareStatement(st *ast.Prepare) action {
 		for len(params) < inner.Params {
 			params = append(params, types.T{})
 		}
-		p, err := s.prepare(Statement{inner}, params)
+		p, err := s.prepare(Statement{Statement: inner}, params)
 		if err != nil {
 			return nil, err
 		}

@@ -21,7 +21,7 @@ func (s *Session) analyseQuery(p *Prepared, st *ast.Query) error {
 	if err != nil {
 		return err
 	}
-	p.params = q.Params
+	p.query, p.params = q, q.Params
 	p.cols = resultColumns(q.Cols)
 	for i, o := range q.Origins {
 		p.cols[i].TableOID, p.cols[i].Attr = uint32(o.Table), o.Attr

@@ -14,7 +14,7 @@ import (
 // The tables of the schema streamdb: one variable each, listed here. Their
 // columns are in catalog/syscat/columns.txt.
 var runtimeTables = []*runtimeTable{jobsTable, damagedFilesTable, sourceSplitsTable, quarantineTable, lateRowsTable, checkpointsTable, tasksTable,
-	backfillProgressTable, ddlProgressTable, expressionErrorsTable, memoryTable, stateCacheTable}
+	backfillProgressTable, ddlProgressTable, expressionErrorsTable, memoryTable, stateCacheTable, statementCacheTable}
 
 // jobsTable: every running or failed dataflow.
 var jobsTable = &runtimeTable{

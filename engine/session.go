@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"streamdb/catalog"
 	"streamdb/internal/sqlerr"
+	"streamdb/planner"
 	"streamdb/sql/ast"
 	"streamdb/sql/parse"
 	"streamdb/stream"
@@ -33,6 +35,9 @@ type Session struct {
 	env      *types.Env            // made from settings; nil: make again
 	started  time.Time
 	activity atomic.Pointer[string] // the statement now running, for pg_stat_activity
+
+	planned   string // see planSettings
+	plannedAt uint64 // settings.changes then
 }
 
 var _ wire.Session = (*Session)(nil)
@@ -70,8 +75,11 @@ func (s *Session) Close() {
 	s.db.sessions.remove(s)
 }
 
-// Statement is a parsed statement: wire.Statement.
-type Statement struct{ parse.Statement }
+// Statement is a parsed statement, or one whose shape is known: wire.Statement.
+type Statement struct {
+	parse.Statement
+	shape *shape // nil: none that the cache would know
+}
 
 // Text is the statement's source text.
 func (s Statement) Text() string { return s.Statement.Text }
@@ -80,17 +88,21 @@ func (s Statement) Text() string { return s.Statement.Text }
 func (s Statement) Start() int { return s.Statement.Start }
 
 // Empty reports a statement of nothing.
-func (s Statement) Empty() bool { return s.Stmt == nil }
+func (s Statement) Empty() bool { return s.Stmt == nil && s.shape == nil }
 
 // Split parses the text of a simple query or of Parse.
 func (s *Session) Split(sql string) ([]wire.Statement, error) {
+	sh, known := s.split(sql)
+	if known {
+		return []wire.Statement{Statement{sh.Statement(), sh}}, nil
+	}
 	stmts, err := s.parser.Parse(sql)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]wire.Statement, len(stmts))
 	for i := range stmts {
-		out[i] = Statement{stmts[i]}
+		out[i] = Statement{stmts[i], sh}
 	}
 	return out, nil
 }
@@ -102,7 +114,10 @@ type Prepared struct {
 	params  []types.T
 	cols    []wire.Column
 	action  action
-	version uint64 // of the catalog it was bound to
+	version uint64              // of the catalog it was bound to
+	lifted  []types.Datum       // literals as arguments behind the client's, for which there is room
+	query   *planner.BoundQuery // of a query
+	dml     *planner.BoundDML   // of INSERT, UPDATE, DELETE
 }
 
 // ParamTypes are the types of $1, $2 ..
@@ -114,6 +129,13 @@ func (p *Prepared) Columns() []wire.Column { return p.cols }
 // Prepare analyses a statement.
 func (s *Session) Prepare(_ context.Context, stmt wire.Statement, oids []uint32) (wire.Prepared, error) {
 	st := stmt.(Statement)
+	if st.shape != nil && untyped(oids) {
+		return s.prepareShaped(st, len(oids))
+	}
+	st, err := s.parsed(st)
+	if err != nil {
+		return nil, err
+	}
 	n := st.Params
 	if _, ok := st.Stmt.(*ast.Prepare); ok {
 		n = 0 // they are those of the statement inside
@@ -132,9 +154,53 @@ func (s *Session) Prepare(_ context.Context, stmt wire.Statement, oids []uint32)
 	return s.prepare(st, params)
 }
 
+// prepareShaped is Prepare by the cache, where that knows the statement. given is
+// how many parameters the client has told of, without their types.
+func (s *Session) prepareShaped(st Statement, given int) (wire.Prepared, error) {
+	if err := s.allowed(st.Stmt); err != nil {
+		return nil, err
+	}
+	if st.Stmt == nil {
+		if p := s.known(st); p != nil && len(p.params) >= given {
+			s.db.statements.hits.Add(1)
+			return p, nil
+		}
+	}
+	st, err := s.parsed(st)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.prepare(st, make([]types.T, max(st.Params, given)))
+	if err != nil || given > st.Params {
+		return p, err
+	}
+	return s.noteStatement(st, p), nil
+}
+
+// parsed is a statement with its tree.
+func (s *Session) parsed(st Statement) (Statement, error) {
+	if st.Stmt != nil || st.shape == nil {
+		return st, nil
+	}
+	stmts, err := s.parser.Parse(st.Statement.Text)
+	if err != nil {
+		return st, err
+	}
+	st.Stmt = stmts[0].Stmt
+	return st, nil
+}
+
+// allowed refuses statements in a transaction that has failed.
+func (s *Session) allowed(st ast.Stmt) error {
+	if s.txn != nil && s.txn.failed && !endsTransaction(st) {
+		return sqlerr.New(sqlerr.InFailedSQLTransaction, "current transaction is aborted, commands ignored until end of transaction block")
+	}
+	return nil
+}
+
 func (s *Session) prepare(st Statement, params []types.T) (*Prepared, error) {
-	if s.txn != nil && s.txn.failed && !endsTransaction(st.Stmt) {
-		return nil, sqlerr.New(sqlerr.InFailedSQLTransaction, "current transaction is aborted, commands ignored until end of transaction block")
+	if err := s.allowed(st.Stmt); err != nil {
+		return nil, err
 	}
 	p := &Prepared{stmt: st, params: params, version: s.catalog().Version}
 	if st.Empty() {
@@ -150,11 +216,15 @@ func (s *Session) prepare(st Statement, params []types.T) (*Prepared, error) {
 // Execute runs a prepared statement.
 func (s *Session) Execute(ctx context.Context, prep wire.Prepared, args []types.Datum) (wire.Rows, error) {
 	p := prep.(*Prepared)
-	if s.txn != nil && s.txn.failed && !endsTransaction(p.stmt.Stmt) {
-		return nil, sqlerr.New(sqlerr.InFailedSQLTransaction, "current transaction is aborted, commands ignored until end of transaction block")
+	if err := s.allowed(p.stmt.Stmt); err != nil {
+		return nil, err
 	}
 	if p.version != s.catalog().Version && !p.stmt.Empty() {
-		fresh, err := s.prepare(p.stmt, p.params)
+		st, err := s.parsed(p.stmt)
+		if err != nil {
+			return nil, err
+		}
+		fresh, err := s.prepare(st, slices.Clone(p.params))
 		if err != nil {
 			return nil, err
 		}
@@ -166,6 +236,13 @@ func (s *Session) Execute(ctx context.Context, prep wire.Prepared, args []types.
 	text := p.stmt.Text()
 	s.activity.Store(&text)
 	defer s.activity.Store(nil)
+	if p.lifted != nil {
+		if len(args) == 0 {
+			args = p.lifted
+		} else {
+			args = append(slices.Clone(args), p.lifted[len(args):]...)
+		}
+	}
 	return p.action(ctx, s, args)
 }
 

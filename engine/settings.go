@@ -74,6 +74,7 @@ var settingList = []setting{
 	{name: "lc_time", def: "C", doc: "accepted"},
 
 	{name: "synchronous_visibility", def: "off", check: checkBool, doc: "readers see synced epochs only"},
+	{name: "statement_cache", def: "on", check: checkBool, doc: "plans of queries, INSERT, UPDATE and DELETE are kept for statements that differ in literals alone"},
 	{name: "background_ddl", def: "off", check: checkBool, doc: "CREATE MATERIALIZED VIEW returns before its backfill is done"},
 	{name: "streaming_parallelism", def: "default", check: checkParallelism, doc: "instances of a new job's parallel fragments; default or 0: the server's"},
 
@@ -127,6 +128,8 @@ type settings struct {
 	saved  map[string]string // values when the transaction block began
 	base   map[string]string // defaults of ALTER SYSTEM; not changed
 	local  map[string]string // values to go back to when the transaction ends (SET LOCAL)
+
+	changes uint64 // grows whenever a value may have changed
 }
 
 func (db *DB) newSettings() *settings {
@@ -220,6 +223,7 @@ func (s *settings) set(name, value string, deflt, local bool) (string, error) {
 		}
 	}
 	s.values[key] = value
+	s.changes++
 	if def.noted != "" {
 		return "\"" + def.name + "\" is accepted and has no effect: " + def.noted, nil
 	}
@@ -232,6 +236,10 @@ func (s *settings) begin() { s.saved = maps.Clone(s.values) }
 // endTransaction takes back what SET LOCAL set, and what SET set if the
 // transaction was rolled back.
 func (s *settings) endTransaction(committed bool) {
+	if s.local == nil && s.saved == nil {
+		return
+	}
+	s.changes++
 	for k, v := range s.local {
 		s.values[k] = v
 	}

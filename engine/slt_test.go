@@ -28,6 +28,7 @@ func TestSLT(t *testing.T) {
 		{name: "default"},
 		{name: "parallelism=1", options: engine.Options{Parallelism: 1}, long: true},
 		{name: "parallelism=4", options: engine.Options{Parallelism: 4}, long: true},
+		{name: "cached", options: engine.Options{}.WithEagerCache(), long: true},
 		{name: "restart", restart: true, long: true},
 	}
 	areas, err := os.ReadDir(sltRoot)

@@ -31,6 +31,7 @@ type Parser struct {
 	grammar *parser.Parser
 	toks    []token
 	parens  parenTable
+	shape   []byte // of the key of the shape made last
 }
 
 // New makes a parser.
