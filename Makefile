@@ -1,7 +1,5 @@
 # Shortcuts. `go test ./...` is the whole gate; the long forms of tests are here.
-.PHONY: bench-batch groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check kill disks matrix recovery overhead seal
-.PHONY: groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check kill disks matrix recovery overhead seal bench-ingest
-.PHONY: groups bank histories build test race slt corpus corpus-all fuzz-short chaos soak bench law sim backfill lint fmt check kill disks matrix recovery overhead seal bench-ingest bench-serving bench-freshness bench-recovery
+.PHONY: backfill bank bench bench-batch bench-freshness bench-ingest bench-recovery bench-serving build chaos check corpus corpus-all disks fmt fuzz-short groups histories kill law lint matrix overhead race recovery seal sim slt soak test
 
 build:
 	go build -o bin/streamdb ./cmd/streamdb
@@ -102,6 +100,7 @@ bench:
 # far as they are there: npm install in bench/batch/duckdb gets the latter.
 bench-batch:
 	go run ./bench/batch
+
 # Rows in, beside PostgreSQL: INSERT of single rows, COPY.
 bench-ingest:
 	go run ./bench/ingest
@@ -118,7 +117,6 @@ bench-freshness:
 bench-recovery:
 	go run ./bench/recovery
 
-# What checkpoints cost: throughput with them on and off, in turns, in one run.
 # What checkpoints cost: CPU and throughput with them on and off, in turns, with
 # the interval of confidence; seven minutes.
 overhead:
