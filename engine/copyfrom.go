@@ -1,20 +1,21 @@
 package engine
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 
 	"streamdb/catalog"
+	"streamdb/connector/format"
+	"streamdb/expr"
 	"streamdb/internal/sqlerr"
 	"streamdb/planner"
 	"streamdb/sql/ast"
 	"streamdb/stream"
 	"streamdb/types"
+	"streamdb/vec"
 	"streamdb/wire"
 )
 
@@ -63,7 +64,8 @@ func (s *Session) analyseCopyFrom(p *Prepared, st *ast.Copy, opt copyOptions) er
 	})
 }
 
-// copyFrom is a running COPY .. FROM STDIN: wire.CopyIn.
+// copyFrom is a running COPY .. FROM STDIN: wire.CopyIn. Values go into builders as
+// they are read; a batch of rows is inserted at a time.
 type copyFrom struct {
 	session  *Session
 	prepared *Prepared
@@ -75,8 +77,13 @@ type copyFrom struct {
 
 	count int64
 	line  int64
-	args  []types.Datum // of the rows not yet inserted
-	full  *planner.BoundDML
+	env   *types.Env
+	vals  []*vec.Builder // of the rows not yet inserted, by name
+	dml   *planner.BoundDML
+	fill  *planner.Fill
+
+	fields  [][]byte // of a line; nil: NULL
+	scratch []byte   // values of the line that are not as they lie there
 }
 
 // Columns is nil: there are no rows.
@@ -97,6 +104,7 @@ func (c *copyFrom) CopyFormats() []int16 { return c.opt.formats(len(c.names)) }
 // CopyIn reads all rows and inserts them.
 func (c *copyFrom) CopyIn(ctx context.Context, read func() ([]byte, error)) error {
 	in := &copyReader{read: read}
+	c.begin()
 	var err error
 	if c.opt.format == "binary" {
 		err = c.binary(ctx, in)
@@ -134,352 +142,118 @@ func (c *copyFrom) at(err error, column int, value *string) error {
 	return &e
 }
 
-// chunk is the number of rows that are inserted together.
-func (c *copyFrom) chunk() int { return max(1, min(500, 4000/max(1, len(c.names)))) }
-
-// row takes a row; nil fields are NULL.
-func (c *copyFrom) row(ctx context.Context, fields []*string) error {
-	switch {
-	case len(fields) > len(c.names):
+// row takes the fields of a line.
+func (c *copyFrom) row(ctx context.Context) error {
+	switch n := len(c.fields); {
+	case n > len(c.names):
 		return c.at(sqlerr.New(sqlerr.BadCopyFileFormat, "extra data after last expected column"), -1, nil)
-	case len(fields) < len(c.names):
-		return c.at(sqlerr.New(sqlerr.BadCopyFileFormat, "missing data for column \"%s\"", c.names[len(fields)]), -1, nil)
+	case n < len(c.names):
+		return c.at(sqlerr.New(sqlerr.BadCopyFileFormat, "missing data for column \"%s\"", c.names[n]), -1, nil)
 	}
-	env := c.session.Env()
-	for i, f := range fields {
-		d := types.NullDatum
-		if f != nil {
-			var err error
-			if d, err = types.ParseText(c.types[i], *f, env); err != nil {
-				return c.at(err, i, f)
-			}
+	for i, f := range c.fields {
+		if f == nil {
+			c.vals[i].AppendNull()
+			continue
 		}
-		c.args = append(c.args, d)
+		if err := format.AppendText(c.vals[i], c.types[i], f, c.env); err != nil {
+			text := string(f)
+			return c.at(err, i, &text)
+		}
 	}
 	return c.took(ctx)
 }
 
-// took inserts when a chunk is full.
+// took inserts when there is a batch of rows.
 func (c *copyFrom) took(ctx context.Context) error {
 	c.count++
-	if len(c.args) < c.chunk()*len(c.names) {
+	if len(c.vals) == 0 || !stream.Full(c.vals[0].Len(), c.vals) {
 		return nil
 	}
 	return c.insert(ctx)
 }
 
+// begin makes room for the values of a batch.
+func (c *copyFrom) begin() {
+	c.env = c.session.Env()
+	c.vals = make([]*vec.Builder, len(c.names))
+	for i, t := range c.types {
+		c.vals[i] = vec.NewBuilder(t.Layout(), 0)
+	}
+}
+
 // insert inserts the rows that are waiting.
 func (c *copyFrom) insert(ctx context.Context) error {
-	if len(c.names) == 0 || len(c.args) == 0 {
+	if len(c.vals) == 0 || c.vals[0].Len() == 0 {
 		return nil
 	}
-	rows := len(c.args) / len(c.names)
-	d := c.full
-	if d == nil || rows != c.chunk() {
-		var err error
-		if d, err = c.bind(rows); err != nil {
+	s := c.session
+	t, err := s.begun()
+	if err != nil {
+		return err
+	}
+	if c.dml == nil {
+		if err := c.bind(t); err != nil {
 			return err
 		}
-		if rows == c.chunk() {
-			c.full = d
-		}
 	}
-	args := c.args
-	c.args = nil
-	if _, err := c.session.runDML(ctx, &Prepared{stmt: c.prepared.stmt}, d, verbInsert, args); err != nil {
+	if err := s.mayWrite(t, c.dml, verbInsert); err != nil {
+		return err
+	}
+	w := s.newWrite(ctx, t, c.dml, nil)
+	b, err := c.batch(w.expr)
+	if err == nil {
+		err = w.insert(w.withHidden(b))
+	}
+	if err != nil {
 		return c.at(err, -1, nil)
 	}
-	c.session.txn.replayable = false // the data are gone
+	t.replayable = false // the data are gone
 	return nil
 }
 
-// bind binds an INSERT of so many rows of parameters.
-func (c *copyFrom) bind(rows int) (*planner.BoundDML, error) {
+// batch makes rows of all visible columns of the values that are waiting.
+func (c *copyFrom) batch(eval *expr.Ctx) (*stream.Batch, error) {
+	n := c.vals[0].Len()
+	given := make([]vec.Vec, len(c.vals))
+	for i, b := range c.vals {
+		given[i] = b.Vec()
+		b.Reset(n)
+	}
+	cols, err := c.fill.Rows(eval, given, n)
+	if err != nil {
+		return nil, err
+	}
+	return stream.NewBatch(n, cols, nil), nil
+}
+
+// bind binds an INSERT of a row of parameters: all that is asked of it is which table
+// it is and what becomes of conflicts. How rows get the columns that COPY does not
+// give is told apart.
+func (c *copyFrom) bind(t *txn) error {
 	st := &ast.Insert{Table: c.st.Table}
-	for _, n := range c.names {
+	bctx := c.session.planCtx(t.cat, "")
+	var row []ast.Expr
+	for i, n := range c.names {
 		st.Columns = append(st.Columns, &ast.TargetColumn{Name: n})
+		bctx.ParamTypes = append(bctx.ParamTypes, c.types[i])
+		row = append(row, &ast.Param{N: len(bctx.ParamTypes)})
 	}
-	bctx := c.session.planCtx(c.session.catalog(), "")
-	if t := c.session.txn; t != nil {
-		bctx = c.session.planCtx(t.cat, "")
-	}
-	values := &ast.Values{}
-	for range rows {
-		var row []ast.Expr
-		for _, t := range c.types {
-			bctx.ParamTypes = append(bctx.ParamTypes, t)
-			row = append(row, &ast.Param{N: len(bctx.ParamTypes)})
-		}
-		values.Rows = append(values.Rows, row)
-	}
-	st.Query = &ast.Query{Body: values}
+	st.Query = &ast.Query{Body: &ast.Values{Rows: [][]ast.Expr{row}}}
 	d, _, err := c.session.bindDML(bctx, st)
-	return d, err
-}
-
-// copyReader is the data of CopyData messages as one stream.
-type copyReader struct {
-	read func() ([]byte, error)
-	buf  []byte
-	at   int
-	end  error // once there was one
-}
-
-// fill reads another message.
-func (r *copyReader) fill() (int, error) {
-	if r.end != nil {
-		return 0, r.end
-	}
-	b, err := r.read()
-	if err != nil {
-		r.end = err
-		return 0, err
-	}
-	if r.at > 0 {
-		r.buf = append(r.buf[:0], r.buf[r.at:]...)
-		r.at = 0
-	}
-	r.buf = append(r.buf, b...)
-	return len(b), nil
-}
-
-// take gives the next n bytes; io.EOF or io.ErrUnexpectedEOF at the end.
-func (r *copyReader) take(n int) ([]byte, error) {
-	for len(r.buf)-r.at < n {
-		if _, err := r.fill(); err == io.EOF && len(r.buf) > r.at {
-			return nil, io.ErrUnexpectedEOF
-		} else if err != nil {
-			return nil, err
-		}
-	}
-	b := r.buf[r.at : r.at+n]
-	r.at += n
-	return b, nil
-}
-
-// line gives the next line without its end; io.EOF behind the last one. more
-// reports whether a line that ends here is not over yet (a quoted value).
-func (r *copyReader) line(more func(line []byte) bool) ([]byte, error) {
-	from := r.at
-	for {
-		i := bytes.IndexByte(r.buf[from:], '\n')
-		if i >= 0 && more(r.buf[r.at:from+i]) {
-			from += i + 1
-			continue
-		}
-		if i >= 0 {
-			line := r.buf[r.at : from+i]
-			r.at = from + i + 1
-			return bytes.TrimSuffix(line, []byte{'\r'}), nil
-		}
-		scanned := from - r.at
-		if _, err := r.fill(); err == io.EOF && len(r.buf) > r.at {
-			line := r.buf[r.at:]
-			r.at = len(r.buf)
-			return bytes.TrimSuffix(line, []byte{'\r'}), nil
-		} else if err != nil {
-			return nil, err
-		}
-		from = r.at + scanned
-	}
-}
-
-// lines reads the text and CSV formats.
-func (c *copyFrom) lines(ctx context.Context, in *copyReader) error {
-	csv := c.opt.format == "csv"
-	open := func(line []byte) bool { return csv && c.openQuote(line) }
-	for {
-		line, err := in.line(open)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		c.line++
-		if c.line == 1 && c.opt.header {
-			continue
-		}
-		if string(line) == `\.` {
-			return nil
-		}
-		var fields []*string
-		if csv {
-			if c.openQuote(line) {
-				return c.at(sqlerr.New(sqlerr.BadCopyFileFormat, "unterminated CSV quoted field"), -1, nil)
-			}
-			fields = c.csvFields(line)
-		} else {
-			fields = c.textFields(line)
-		}
-		if err := c.row(ctx, fields); err != nil {
-			return err
-		}
-		c.line += int64(bytes.Count(line, []byte{'\n'}))
-	}
-}
-
-// openQuote reports whether a quoted value of a CSV line has not ended.
-func (c *copyFrom) openQuote(line []byte) bool {
-	in := false
-	for i := 0; i < len(line); i++ {
-		switch x := line[i]; {
-		case in && x == c.opt.escape && c.opt.escape != c.opt.quote && i+1 < len(line):
-			i++
-		case x == c.opt.quote:
-			in = !in
-		}
-	}
-	return in
-}
-
-func (c *copyFrom) csvFields(line []byte) []*string {
-	var fields []*string
-	var value []byte
-	quoted, in := false, false
-	end := func() {
-		s := string(value)
-		if !quoted && s == c.opt.null {
-			fields = append(fields, nil)
-		} else {
-			fields = append(fields, &s)
-		}
-		value, quoted = value[:0], false
-	}
-	for i := 0; i < len(line); i++ {
-		x := line[i]
-		switch {
-		case in && x == c.opt.escape && i+1 < len(line) && (line[i+1] == c.opt.quote || line[i+1] == c.opt.escape):
-			i++
-			value = append(value, line[i])
-		case x == c.opt.quote:
-			in, quoted = !in, true
-		case !in && x == c.opt.delimiter:
-			end()
-		default:
-			value = append(value, x)
-		}
-	}
-	end()
-	return fields
-}
-
-func (c *copyFrom) textFields(line []byte) []*string {
-	var fields []*string
-	var value []byte
-	start := 0
-	end := func(to int) {
-		if string(line[start:to]) == c.opt.null {
-			fields = append(fields, nil)
-		} else {
-			s := string(value)
-			fields = append(fields, &s)
-		}
-		value, start = value[:0], to+1
-	}
-	for i := 0; i < len(line); i++ {
-		x := line[i]
-		switch {
-		case x == c.opt.delimiter:
-			end(i)
-		case x == '\\' && i+1 < len(line):
-			var n int
-			value, n = unescape(value, line[i+1:])
-			i += n
-		default:
-			value = append(value, x)
-		}
-	}
-	end(len(line))
-	return fields
-}
-
-// unescape appends what stands for a backslash and the n bytes behind it.
-func unescape(dst, rest []byte) ([]byte, int) {
-	if i := bytes.IndexByte([]byte("btnvfr"), rest[0]); i >= 0 {
-		return append(dst, byte(8+i)), 1
-	}
-	digits := func(from, most, base int) (v, n int) {
-		for n < most && from+n < len(rest) {
-			d, err := strconv.ParseUint(string(rest[from+n]), base, 8)
-			if err != nil {
-				break
-			}
-			v, n = v*base+int(d), n+1
-		}
-		return v, n
-	}
-	if rest[0] == 'x' {
-		if v, n := digits(1, 2, 16); n > 0 {
-			return append(dst, byte(v)), 1 + n
-		}
-	}
-	if v, n := digits(0, 3, 8); n > 0 {
-		return append(dst, byte(v)), n
-	}
-	return append(dst, rest[0]), 1
-}
-
-// binary reads the binary format.
-func (c *copyFrom) binary(ctx context.Context, in *copyReader) error {
-	bad := func(text string, args ...any) error {
-		return c.at(sqlerr.New(sqlerr.BadCopyFileFormat, text, args...), -1, nil)
-	}
-	short := func(err error) error {
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return bad("unexpected EOF in COPY data")
-		}
-		return err
-	}
-	head, err := in.take(19)
-	if err == io.EOF || err == io.ErrUnexpectedEOF || err == nil && string(head[:11]) != "PGCOPY\n\xff\r\n\x00" {
-		return bad("COPY file signature not recognized")
-	}
 	if err != nil {
 		return err
 	}
-	if _, err := in.take(int(binary.BigEndian.Uint32(head[15:]))); err != nil {
-		return short(err)
+	fill, err := planner.FillOf(c.session.planCtx(t.cat, ""), d.Table, c.names)
+	if err != nil {
+		return err
 	}
-	for {
-		c.line++
-		b, err := in.take(2)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return short(err)
-		}
-		n := int(int16(binary.BigEndian.Uint16(b)))
-		if n == -1 {
-			return nil
-		}
-		if n != len(c.names) {
-			return bad("row field count is %d, expected %d", n, len(c.names))
-		}
-		for i := range n {
-			if b, err = in.take(4); err != nil {
-				return short(err)
+	for i, name := range c.names { // altered since it was prepared
+		for _, col := range d.Table.Cols {
+			if col.Name == name && !col.Hidden && !col.Type.Equal(c.types[i]) {
+				return sqlerr.New(sqlerr.FeatureNotSupported, "cached plan must not change result type")
 			}
-			size := int32(binary.BigEndian.Uint32(b))
-			if size == -1 {
-				c.args = append(c.args, types.NullDatum)
-				continue
-			}
-			if size < 0 {
-				return bad("invalid field size")
-			}
-			if b, err = in.take(int(size)); err != nil {
-				return short(err)
-			}
-			d, err := types.ParseBinary(c.types[i], bytes.Clone(b))
-			if err != nil {
-				return c.at(err, i, nil)
-			}
-			c.args = append(c.args, d)
-		}
-		if err := c.took(ctx); err != nil {
-			return err
 		}
 	}
+	c.dml, c.fill = d, fill
+	return nil
 }

@@ -128,13 +128,7 @@ func (s *Session) runDML(ctx context.Context, p *Prepared, d *planner.BoundDML, 
 	if err != nil {
 		return nil, err
 	}
-	if t.readOnly {
-		return nil, sqlerr.New(sqlerr.ReadOnlySQLTransaction, "cannot execute %s in a read-only transaction", verb)
-	}
-	if d.Table.Failed != nil {
-		return nil, failedError(d.Table)
-	}
-	if err := s.readable(t.cat, d.Rows.Reads); err != nil {
+	if err := s.mayWrite(t, d, verb); err != nil {
 		return nil, err
 	}
 	batches, err := s.collect(ctx, t, d.Rows, args)
@@ -159,6 +153,17 @@ func (s *Session) runDML(ctx context.Context, p *Prepared, d *planner.BoundDML, 
 		return nil, err
 	}
 	return &result{cols: p.cols, rows: rows, tag: tag}, nil
+}
+
+// mayWrite says why a statement must not run in the transaction.
+func (s *Session) mayWrite(t *txn, d *planner.BoundDML, verb string) error {
+	if t.readOnly {
+		return sqlerr.New(sqlerr.ReadOnlySQLTransaction, "cannot execute %s in a read-only transaction", verb)
+	}
+	if d.Table.Failed != nil {
+		return failedError(d.Table)
+	}
+	return s.readable(t.cat, d.Rows.Reads)
 }
 
 // collect runs a query to its end: what a statement reads is read before it

@@ -125,16 +125,27 @@ func (c *column) appendNull(b *vec.Builder) error {
 
 // appendText appends a value from its SQL text form.
 func (c *column) appendText(b *vec.Builder, text []byte) error {
-	if c.t.Mod == 0 {
-		switch c.t.ID {
+	err := AppendText(b, c.t, text, nil)
+	if err != nil && c.t.ID == types.Text {
+		if e := validText(text); e != nil { // a source's own words for it
+			return e
+		}
+	}
+	return err
+}
+
+// AppendText appends the value that a text stands for in a column of a type, as
+// types.ParseText reads it; the usual forms of the usual types have a way of their own.
+func AppendText(b *vec.Builder, t types.T, text []byte, env *types.Env) error {
+	if t.Mod == 0 {
+		switch t.ID {
 		case types.Text:
-			if err := validText(text); err != nil {
-				return err
+			if validText(text) == nil {
+				b.AppendBytes(text)
+				return nil
 			}
-			b.AppendBytes(text)
-			return nil
 		case types.Int8, types.Int4, types.Int2:
-			if x, ok := parseInt(text); ok && fits(c.t.ID, x) {
+			if x, ok := parseInt(text); ok && fits(t.ID, x) {
 				b.AppendInt(x)
 				return nil
 			}
@@ -145,7 +156,7 @@ func (c *column) appendText(b *vec.Builder, text []byte) error {
 			}
 		}
 	}
-	d, err := types.ParseText(c.t, viewString(text), nil)
+	d, err := types.ParseText(t, viewString(text), env)
 	if err != nil {
 		return err
 	}

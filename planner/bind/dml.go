@@ -324,6 +324,24 @@ func (b *Binder) fillRow(o *catalog.Object, n logical.Node, cols []int, ids []lo
 	return rel, nil
 }
 
+// Fill binds, by position, the defaults of the columns that are not given, and the
+// generated columns, over all columns of the table by position.
+func (b *Binder) Fill(o *catalog.Object, given []int) (defaults, generated map[int]expr.Expr, err error) {
+	defaults, generated = map[int]expr.Expr{}, map[int]expr.Expr{}
+	for _, i := range visibleCols(o) {
+		switch {
+		case o.Cols[i].Generated != "":
+			generated[i], err = b.OverObject(o, o.Cols[i].Generated, o.Cols[i].Type)
+		case !slices.Contains(given, i):
+			defaults[i], err = b.defaultOf(o, i)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return defaults, generated, nil
+}
+
 // generate computes the generated columns over a node; byCol are the other
 // columns of the table and receives these.
 func (b *Binder) generate(o *catalog.Object, n logical.Node, byCol map[int]logical.ColID) (logical.Node, error) {
