@@ -24,7 +24,7 @@ func (s *Session) directly(ctx context.Context, t *txn, q *planner.BoundQuery, a
 	if d == nil {
 		return plan, nil, nil
 	}
-	if s.settings.statementTimeout() > 0 { // which nothing would look at
+	if s.settings.current().timeout > 0 { // which nothing would look at
 		if plan == nil {
 			plan, err = planner.Bounded(q, eval, s.access(t))
 		}

@@ -264,8 +264,10 @@ func (w *write) insert(b *stream.Batch) error {
 	var key []byte
 	for i := range n {
 		key = w.table.EncodeKey(key[:0], cols, i)
+		var there []byte // nil also for a key that is new, which needs no look
 		if !hidden {
-			there, err := w.txn.overlay.Get(w.table.Def.ID, vnodes[i], key)
+			var err error
+			there, err = w.txn.overlay.Get(w.table.Def.ID, vnodes[i], key)
 			if err != nil {
 				return err
 			}
@@ -289,9 +291,7 @@ func (w *write) insert(b *stream.Batch) error {
 				w.touched[rowKey(vnodes[i], key)] = true
 			}
 		}
-		if err := w.txn.stage(w.table.Def.ID, vnodes[i], key, storage.AppendRow(nil, cols, i)); err != nil {
-			return err
-		}
+		w.txn.stage(w.dml.Table, vnodes[i], key, storage.AppendRow(nil, cols, i), there)
 		kept = append(kept, int32(i))
 	}
 	w.wrote(b, kept)
@@ -353,9 +353,7 @@ func (w *write) remove(cols []vec.Vec, n int) ([]int32, error) {
 		if there == nil {
 			continue
 		}
-		if err := w.txn.stage(w.table.Def.ID, vnodes[i], key, nil); err != nil {
-			return nil, err
-		}
+		w.txn.stage(w.dml.Table, vnodes[i], key, nil, there)
 		kept = append(kept, int32(i))
 	}
 	return kept, nil

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"streamdb/catalog"
 	"streamdb/storage"
 	"streamdb/stream"
 )
@@ -16,10 +17,22 @@ type overlay struct {
 	base   storage.Snapshot
 	writes map[storage.TableID]*tableWrites
 	reads  *readSet // nil: not serializable
+	last   lastGet
+}
+
+// lastGet is what the base gave last: an UPDATE by key reads a row, and then looks
+// whether it is there still. Statements of a transaction run one at a time.
+type lastGet struct {
+	table storage.TableID
+	v     storage.VNode
+	key   []byte
+	some  bool
+	row   []byte
 }
 
 // tableWrites is what a transaction has written to one table.
 type tableWrites struct {
+	of     catalog.ID           // the table
 	rows   map[string]*rowWrite // by vnode byte + key
 	sorted []string             // keys in order; nil when rows changed since
 	next   int                  // the place of the next row written
@@ -83,7 +96,13 @@ func (o *overlay) Get(t storage.TableID, v storage.VNode, key []byte) ([]byte, e
 			return r.now, nil
 		}
 	}
-	return o.base.Get(t, v, key)
+	l := &o.last
+	if l.some && l.table == t && l.v == v && bytes.Equal(l.key, key) {
+		return l.row, nil
+	}
+	row, err := o.base.Get(t, v, key)
+	*l = lastGet{t, v, append(l.key[:0], key...), err == nil, row}
+	return row, err
 }
 
 func (o *overlay) Scan(t storage.TableID, v storage.VNode, from, to []byte, fn func(key, value []byte) (bool, error)) error {

@@ -52,7 +52,7 @@ func (s *Session) run(ctx context.Context, t *txn, plan *executor.Plan, args []t
 
 // withTimeout applies statement_timeout.
 func (s *Session) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	if d := s.settings.statementTimeout(); d > 0 {
+	if d := s.settings.current().timeout; d > 0 {
 		return context.WithTimeoutCause(ctx, d, sqlerr.New(sqlerr.QueryCanceled, "canceling statement due to statement timeout"))
 	}
 	return context.WithCancel(ctx)

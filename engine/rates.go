@@ -98,15 +98,11 @@ func (s *Session) payDML(ctx context.Context) error {
 	}
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	for _, o := range s.txn.cat.Objects() {
-		if o.Kind != catalog.Table || o.Rows == nil || len(s.db.catalog().ByID(o.ID).Limits()) == 0 {
+	for _, w := range s.txn.overlay.writes {
+		if o := s.db.catalog().ByID(w.of); o == nil || len(o.Limits()) == 0 {
 			continue
 		}
-		w := s.txn.overlay.writes[o.Rows.Table.ID]
-		if w == nil {
-			continue
-		}
-		job := stream.JobID(o.ID)
+		job := stream.JobID(w.of)
 		rate := func() float64 { return s.db.rate(job, op.DMLRate) }
 		if err := s.db.env.Limits.Wait(ctx, job, op.DMLRate, len(w.rows), rate); err != nil {
 			return cancelled(err)

@@ -36,8 +36,10 @@ type Session struct {
 	started  time.Time
 	activity atomic.Pointer[string] // the statement now running, for pg_stat_activity
 
-	planned   string // see planSettings
-	plannedAt uint64 // settings.changes then
+	plainEnv types.Env // env without a time, of the settings envOf
+	envOf    *current
+	toldOf   *current // the settings when told was looked at last
+	cacheKey []byte   // of the statement that comes in
 }
 
 var _ wire.Session = (*Session)(nil)
@@ -279,7 +281,7 @@ func (s *Session) catalog() *catalog.Catalog {
 // Env is how values are printed and read.
 func (s *Session) Env() *types.Env {
 	if s.env == nil {
-		s.env = s.settings.env(s)
+		s.env = s.newEnv()
 	}
 	return s.env
 }
@@ -289,6 +291,10 @@ func (s *Session) Params() map[string]string { return s.settings.reported() }
 
 // Changed are the reported settings that changed since they were told.
 func (s *Session) Changed() map[string]string {
+	if s.toldOf == s.settings.current() {
+		return nil
+	}
+	s.toldOf = s.settings.current()
 	var changed map[string]string
 	for name, v := range s.settings.reported() {
 		if s.told[name] != v {

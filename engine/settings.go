@@ -129,7 +129,7 @@ type settings struct {
 	base   map[string]string // defaults of ALTER SYSTEM; not changed
 	local  map[string]string // values to go back to when the transaction ends (SET LOCAL)
 
-	changes uint64 // grows whenever a value may have changed
+	now *current // nil: a value may have changed
 }
 
 func (db *DB) newSettings() *settings {
@@ -223,7 +223,7 @@ func (s *settings) set(name, value string, deflt, local bool) (string, error) {
 		}
 	}
 	s.values[key] = value
-	s.changes++
+	s.now = nil
 	if def.noted != "" {
 		return "\"" + def.name + "\" is accepted and has no effect: " + def.noted, nil
 	}
@@ -239,7 +239,7 @@ func (s *settings) endTransaction(committed bool) {
 	if s.local == nil && s.saved == nil {
 		return
 	}
-	s.changes++
+	s.now = nil
 	for k, v := range s.local {
 		s.values[k] = v
 	}

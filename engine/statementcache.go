@@ -3,7 +3,6 @@ package engine
 import (
 	"container/list"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -120,7 +119,7 @@ var statementCacheTable = &runtimeTable{
 // shape is a statement's shape, and what the cache had for it.
 type shape struct {
 	parse.Shape
-	key     []byte // of the shape
+	key     []byte // of the shape; like exact it is valid until the next statement is split
 	exact   []byte // of the shape with its literals
 	version uint64
 	entry   *cachedStatement // nil: not seen before
@@ -130,7 +129,8 @@ type shape struct {
 // split is Split by the cache; nil: the text has to be parsed.
 func (s *Session) split(sql string) (*shape, bool) {
 	c := s.db.statements
-	if !s.settings.on("statement_cache") {
+	now := s.settings.current()
+	if !now.cached {
 		return nil, false
 	}
 	parsed, ok := s.parser.Shape(sql)
@@ -138,7 +138,8 @@ func (s *Session) split(sql string) (*shape, bool) {
 		return nil, false
 	}
 	sh := &shape{Shape: parsed, version: s.catalog().Version}
-	sh.key = append(append(make([]byte, 0, 256), s.planSettings()...), parsed.Key...)
+	sh.key = append(append(append(append(s.cacheKey[:0], s.info.User...), 0), now.plan...), parsed.Key...)
+	s.cacheKey = sh.key
 	sh.entry = c.get(sh.key, sh.version)
 	if sh.entry != nil && sh.entry.literal {
 		sh.exact = sh.key
@@ -149,21 +150,6 @@ func (s *Session) split(sql string) (*shape, bool) {
 	}
 	known := sh.entry != nil && sh.entry.prep != nil && time.Since(sh.entry.made) < cachedPlanAge
 	return sh, known
-}
-
-// planSettings names the settings that a plan may depend on.
-func (s *Session) planSettings() string {
-	if s.planned == "" || s.plannedAt != s.settings.changes {
-		var b strings.Builder
-		b.WriteString(strconv.Quote(s.info.User))
-		for _, name := range []string{"search_path", "timezone", "datestyle", "intervalstyle", "bytea_output", "extra_float_digits",
-			"enable_share_plan", "enable_join_ordering", "enable_rewrites", "enable_two_phase_agg", "force_two_phase_agg"} {
-			b.WriteString(s.settings.must(name))
-			b.WriteByte(0)
-		}
-		s.planned, s.plannedAt = b.String(), s.settings.changes
-	}
-	return s.planned
 }
 
 // known is a statement of the cache with the literals of a text; nil: one of them

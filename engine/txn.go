@@ -64,17 +64,17 @@ func (s *Session) begun() (*txn, error) {
 	if s.txn != nil {
 		return s.txn, nil
 	}
-	t := &txn{db: s.db, readOnly: s.settings.on("default_transaction_read_only"), replayable: true}
+	now := s.settings.current()
+	t := &txn{db: s.db, readOnly: now.readOnly, replayable: true}
 	s.db.writers.enter(t) // before the snapshot is taken: from then on others' writes count against it
 	// Names first: a newer snapshot may hold more than the names know, and what a
 	// DROP takes from the names stays in the store for a while (see garbage.go).
 	// When they changed meanwhile the snapshot may hold rows of another shape.
-	durable := s.settings.on("synchronous_visibility")
 	cat := s.db.catalog()
-	snap := s.db.snapshot(durable)
-	for now := s.db.catalog(); now != cat; now = s.db.catalog() {
+	snap := s.db.snapshot(now.durable)
+	for latest := s.db.catalog(); latest != cat; latest = s.db.catalog() {
 		snap.Close()
-		cat, snap = now, s.db.snapshot(durable)
+		cat, snap = latest, s.db.snapshot(now.durable)
 	}
 	if hook := s.db.opts.snapshotHook; hook != nil {
 		hook()
@@ -83,7 +83,7 @@ func (s *Session) begun() (*txn, error) {
 	t.start, t.cat, t.snap = s.db.clock.Now(), cat, snap
 	t.overlay = &overlay{base: snap, writes: map[storage.TableID]*tableWrites{}}
 	s.txn, s.env = t, nil
-	if s.settings.must("default_transaction_isolation") == serializable {
+	if now.serializable {
 		t.serialize()
 	}
 	return t, nil
@@ -164,29 +164,26 @@ func (t *txn) close() {
 	t.snap.Close()
 }
 
-// stage records a row's state in the transaction: nil for deleted. The key's
-// state before the transaction is kept from its first write.
-func (t *txn) stage(table storage.TableID, v storage.VNode, key, row []byte) error {
+// stage records a row's state in the transaction: nil for deleted. there is what
+// the transaction's statements see of the key until now; that of its first write is
+// the state before the transaction.
+func (t *txn) stage(o *catalog.Object, v storage.VNode, key, row, there []byte) {
+	table := o.Rows.Table.ID
 	w := t.overlay.writes[table]
 	if w == nil {
-		w = &tableWrites{rows: map[string]*rowWrite{}}
+		w = &tableWrites{of: o.ID, rows: map[string]*rowWrite{}}
 		t.overlay.writes[table] = w
 	}
 	k := rowKey(v, key)
 	t.saveUndo(table, w, k)
 	r := w.rows[k]
 	if r == nil {
-		before, err := t.snap.Get(table, v, key)
-		if err != nil {
-			return err
-		}
-		r = &rowWrite{before: slices.Clone(before), place: w.next}
+		r = &rowWrite{before: there, place: w.next}
 		w.next++
 		w.rows[k] = r
 		w.sorted = nil
 	}
 	r.now = row
-	return nil
 }
 
 // errConflict is what an autocommitted statement is run again for.
@@ -269,11 +266,10 @@ func (t *txn) commit(ctx context.Context) error {
 // written lists the tables that the transaction wrote.
 func (t *txn) written() []catalog.ID {
 	var ids []catalog.ID
-	for _, obj := range t.cat.Objects() {
-		if obj.Rows != nil && t.overlay.writes[obj.Rows.Table.ID] != nil {
-			ids = append(ids, obj.ID)
-		}
+	for _, w := range t.overlay.writes {
+		ids = append(ids, w.of)
 	}
+	slices.Sort(ids)
 	return ids
 }
 

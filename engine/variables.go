@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"streamdb/internal/sqlerr"
 	"streamdb/sql/ast"
@@ -100,23 +99,17 @@ func discard(st *ast.Discard) action {
 	}
 }
 
-// env makes the value environment that the settings describe.
-func (v *settings) env(s *Session) *types.Env {
-	loc, err := types.LoadZone(v.must("timezone"))
-	if err != nil {
-		loc = time.UTC
+// newEnv makes the value environment that the settings describe.
+func (s *Session) newEnv() *types.Env {
+	now := s.settings.current()
+	if s.envOf != now {
+		s.envOf, s.plainEnv = now, types.Env{TimeZone: now.zone, DateOrder: now.order, RegIn: s.regIn, RegOut: s.regOut}
 	}
-	e := &types.Env{TimeZone: loc, RegIn: s.regIn, RegOut: s.regOut}
-	switch style := v.must("datestyle"); {
-	case strings.HasSuffix(style, "DMY"):
-		e.DateOrder = types.OrderDMY
-	case strings.HasSuffix(style, "YMD"):
-		e.DateOrder = types.OrderYMD
-	}
+	e := s.plainEnv
 	if s.txn != nil {
 		e.Now = s.txn.start
 	}
-	return e
+	return &e
 }
 
 // showSetting is SHOW name; showAll is SHOW ALL.
