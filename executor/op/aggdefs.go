@@ -71,7 +71,7 @@ func (s *HashAgg) openColumn(a *hashAgg, ctx *executor.OpenCtx, i int) (aggColum
 			return s.openFollower(a, call, plain)
 		}
 		if call.Distinct && def.Extreme == 0 {
-			return newDistinctAgg(a, plain, table, appendOnly), nil
+			return newDistinctAgg(a, plain, call.Filter, table, appendOnly), nil
 		}
 		return plain, nil
 	}
@@ -91,7 +91,7 @@ func (s *HashAgg) openColumn(a *hashAgg, ctx *executor.OpenCtx, i int) (aggColum
 func (s *HashAgg) openFollower(a *hashAgg, call *AggCall, plain *plainAgg) (aggColumn, error) {
 	if call.Shares <= len(a.aggs) {
 		if leader, ok := a.aggs[call.Shares-1].(*distinctAgg); ok {
-			return newDistinctFollower(leader, plain), nil
+			return newDistinctFollower(leader, plain, call.Filter), nil
 		}
 	}
 	return nil, sqlerr.New(sqlerr.DataCorrupted, "stored plan shares the values of %s with a call that keeps none", call.explain(s.In.Schema()))

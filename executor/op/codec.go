@@ -30,7 +30,7 @@ var kinds = []specKind{
 	{"DML", 1, func() executor.Spec { return &DML{} }},
 	{"EmitOnClose", 1, func() executor.Spec { return &EmitOnClose{} }},
 	{"Exchange", 1, func() executor.Spec { return &executor.Input{} }},
-	{"HashAgg", 1, func() executor.Spec { return &HashAgg{WindowKey: -1} }},
+	{"HashAgg", 2, func() executor.Spec { return &HashAgg{WindowKey: -1} }},
 	{"HashJoin", 2, func() executor.Spec { return &HashJoin{} }},
 	{"Hop", 1, func() executor.Spec { return &Hop{} }},
 	{"IndexScan", 1, func() executor.Spec { return &IndexScan{} }},

@@ -11,21 +11,24 @@ import (
 	"streamdb/vec"
 )
 
-// distinctAgg puts a set of the values seen per group before an aggregate: only
-// a value's first row reaches its state, and only its last retraction leaves it.
-// The values of all groups are one hash table of (group id, value), with a count.
+// distinctAgg puts a set of the values seen per group before aggregates: only
+// a value's first row reaches their states, and only its last retraction leaves
+// them. The values of all groups are one hash table of (group id, value). Calls
+// over the same values with different FILTERs are its uses: a value has a count for
+// each of them, or, where nothing is retracted, a bit.
 //
-//	group key | value key -> count (varint)
+//	group key | value key -> per use: count (varint)
 type distinctAgg struct {
 	plain      *plainAgg
-	followers  []*plainAgg // other aggregates of the same values: see ShareDistinct
+	uses       []distinctUse // the first one is of plain
 	owner      *hashAgg
 	argTypes   []types.T
 	table      storage.StateTable // nil: bounded
 	appendOnly bool               // a value that came stays: it needs no count
 
 	seen    *keyTable // group id, values
-	entries []distinctEntry
+	marks   []uint32  // by value: bit u is set while its count for use u is above 0
+	counts  []int64   // by value, one per use; with appendOnly none
 	dirty   []int32
 	done    []int32 // the dirty ones of the last flush: see sweep
 	clock   clock   // of values
@@ -33,24 +36,47 @@ type distinctAgg struct {
 
 	groupCol []int64
 	ids      []int32
+	want     []uint32 // by row: the uses that take it
 	sel      []int32
-	ops      []stream.Op
+	pass     []int32
+	part     []int32
 	keys     []vec.Vec
 }
 
-type distinctEntry struct {
-	count  int64
-	stored bool
-	dirty  bool
+// distinctUse is the aggregates over the values of the rows that a FILTER takes.
+type distinctUse struct {
+	filter int // input column; -1: all rows
+	aggs   []*plainAgg
 }
 
-func newDistinctAgg(owner *hashAgg, plain *plainAgg, table storage.StateTable, appendOnly bool) *distinctAgg {
+// maxUses bounds the uses of a set; the other bits of a mark are flags.
+const maxUses = 24
+
+const (
+	valueDirty  uint32 = 1 << 31
+	valueStored uint32 = 1 << 30
+	valueUses   uint32 = 1<<maxUses - 1
+)
+
+func newDistinctAgg(owner *hashAgg, plain *plainAgg, filter int, table storage.StateTable, appendOnly bool) *distinctAgg {
 	d := &distinctAgg{plain: plain, owner: owner, table: table, appendOnly: appendOnly}
+	d.serve(filter, plain)
 	for _, c := range plain.args {
 		d.argTypes = append(d.argTypes, owner.in[c])
 	}
 	d.seen = newKeyTable(append([]types.T{types.Of(types.Int8)}, d.argTypes...))
 	return d
+}
+
+// serve adds an aggregate, before there is any value.
+func (d *distinctAgg) serve(filter int, p *plainAgg) {
+	for u := range d.uses {
+		if d.uses[u].filter == filter {
+			d.uses[u].aggs = append(d.uses[u].aggs, p)
+			return
+		}
+	}
+	d.uses = append(d.uses, distinctUse{filter, []*plainAgg{p}})
 }
 
 func (d *distinctAgg) grow(groups int) {
@@ -63,104 +89,203 @@ func (d *distinctAgg) load(id int32, src []byte) ([]byte, error) {
 	return d.plain.load(id, src)
 }
 
-func (d *distinctAgg) update(groups []int32, cols []vec.Vec, weights []stream.Op, sel []int32, n int) error {
-	sel = d.withoutNulls(cols, sel, n)
-	if len(sel) == 0 {
+// update takes all rows: it knows the filters.
+func (d *distinctAgg) update(groups []int32, cols []vec.Vec, weights []stream.Op, _ []int32, n int) error {
+	if cap(d.groupCol) < n {
+		d.groupCol, d.ids, d.want = make([]int64, n), make([]int32, n), make([]uint32, n)
+	}
+	sel := d.wanted(cols, n)
+	if sel != nil && len(sel) == 0 {
 		return nil
 	}
-	if cap(d.groupCol) < n {
-		d.groupCol, d.ids, d.ops = make([]int64, n), make([]int32, n), make([]stream.Op, n)
-	}
+	group := d.groupCol[:n]
 	for i, g := range groups[:n] {
-		d.groupCol[:n][i] = int64(g)
+		group[i] = int64(g)
 	}
-	d.keys = append(d.keys[:0], vec.Ints(d.groupCol[:n]))
+	d.keys = append(d.keys[:0], vec.Ints(group))
 	for _, c := range d.plain.args {
 		d.keys = append(d.keys, cols[c])
 	}
-	ids := d.ids[:n]
 	d.sweep()
-	fresh, rows := d.seen.FindOrInsert(d.keys, sel, n, ids)
-	if len(fresh) > 0 {
+	if fresh, rows := d.seen.FindOrInsert(d.keys, sel, n, d.ids[:n]); len(fresh) > 0 {
 		if err := d.admit(groups, fresh, rows); err != nil {
 			return err
 		}
 	}
-	pass, ops := sel[:0], d.ops[:n]
-	for _, i := range sel {
-		e := &d.entries[ids[i]]
-		w := int64(1)
+	if d.appendOnly {
+		d.mark(sel, n)
+	} else {
+		d.count(sel, weights, n)
+	}
+	for u := range d.uses {
+		part := d.passed(u)
+		if len(part) == 0 {
+			continue
+		}
+		for _, p := range d.uses[u].aggs {
+			if err := p.update(groups, cols, weights, part, n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// wanted sets want, and returns the rows whose values some use takes; nil: all.
+func (d *distinctAgg) wanted(cols []vec.Vec, n int) []int32 {
+	want, always := d.want[:n], uint32(0)
+	for u := range d.uses {
+		if d.uses[u].filter < 0 {
+			always |= 1 << u
+		}
+	}
+	for i := range want {
+		want[i] = always
+	}
+	for u := range d.uses {
+		if f := d.uses[u].filter; f >= 0 {
+			addUse(want, &cols[f], 1<<u)
+		}
+	}
+	nulls := false
+	for _, c := range d.plain.args {
+		if cols[c].HasNulls() {
+			nulls = true
+			for i := range want {
+				if cols[c].Null(i) {
+					want[i] = 0
+				}
+			}
+		}
+	}
+	if always != 0 && !nulls {
+		return nil
+	}
+	sel := vec.Grow(d.sel[:0], n)
+	k := 0
+	for i, w := range want {
+		sel[k] = int32(i)
+		if w != 0 {
+			k++
+		}
+	}
+	d.sel = sel
+	return sel[:k]
+}
+
+// addUse sets a bit for the rows that a filter takes.
+func addUse(want []uint32, filter *vec.Vec, bit uint32) {
+	m, nulls := filter.Mask(), filter.HasNulls()
+	for i := range want {
+		x := uint32(0)
+		if filter.Bool[i&m] {
+			x = bit
+		}
+		if nulls && filter.Null(i) {
+			x = 0
+		}
+		want[i] |= x
+	}
+}
+
+// mark notes the values of rows that only come. pass is then the rows that bring
+// one that was not there, and want the uses for which it was not.
+func (d *distinctAgg) mark(sel []int32, n int) {
+	rows, kept := n, d.table != nil
+	if sel != nil {
+		rows = len(sel)
+	}
+	pass, marks, want, ids := d.pass[:0], d.marks, d.want[:n], d.ids[:n]
+	for k := range rows {
+		i := k
+		if sel != nil {
+			i = int(sel[k])
+		}
+		id := ids[i]
+		was := marks[id]
+		if kept && was&valueUses != 0 {
+			d.clock.use(id)
+		}
+		more := want[i] &^ was
+		if more == 0 {
+			continue
+		}
+		if kept && was&valueDirty == 0 {
+			d.dirty = append(d.dirty, id)
+		}
+		marks[id] = was | more | valueDirty
+		want[i] = more
+		pass = append(pass, int32(i))
+	}
+	d.pass = pass
+}
+
+// count is mark for rows that come and go: of those that bring a value and those
+// that take its last one.
+func (d *distinctAgg) count(sel []int32, weights []stream.Op, n int) {
+	rows, kept, uses := n, d.table != nil, len(d.uses)
+	if sel != nil {
+		rows = len(sel)
+	}
+	pass := d.pass[:0]
+	for k := range rows {
+		i := k
+		if sel != nil {
+			i = int(sel[k])
+		}
+		id, w := d.ids[i], int64(1)
 		if weights != nil {
 			w = int64(weights[i])
 		}
-		had := e.count > 0
-		if had {
-			d.clock.use(ids[i])
+		was := d.marks[id]
+		if kept && was&valueUses != 0 {
+			d.clock.use(id)
 		}
-		if had && d.appendOnly {
-			continue
-		}
-		e.count += w
-		if !e.dirty && d.table != nil {
-			e.dirty = true
-			d.dirty = append(d.dirty, ids[i])
-		}
-		if has := e.count > 0; has != had {
-			ops[i] = stream.Insert
-			if had {
-				ops[i] = stream.Delete
+		counts, now := d.counts[int(id)*uses:][:uses], was
+		for u := range counts {
+			if d.want[i]>>u&1 == 0 {
+				continue
 			}
-			pass = append(pass, i)
+			if counts[u] += w; counts[u] > 0 {
+				now |= 1 << u
+			} else {
+				now &^= 1 << u
+			}
+		}
+		if kept && was&valueDirty == 0 {
+			d.dirty = append(d.dirty, id)
+		}
+		d.marks[id] = now | valueDirty
+		if d.want[i] = (was ^ now) & valueUses; d.want[i] != 0 {
+			pass = append(pass, int32(i))
 		}
 	}
-	if len(pass) == 0 {
-		return nil
-	}
-	if weights == nil {
-		ops = nil
-	}
-	for _, f := range d.followers {
-		if err := f.update(groups, cols, ops, pass, n); err != nil {
-			return err
-		}
-	}
-	return d.plain.update(groups, cols, ops, pass, n)
+	d.pass = pass
 }
 
-// withoutNulls is the selected rows whose arguments are not NULL, in a buffer of d's own.
-func (d *distinctAgg) withoutNulls(cols []vec.Vec, sel []int32, n int) []int32 {
-	out := d.sel[:0]
-	if sel == nil {
-		for i := range n {
-			out = append(out, int32(i))
-		}
-	} else {
-		out = append(out, sel...)
+// passed is the rows of pass that are of a use.
+func (d *distinctAgg) passed(u int) []int32 {
+	if len(d.uses) == 1 {
+		return d.pass
 	}
-	for _, c := range d.plain.args {
-		if cols[c].Valid == nil {
-			continue
+	part := vec.Grow(d.part[:0], len(d.pass))
+	k := 0
+	for _, i := range d.pass {
+		part[k] = i
+		if d.want[i]>>u&1 != 0 {
+			k++
 		}
-		k := 0
-		for _, i := range out {
-			if !cols[c].Null(int(i)) {
-				out[k] = i
-				k++
-			}
-		}
-		out = out[:k]
 	}
-	d.sel = out
-	return out
+	d.part = part
+	return part[:k]
 }
 
 // admit makes room for new values and reads those that the table may know.
 func (d *distinctAgg) admit(groups, fresh, rows []int32) error {
-	d.entries = vec.Grow(d.entries, d.seen.Ids())
-	d.clock.grow(d.seen.Ids())
+	d.growValues()
 	var ask []int32
 	for k, id := range fresh {
-		d.entries[id] = distinctEntry{}
+		d.setCounts(id, nil)
 		if d.partial[groups[rows[k]]] {
 			ask = append(ask, id)
 		}
@@ -173,13 +298,56 @@ func (d *distinctAgg) admit(groups, fresh, rows []int32) error {
 		if value == nil {
 			return nil
 		}
-		count, k := binary.Varint(value)
-		if k <= 0 {
-			return sqlerr.New(sqlerr.DataCorrupted, "stored distinct value is malformed")
+		counts := make([]int64, len(d.uses))
+		for u := range counts {
+			var k int
+			if counts[u], k = binary.Varint(value); k <= 0 {
+				return sqlerr.New(sqlerr.DataCorrupted, "stored distinct value is malformed")
+			}
+			value = value[k:]
 		}
-		d.entries[ask[i]] = distinctEntry{count: count, stored: true}
+		d.setCounts(ask[i], counts)
+		d.marks[ask[i]] |= valueStored
 		return nil
 	})
+}
+
+// growValues makes room for all values.
+func (d *distinctAgg) growValues() {
+	n := d.seen.Ids()
+	d.marks = vec.Grow(d.marks, n)
+	if !d.appendOnly {
+		d.counts = vec.Grow(d.counts, n*len(d.uses))
+	}
+	d.clock.grow(n)
+}
+
+// setCounts sets the counts of a value, which is neither dirty nor stored then; nil: 0.
+func (d *distinctAgg) setCounts(id int32, counts []int64) {
+	mark := uint32(0)
+	for u, c := range counts {
+		if c > 0 {
+			mark |= 1 << u
+		}
+	}
+	d.marks[id] = mark
+	if d.appendOnly {
+		return
+	}
+	to := d.counts[int(id)*len(d.uses):][:len(d.uses)]
+	clear(to)
+	copy(to, counts)
+}
+
+// countsOf appends the counts of a value.
+func (d *distinctAgg) countsOf(id int32, dst []int64) []int64 {
+	if !d.appendOnly {
+		return append(dst, d.counts[int(id)*len(d.uses):][:len(d.uses)]...)
+	}
+	for u := range d.uses {
+		dst = append(dst, int64(d.marks[id]>>u&1))
+	}
+	return dst
 }
 
 // stateKeys is the keys of values in the table, and their vnodes.

@@ -25,16 +25,24 @@ func (d *distinctAgg) flush() error {
 
 // handOver hands some of the changed values over: copies of them by column.
 func (d *distinctAgg) handOver(dirty []int32) error {
-	ids, counts := make([]int32, 0, len(dirty)), make([]int64, 0, len(dirty))
+	uses := len(d.uses)
+	ids, counts := make([]int32, 0, len(dirty)), make([]int64, 0, len(dirty)*uses)
 	for _, id := range dirty {
-		e := &d.entries[id]
-		e.dirty = false
-		if e.count < 0 {
+		mark := d.marks[id] &^ valueDirty
+		d.marks[id] = mark
+		if mark&valueUses == 0 && mark&valueStored == 0 {
+			if !d.appendOnly && slices.Min(d.counts[int(id)*uses:][:uses]) < 0 {
+				return errValueGone()
+			}
+			continue
+		}
+		ids, counts = append(ids, id), d.countsOf(id, counts)
+		if slices.Min(counts[len(counts)-uses:]) < 0 {
 			return errValueGone()
 		}
-		if e.count > 0 || e.stored {
-			ids, counts = append(ids, id), append(counts, e.count)
-			e.stored = e.count > 0
+		d.marks[id] = mark &^ valueStored
+		if mark&valueUses != 0 {
+			d.marks[id] |= valueStored
 		}
 	}
 	cols, group := d.seen.Keys(ids), make([]int32, len(ids))
@@ -45,14 +53,18 @@ func (d *distinctAgg) handOver(dirty []int32) error {
 	keys, values, ts := refs.take(), cols[1:], d.argTypes
 	d.table.PutLater(len(ids), func(to storage.LateWriter) {
 		var key, value []byte
-		for k, count := range counts {
+		for k := range group {
+			counts := counts[k*uses:][:uses]
 			v := keys.vnodes[group[k]]
 			key = appendStateKey(keys.append(key[:0], group[k]), ts, values, k)
-			if count == 0 {
+			if slices.Max(counts) == 0 {
 				to.Delete(v, key)
 				continue
 			}
-			value = binary.AppendVarint(value[:0], count)
+			value = value[:0]
+			for _, c := range counts {
+				value = binary.AppendVarint(value, c)
+			}
 			to.Put(v, key, value)
 		}
 	})
@@ -63,7 +75,7 @@ func (d *distinctAgg) handOver(dirty []int32) error {
 // because the ids of groups are used again, and not at the barrier, where others wait.
 func (d *distinctAgg) sweep() {
 	for _, id := range d.done {
-		if d.seen.Live(id) && d.entries[id].count == 0 && !d.entries[id].dirty {
+		if d.seen.Live(id) && d.marks[id]&(valueUses|valueDirty) == 0 {
 			d.forget(id)
 		}
 	}
@@ -76,7 +88,7 @@ func (d *distinctAgg) forget(id int32) {
 }
 
 func (d *distinctAgg) evict(gone func(id int32) bool) {
-	for id := range d.entries {
+	for id := range d.marks {
 		if d.seen.Live(int32(id)) && gone(d.seen.firstInt(int32(id))) {
 			d.forget(int32(id))
 		}
@@ -114,31 +126,33 @@ func (d *distinctAgg) pack(groups []int32) error {
 		to[id], partial[k] = int32(k), d.partial[id]
 	}
 	live := d.seen.All()
-	seen, entries, used := newKeyTable(d.seen.types), make([]distinctEntry, len(live)), clock{}
-	used.grow(len(live))
+	was := *d
+	d.seen, d.marks, d.counts, d.clock = newKeyTable(was.seen.types), nil, nil, clock{}
 	ids := make([]int32, min(len(live), stream.BatchRows))
 	for part := range slices.Chunk(live, stream.BatchRows) {
-		cols := d.seen.Keys(part)
+		cols := was.seen.Keys(part)
 		group := make([]int64, len(part))
 		for k, g := range cols[0].I64[:len(part)] {
 			group[k] = int64(to[g])
 		}
 		cols[0] = vec.Ints(group)
-		seen.FindOrInsert(cols, nil, len(part), ids[:len(part)])
+		d.seen.FindOrInsert(cols, nil, len(part), ids[:len(part)])
+		d.growValues()
 		for k, id := range ids[:len(part)] {
-			entries[id] = d.entries[part[k]]
-			if d.clock.has(part[k]) {
-				used.use(id)
+			d.setCounts(id, was.countsOf(part[k], nil))
+			d.marks[id] = was.marks[part[k]]
+			if was.clock.has(part[k]) {
+				d.clock.use(id)
 			}
 		}
 	}
-	d.seen, d.entries, d.clock, d.partial = seen, entries, used, partial
+	d.partial = partial
 	return d.plain.pack(groups)
 }
 
 func (d *distinctAgg) valueBytes() (total, spare int64) {
-	total = d.seen.Bytes() + int64(16*cap(d.entries)) + d.clock.bytes()
-	return total, d.seen.Spare() + int64(16*(cap(d.entries)-d.seen.Len()))
+	total = d.seen.Bytes() + int64(4*cap(d.marks)+8*cap(d.counts)) + d.clock.bytes()
+	return total, d.seen.Spare() + int64(4*(cap(d.marks)-d.seen.Len())+8*(cap(d.counts)-d.seen.Len()*len(d.counts)/max(len(d.marks), 1)))
 }
 
 func (d *distinctAgg) bytes() int64 {

@@ -10,19 +10,26 @@ import (
 	"streamdb/vec"
 )
 
-// ShareDistinct sets AggCall.Shares: of the DISTINCT calls over the same rows
-// and arguments the first one keeps the values, for all of them. appendOnly is
-// that of the HashAgg.
+// ShareDistinct sets AggCall.Shares: of the DISTINCT calls over the same arguments
+// the first one keeps the values, for all of them, whatever their filters.
+// appendOnly is that of the HashAgg.
 func ShareDistinct(calls []AggCall, appendOnly bool) {
+	filters := make([][]int, len(calls)) // of those that keep values
 	for i := range calls {
 		if !calls[i].keepsSet(appendOnly) {
 			continue
 		}
-		for k := range calls[:i] {
-			if c := &calls[k]; c.Shares == 0 && c.keepsSet(appendOnly) && c.Filter == calls[i].Filter && slices.Equal(c.Args, calls[i].Args) {
-				calls[i].Shares = k + 1
-				break
-			}
+		filter := calls[i].Filter
+		k := slices.IndexFunc(calls[:i], func(c AggCall) bool {
+			return c.Shares == 0 && c.keepsSet(appendOnly) && slices.Equal(c.Args, calls[i].Args)
+		})
+		if k >= 0 && (slices.Contains(filters[k], filter) || len(filters[k]) < maxUses) {
+			calls[i].Shares = k + 1
+		} else {
+			k = i
+		}
+		if !slices.Contains(filters[k], filter) {
+			filters[k] = append(filters[k], filter)
 		}
 	}
 }
@@ -38,8 +45,8 @@ func (c *AggCall) keepsSet(appendOnly bool) bool {
 // It has no values of its own.
 type distinctFollower struct{ plain *plainAgg }
 
-func newDistinctFollower(leader *distinctAgg, plain *plainAgg) *distinctFollower {
-	leader.followers = append(leader.followers, plain)
+func newDistinctFollower(leader *distinctAgg, plain *plainAgg, filter int) *distinctFollower {
+	leader.serve(filter, plain)
 	return &distinctFollower{plain}
 }
 

@@ -20,8 +20,9 @@ type AggCall struct {
 	// ArgTypes is the types of the aggregate's own arguments, with Merge, where
 	// they do not follow from Def (polymorphic aggregates, modifiers).
 	ArgTypes []types.T `json:"argTypes,omitempty"`
-	// Shares is 1 + the position of an earlier DISTINCT call over the same rows and
-	// arguments, which keeps the values for this one too; 0: it keeps its own, as
+	// Shares is 1 + the position of an earlier DISTINCT call over the same arguments,
+	// which keeps the values for this one too, with a count for each different
+	// Filter (of the same one only, in plans of version 1); 0: it keeps its own, as
 	// all did in plans of before it.
 	Shares int `json:"shares,omitempty"`
 	// Parts is, in a HashAgg with Partials, the columns of the partial states, for

@@ -48,7 +48,11 @@ func (s *HashAgg) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 		if err != nil {
 			return nil, err
 		}
-		a.aggs = append(a.aggs, col)
+		a.aggs, a.filters = append(a.aggs, col), append(a.filters, s.Aggs[i].Filter)
+		switch col.(type) {
+		case *distinctAgg, *distinctFollower: // has seen to it
+			a.filters[i] = -1
+		}
 		a.old = append(a.old, vec.NewBuilder(s.Aggs[i].T.Layout(), 0))
 		if s.Aggs[i].Merge {
 			a.rowsCol = len(in) - 1
@@ -86,10 +90,11 @@ type hashAgg struct {
 	res      residency
 	memory   memory
 
-	keys   *keyTable
-	groups []aggGroup // by id
-	aggs   []aggColumn
-	pace   batchPace
+	keys    *keyTable
+	groups  []aggGroup // by id
+	aggs    []aggColumn
+	filters []int // per aggregate: the column of rows that it is to be given; -1: all
+	pace    batchPace
 	lazyState
 	evictState
 	refs groupRefs // scratch
@@ -168,7 +173,7 @@ func (a *hashAgg) take(ctx *executor.Ctx, b *stream.Batch) error {
 	filtered := -1
 	for j, col := range a.aggs {
 		var sel []int32
-		if f := a.spec.Aggs[j].Filter; f >= 0 {
+		if f := a.filters[j]; f >= 0 {
 			if f != filtered {
 				a.sel, filtered = filterRows(&cols[f], n, a.sel), f
 			}

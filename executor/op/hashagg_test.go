@@ -136,10 +136,13 @@ func buildAgg(spec *HashAgg) optest.Build {
 	}
 }
 
+// threeValues is what a condition may be.
+var threeValues = []types.Datum{types.BoolDatum(true), types.BoolDatum(false), types.NullDatum}
+
 func TestHashAgg(t *testing.T) {
 	defer func(n, m int32) { extremeCache, extremeLeast = n, m }(extremeCache, extremeLeast)
 	extremeCache, extremeLeast = 2, 1
-	s := optest.Schema(t, "g int8, h text, x int4, y numeric, b bool, z int8")
+	s := optest.Schema(t, "g int8, h text, x int4, y numeric, b bool, z int8, c bool")
 	star := aggCall(t, s, "count")
 	filtered := aggCall(t, s, "sum", 2)
 	filtered.Filter = 4
@@ -158,6 +161,8 @@ func TestHashAgg(t *testing.T) {
 	arrayDistinct := aggCall(t, s, "array_agg", 2)
 	arrayDistinct.Distinct = true
 	stringAgg := aggCall(t, s, "string_agg", 1, 1)
+	otherDistinct := countDistinct
+	otherDistinct.Filter = 6
 	calls := map[string][]AggCall{
 		"distinct rows": {},
 		"plain":         {star, aggCall(t, s, "count", 2), aggCall(t, s, "sum", 2), aggCall(t, s, "avg", 3), filtered},
@@ -165,6 +170,7 @@ func TestHashAgg(t *testing.T) {
 		"min max":       {aggCall(t, s, "min", 2), aggCall(t, s, "max", 2), aggCall(t, s, "max", 1)},
 		"distinct":      {countDistinct, sumDistinct, filteredDistinct},
 		"shared":        {countDistinct, filteredDistinct, star, avgDistinct, filteredSum, sumDistinct},
+		"filters":       {filteredDistinct, otherDistinct, countDistinct, avgDistinct},
 		"pinned":        {countDistinct, avgDistinct, star}, // as planned before values were shared
 		"ordered":       {arrayAgg, stringAgg, star},
 		"array":         {arrayDistinct},
@@ -186,7 +192,7 @@ func TestHashAgg(t *testing.T) {
 						Gen: []func(*rapid.T) optest.Row{func(t *rapid.T) optest.Row {
 							y := types.DecimalOfInt(int64(rapid.IntRange(0, 2).Draw(t, "y"))).Datum()
 							return optest.Row{genInt(t, 2), types.BytesDatum(rapid.SampledFrom([]string{"", "a", "b\x00"}).Draw(t, "h")), genInt(t, 9), y,
-								types.BoolDatum(rapid.Bool().Draw(t, "b")), genInt(t, 5)}
+								types.BoolDatum(rapid.Bool().Draw(t, "b")), genInt(t, 5), rapid.SampledFrom(threeValues).Draw(t, "c")}
 						}},
 						Changes:    30,
 						AppendOnly: []bool{appendOnly},
