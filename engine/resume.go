@@ -81,6 +81,9 @@ func (s *Session) startAgain(ctx context.Context, st *ast.Alter, a *ast.Resume) 
 		if err := r.dependents(o); err != nil {
 			return nil, err
 		}
+		if err := r.reattach(); err != nil {
+			return nil, err
+		}
 		return r.c, r.renumberReaders()
 	})
 	return r, err
@@ -119,12 +122,19 @@ func (r *resumption) add(o *catalog.Object) error {
 	}
 	n := *o
 	n.Failed = nil
+	skip := false
 	if r.wants == o.ID {
 		for _, opt := range r.options {
-			if strings.ToLower(opt.Name) != "on_error" {
-				return sqlerr.New(sqlerr.InvalidParameterValue, "RESUME has no option \"%s\"", opt.Name).WithHint("It has on_error.").At(opt.At() + 1)
+			anew := false
+			switch strings.ToLower(opt.Name) {
+			case "on_error":
+				anew, err = onError(o, plan, opt, r.session.db.newTableID)
+			case "missed":
+				skip, err = true, mayMiss(o, opt)
+			default:
+				err = sqlerr.New(sqlerr.InvalidParameterValue, "RESUME has no option \"%s\"", opt.Name).
+					WithHint("It has on_error and, for sinks, missed.").At(opt.At() + 1)
 			}
-			anew, err := onError(o, plan, opt, r.session.db.newTableID)
 			if err != nil {
 				return err
 			}
@@ -133,6 +143,10 @@ func (r *resumption) add(o *catalog.Object) error {
 	}
 	live := r.liveSources(o)
 	switch {
+	case !kept && skip:
+		if err := r.skipMissed(&n, plan); err != nil {
+			return err
+		}
 	case !kept:
 		if err := r.rebuild(&n, plan, live); err != nil {
 			return err
@@ -220,7 +234,7 @@ func (r *resumption) rebuild(n *catalog.Object, plan *executor.Plan, live []cata
 	switch {
 	case n.Kind == catalog.Sink:
 		return since.WithDetail("What it would deliver for the changes since then is not known any more.").
-			WithHint("Drop it and create it again: it then begins with the rows that there are.")
+			WithHint("Drop it and create it again: it then begins with the rows that there are. Or leave those changes out: ALTER SINK %s RESUME WITH (missed = 'skip').", n.Name)
 	case n.Kind != catalog.MaterializedView && n.Kind != catalog.Index:
 		return since.WithHint("Drop it and create it again.")
 	case len(live) > 0 || slices.ContainsFunc(n.Upstreams, func(u catalog.ID) bool { return r.cat.ByID(u).Kind == catalog.Source }):

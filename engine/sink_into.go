@@ -46,7 +46,7 @@ func createSinkInto(text Statement, st *ast.CreateSink) action {
 				return nil, err
 			}
 			if !opt.snapshot {
-				if err := op.WithoutSnapshot(job.Plan); err != nil {
+				if err := op.WithoutSnapshot(job.Plan, "snapshot = 'false'"); err != nil {
 					return nil, err
 				}
 			}
