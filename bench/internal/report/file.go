@@ -20,6 +20,7 @@ type File struct {
 	Commit   string    `json:"commit"`          // abbreviated; "+" behind it: with changes
 	Date     time.Time `json:"date"`
 	Machine  Machine   `json:"machine"`
+	Load     float64   `json:"load,omitempty"` // mean number of tasks that wanted a core in the last 5 minutes of the run, others' included
 	Results  []*Result `json:"results"`
 	Tables   []Table   `json:"tables,omitempty"`
 	Plots    []Plot    `json:"plots,omitempty"`
@@ -120,6 +121,7 @@ func (r *Result) Set(metric string, rounds ...float64) {
 
 // Write writes the file as JSON.
 func (f *File) Write(path string) error {
+	f.Load = load()
 	b, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {
 		return err

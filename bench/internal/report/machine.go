@@ -41,6 +41,16 @@ func PeakRSS() int64 {
 	return n << 10
 }
 
+// load is the load average of five minutes; 0 where that is not known.
+func load() float64 {
+	b, _ := os.ReadFile("/proc/loadavg")
+	if f := strings.Fields(string(b)); len(f) > 1 {
+		n, _ := strconv.ParseFloat(f[1], 64)
+		return n
+	}
+	return 0
+}
+
 // field is the first value of a name in a file of lines "name: value"; "" if
 // there is none.
 func field(path, name string) string {

@@ -41,7 +41,11 @@ func (f *File) section(w *strings.Builder, folder string) error {
 	if f.Machine.Memory > 0 {
 		memory = fmt.Sprintf(", %d GB of memory", (f.Machine.Memory+1<<29)>>30)
 	}
-	fmt.Fprintf(w, "Commit %s, %s; %s, %d cores%s, %s, %s.\n", f.Commit, f.Date.Format("2006-01-02 15:04 UTC"), f.Machine.CPU, f.Machine.Cores, memory, f.Machine.OS, f.Machine.Go)
+	busy := ""
+	if f.Load > 0 {
+		busy = fmt.Sprintf("; load %.1f, the bench's own included", f.Load)
+	}
+	fmt.Fprintf(w, "Commit %s, %s; %s, %d cores%s, %s, %s%s.\n", f.Commit, f.Date.Format("2006-01-02 15:04 UTC"), f.Machine.CPU, f.Machine.Cores, memory, f.Machine.OS, f.Machine.Go, busy)
 	for i := range f.Plots {
 		svg := f.Plots[i].SVG(f.Results)
 		if svg == "" {
