@@ -65,6 +65,9 @@ func (g *Graph) buildJob(plan *Plan, start stream.Epoch, upstream func(stream.Jo
 		}
 		var err error
 		Walk(f.Root, func(s Spec) {
+			if a, ok := s.(Announcer); ok {
+				a.Announce(g.o.Env)
+			}
 			in, ok := s.(*Input)
 			if !ok || err != nil {
 				return

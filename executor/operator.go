@@ -58,6 +58,13 @@ type Withholder interface {
 	Withheld() int
 }
 
+// Announcer is implemented by specs that tell others what they will need of them.
+type Announcer interface {
+	// Announce is called whenever a job with the spec is built: before any of its
+	// tasks is started or gets an edge. env is OpenCtx.Env.
+	Announce(env any)
+}
+
 // Forgetter is implemented by operators with an Optional input. They hold back what
 // it brings until the barrier.
 type Forgetter interface {

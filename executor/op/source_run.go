@@ -29,6 +29,9 @@ type source struct {
 	limit  *rateLimiter
 	resume time.Time // while others catch up: not before
 	seen   map[string]bool
+
+	pruning    bool // columns that nobody uses are not made
+	generation int  // of the wants that cols are for
 }
 
 func openSource(s *Source, ctx *executor.OpenCtx) (executor.Operator, error) {
@@ -45,6 +48,7 @@ func openSource(s *Source, ctx *executor.OpenCtx) (executor.Operator, error) {
 		}
 		return op, nil
 	}
+	op.pruning = op.prunes()
 	op.state, op.bad = ctx.Table(s.Splits), ctx.Table(s.Quarantine)
 	if err := op.load(); err != nil {
 		return nil, errors.Join(err, op.Close())
@@ -162,6 +166,7 @@ func (s *source) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) {
 		s.timer.Reset(ratePause)
 		return false, nil
 	}
+	s.choose()
 	open := false
 	for range s.splits {
 		s.turn = (s.turn + 1) % len(s.splits)
@@ -201,6 +206,14 @@ const ratePause = 5 * time.Millisecond
 // take passes a chunk on.
 func (s *source) take(r *splitReader, rows int, out executor.Emitter) error {
 	c := &r.chunk
+	// Those who catch up rely on it: nothing at or above the published offset
+	// has been emitted.
+	if !s.pruning {
+		s.hub.publish(r.ID, c.Next)
+	} else if !s.hub.publishRead(r.ID, c.Next, s.generation) {
+		s.again(r)
+		return nil
+	}
 	if err := s.quarantine(r); err != nil {
 		return err
 	}
@@ -208,9 +221,6 @@ func (s *source) take(r *splitReader, rows int, out executor.Emitter) error {
 	if s.octx.Bounded && r.Next >= r.split.End {
 		r.Done = true
 	}
-	// Those who catch up rely on it: nothing at or above the published offset
-	// has been emitted.
-	s.hub.publish(r.ID, r.Next)
 	r.stat.Rows.Add(int64(rows))
 	r.stat.Offset.Store(r.Next)
 	r.stat.Done.Store(r.Done)
@@ -218,7 +228,7 @@ func (s *source) take(r *splitReader, rows int, out executor.Emitter) error {
 		s.env.active(s.octx.Job)
 		return nil
 	}
-	return out.Emit(s.batch(r))
+	return out.Emit(s.widen(s.batch(r)))
 }
 
 func (s *source) quarantine(r *splitReader) error {

@@ -20,6 +20,7 @@ type SourceState struct {
 	slow    atomic.Int32
 	marks   []*inputMark // watermarks of readers, see held
 	ends    splitEnds
+	wants   wants
 }
 
 // restore takes over a split's number from the committed state.
@@ -74,6 +75,22 @@ func (s *SourceState) publish(id string, offset int64) {
 	}
 	s.pos[id] = offset
 	s.mu.Unlock()
+}
+
+// publishRead is publish for rows that were read with the columns of a generation
+// of wants. It does nothing and returns false if readers have announced more since:
+// they may rely on it that all rows from the published offset on have theirs.
+func (s *SourceState) publishRead(id string, offset int64, generation int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if generation != s.wants.generation {
+		return false
+	}
+	if s.pos == nil {
+		s.pos = map[string]int64{}
+	}
+	s.pos[id] = offset
+	return true
 }
 
 // position is what was published last.
