@@ -199,7 +199,7 @@ func (c *copyFrom) insert(ctx context.Context) error {
 	if err := s.mayWrite(t, c.dml, verbInsert); err != nil {
 		return err
 	}
-	w := s.newWrite(ctx, t, c.dml, nil)
+	w := s.newWrite(t, c.dml, s.exprCtx(ctx, t, nil))
 	b, err := c.batch(w.expr)
 	if err == nil {
 		err = w.insert(w.withHidden(b))

@@ -90,12 +90,13 @@ func (s *Session) fill(ctx context.Context, id catalog.ID, st *ast.CreateTable) 
 	if err != nil {
 		return 0, err
 	}
-	batches, err := s.collect(ctx, t, d.Rows, nil)
+	eval := s.exprCtx(ctx, t, nil)
+	batches, err := s.collect(ctx, t, d.Rows, eval)
 	if err != nil {
 		return 0, err
 	}
 	t.replayable, t.creates = false, id
-	w := s.newWrite(ctx, t, d, nil)
+	w := s.newWrite(t, d, eval)
 	if err := w.apply(verbInsert, batches); err != nil {
 		return 0, err
 	}

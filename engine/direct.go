@@ -1,19 +1,16 @@
 package engine
 
 import (
-	"context"
-
 	"streamdb/executor"
+	"streamdb/expr"
 	"streamdb/planner"
 	"streamdb/stream"
-	"streamdb/types"
 	"streamdb/wire"
 )
 
 // directly runs a query at once if it is a look-up by key or a few rows of
 // expressions; rows nil: it has none. Else it gives the plan to run.
-func (s *Session) directly(ctx context.Context, t *txn, q *planner.BoundQuery, args []types.Datum) (plan *executor.Plan, rows *stream.Batch, err error) {
-	eval := s.exprCtx(ctx, t, args)
+func (s *Session) directly(t *txn, q *planner.BoundQuery, eval *expr.Ctx) (plan *executor.Plan, rows *stream.Batch, err error) {
 	d := q.Direct()
 	if d == nil {
 		if plan, err = planner.Bounded(q, eval, s.access(t)); err != nil {

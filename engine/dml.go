@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"streamdb/catalog"
@@ -119,8 +118,8 @@ type write struct {
 	touched map[string]bool // ON CONFLICT DO UPDATE: the rows that the statement has written
 }
 
-func (s *Session) newWrite(ctx context.Context, t *txn, d *planner.BoundDML, args []types.Datum) *write {
-	return &write{session: s, txn: t, dml: d, table: rowTable(d.Table), expr: s.exprCtx(ctx, t, args)}
+func (s *Session) newWrite(t *txn, d *planner.BoundDML, eval *expr.Ctx) *write {
+	return &write{session: s, txn: t, dml: d, table: rowTable(d.Table), expr: eval}
 }
 
 func (s *Session) runDML(ctx context.Context, p *Prepared, d *planner.BoundDML, verb string, args []types.Datum) (wire.Rows, error) {
@@ -131,18 +130,19 @@ func (s *Session) runDML(ctx context.Context, p *Prepared, d *planner.BoundDML, 
 	if err := s.mayWrite(t, d, verb); err != nil {
 		return nil, err
 	}
-	batches, err := s.collect(ctx, t, d.Rows, args)
+	eval := s.exprCtx(ctx, t, args)
+	batches, err := s.collect(ctx, t, d.Rows, eval)
 	if err != nil {
 		return nil, err
 	}
-	w := s.newWrite(ctx, t, d, args)
+	w := s.newWrite(t, d, eval)
 	if err := w.apply(verb, batches); err != nil {
 		return nil, err
 	}
-	tag := fmt.Sprintf("%s %d", verb, w.count)
 	if verb == verbInsert {
-		tag = fmt.Sprintf("INSERT 0 %d", w.count)
+		verb = "INSERT 0"
 	}
+	tag := countTag(verb, w.count)
 	if d.Returning == nil {
 		t.remember(p, args, tag)
 		return done(tag), nil
@@ -168,8 +168,8 @@ func (s *Session) mayWrite(t *txn, d *planner.BoundDML, verb string) error {
 
 // collect runs a query to its end: what a statement reads is read before it
 // writes. The rows count against the memory of queries.
-func (s *Session) collect(ctx context.Context, t *txn, q *planner.BoundQuery, args []types.Datum) ([]*stream.Batch, error) {
-	plan, rows, err := s.directly(ctx, t, q, args)
+func (s *Session) collect(ctx context.Context, t *txn, q *planner.BoundQuery, eval *expr.Ctx) ([]*stream.Batch, error) {
+	plan, rows, err := s.directly(t, q, eval)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +184,7 @@ func (s *Session) collect(ctx context.Context, t *txn, q *planner.BoundQuery, ar
 	memory := s.db.queries.Child(0)
 	defer memory.Close()
 	var out []*stream.Batch
-	err = executor.RunBoundedPlan(ctx, s.openCtx(ctx, t, args, memory), plan, func(b *stream.Batch) error {
+	err = executor.RunBoundedPlan(ctx, s.openCtx(ctx, t, eval.Params, memory), plan, func(b *stream.Batch) error {
 		if b.Rows() > 0 {
 			out = append(out, b)
 		}

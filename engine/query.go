@@ -38,7 +38,7 @@ func (s *Session) analyseQuery(p *Prepared, st *ast.Query) error {
 			return nil, err
 		}
 		t.replayable = false
-		plan, rows, err := s.directly(ctx, t, q, args)
+		plan, rows, err := s.directly(t, q, s.exprCtx(ctx, t, args))
 		if err != nil {
 			return nil, err
 		}

@@ -81,7 +81,7 @@ func (s *Session) begun() (*txn, error) {
 	}
 	s.db.writers.reads(t, snap.Epoch())
 	t.start, t.cat, t.snap = s.db.clock.Now(), cat, snap
-	t.overlay = &overlay{base: snap, writes: map[storage.TableID]*tableWrites{}}
+	t.overlay = &overlay{base: snap}
 	s.txn, s.env = t, nil
 	if now.serializable {
 		t.serialize()
@@ -172,6 +172,9 @@ func (t *txn) stage(o *catalog.Object, v storage.VNode, key, row, there []byte) 
 	w := t.overlay.writes[table]
 	if w == nil {
 		w = &tableWrites{of: o.ID, rows: map[string]*rowWrite{}}
+		if t.overlay.writes == nil {
+			t.overlay.writes = map[storage.TableID]*tableWrites{}
+		}
 		t.overlay.writes[table] = w
 	}
 	k := rowKey(v, key)

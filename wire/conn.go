@@ -37,10 +37,12 @@ type conn struct {
 	session Session
 
 	inCycle    bool // messages of a pipeline came, its Sync did not
+	many       bool // the simple query has several statements
 	skip       bool // an error came in the pipeline, its Sync did not
 	statements map[string]*statement
 	portals    map[string]*portal
-	held       bool // a command tag is held back; see hold
+	enc        rowEncoder // of the result that is being sent
+	held       bool       // a command tag is held back; see hold
 	tag        string
 }
 

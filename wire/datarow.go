@@ -51,12 +51,19 @@ type rowEncoder struct {
 }
 
 func newRowEncoder(cols []Column, formats []int16, env *types.Env) *rowEncoder {
-	e := &rowEncoder{cols: make([]columnEncoder, len(cols)), env: env}
-	for i, col := range cols {
-		e.cols[i] = columnEncoder{form: formFor(col.Type, formatOf(formats, i), env), t: col.Type,
-			zone: col.Type.ID == types.TimestampTZ, day: math.MinInt64}
-	}
+	e := &rowEncoder{}
+	e.reset(cols, formats, env)
 	return e
+}
+
+// reset makes e the encoder of another result.
+func (e *rowEncoder) reset(cols []Column, formats []int16, env *types.Env) {
+	e.env, e.cols = env, e.cols[:0]
+	for i := range cols {
+		col := &cols[i]
+		e.cols = append(e.cols, columnEncoder{form: formFor(col.Type, formatOf(formats, i), env), t: col.Type,
+			zone: col.Type.ID == types.TimestampTZ, day: math.MinInt64})
+	}
 }
 
 func formFor(t types.T, format int16, env *types.Env) form {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"encoding/binary"
 	"runtime"
 	"strconv"
 	"strings"
@@ -63,6 +64,9 @@ func (c *conn) closePortals() {
 	}
 }
 
+// syncBytes is the length of the message Sync.
+const syncBytes = 5
+
 // ended does what follows a statement that ran to its end: a transaction that
 // it ended takes the portals with it, except the one it ran in.
 func (c *conn) ended(before byte, tag string, self *portal) {
@@ -78,15 +82,18 @@ func (c *conn) ended(before byte, tag string, self *portal) {
 	}
 	c.hold(tag)
 	// A pipeline, or a text of many statements, would keep its processor until it is
-	// preempted, with barriers in line behind it.
-	runtime.Gosched()
+	// preempted, with barriers in line behind it. A Sync is no other statement.
+	if c.many || c.in.br.Buffered() > syncBytes {
+		runtime.Gosched()
+	}
 }
 
 // pull sends up to limit rows of a portal (all if negative) and counts them.
 // p.rest is not nil afterwards, or p.done is false, when there may be more.
 func (c *conn) pull(ctx context.Context, p *portal, limit int64) (n int64, err error) {
 	cols := p.rows.Columns()
-	enc := newRowEncoder(cols, p.formats, c.session.Env())
+	enc := &c.enc
+	enc.reset(cols, p.formats, c.session.Env())
 	for limit < 0 || n < limit {
 		if p.rest == nil {
 			if err := ctx.Err(); err != nil {
@@ -149,19 +156,22 @@ func (c *conn) sendRows(enc *rowEncoder, b *stream.Batch, from, to int) (sent in
 }
 
 func (c *conn) sendRowDescription(cols []Column, formats []int16) {
-	m := &pgproto3.RowDescription{Fields: make([]pgproto3.FieldDescription, len(cols))}
-	for i, col := range cols {
-		m.Fields[i] = pgproto3.FieldDescription{
-			Name:                 []byte(clean(col.Name)),
-			TableOID:             col.TableOID,
-			TableAttributeNumber: col.Attr,
-			DataTypeOID:          col.Type.OID(),
-			DataTypeSize:         col.Type.Typlen(),
-			TypeModifier:         col.Type.Typmod(),
-			Format:               formatOf(formats, i),
-		}
+	start := len(c.out.room())
+	buf := append(c.out.buf, 'T', 0, 0, 0, 0)
+	buf = binary.BigEndian.AppendUint16(buf, uint16(len(cols)))
+	for i := range cols {
+		col := &cols[i]
+		buf = append(append(buf, clean(col.Name)...), 0)
+		buf = binary.BigEndian.AppendUint32(buf, col.TableOID)
+		buf = binary.BigEndian.AppendUint16(buf, col.Attr)
+		buf = binary.BigEndian.AppendUint32(buf, col.Type.OID())
+		buf = binary.BigEndian.AppendUint16(buf, uint16(col.Type.Typlen()))
+		buf = binary.BigEndian.AppendUint32(buf, uint32(col.Type.Typmod()))
+		buf = binary.BigEndian.AppendUint16(buf, uint16(formatOf(formats, i)))
 	}
-	c.out.send(m)
+	binary.BigEndian.PutUint32(buf[start+1:], uint32(len(buf)-start-1))
+	c.out.buf = buf
+	c.out.flushIfFull()
 }
 
 // formatOf applies the rule of format codes: none means text, one stands for all.

@@ -7,6 +7,7 @@ import (
 	"streamdb/expr"
 	"streamdb/storage"
 	"streamdb/stream"
+	"streamdb/types"
 	"streamdb/vec"
 )
 
@@ -50,6 +51,9 @@ func DirectOf(p *executor.Plan) *Direct {
 			return nil
 		}
 		d.scan, d.dec = leaf, leaf.Table.Decoder(leaf.Cols)
+		if len(d.calcs) > 0 {
+			d.calcs[0] = leaf.withoutPoint(d.calcs[0])
+		}
 	case *Values:
 		if len(leaf.Rows) > directRows {
 			return nil
@@ -64,6 +68,43 @@ func DirectOf(p *executor.Plan) *Direct {
 		return nil
 	}
 	return d
+}
+
+// withoutPoint is the filter above a look-up by the whole key without the
+// conditions that say that the key is this one.
+func (s *TableScan) withoutPoint(c *Calc) *Calc {
+	var rest []expr.Expr
+	for _, cond := range expr.Conjuncts(c.Where) {
+		if !s.saysPoint(cond) {
+			rest = append(rest, cond)
+		}
+	}
+	out := *c
+	out.Where = expr.AndOf(rest)
+	return &out
+}
+
+// saysPoint says that a condition compares a column of the key with what Point has
+// for it, and that types whose values have one key exactly if they are equal.
+func (s *TableScan) saysPoint(cond expr.Expr) bool {
+	call, ok := cond.(*expr.Call)
+	if !ok || call.Def.Name != "=" || len(call.Args) != 2 {
+		return false
+	}
+	for side, arg := range call.Args {
+		col, ok := arg.(*expr.Col)
+		if !ok {
+			continue
+		}
+		value := call.Args[1-side]
+		for i, k := range s.Table.Key {
+			if k.Col == s.Cols[col.Index] && expr.Equal(value, s.Point[i]) {
+				a, b := col.T, value.Type()
+				return a.ID == b.ID && a.ID != types.Float4 && a.ID != types.Float8 || a.IsInteger() && b.IsInteger()
+			}
+		}
+	}
+	return false
 }
 
 func varies(es ...expr.Expr) bool {
@@ -105,9 +146,11 @@ func (d *Direct) leaf(ctx *expr.Ctx, snapshot storage.Snapshot) (*stream.Batch, 
 	if err != nil || value == nil {
 		return nil, err
 	}
-	bs := make([]*vec.Builder, len(s.Cols))
+	all, bs := make([]vec.Builder, len(s.Cols)), make([]*vec.Builder, len(s.Cols))
 	for i, c := range s.Cols {
-		bs[i] = vec.NewBuilder(s.Table.Cols[c].Type.Layout(), 1)
+		all[i].Layout = s.Table.Cols[c].Type.Layout()
+		all[i].Reset(1)
+		bs[i] = &all[i]
 	}
 	if err := d.dec.Append(bs, value); err != nil {
 		return nil, fmt.Errorf("relation %s: %w", s.Name, err)

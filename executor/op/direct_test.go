@@ -41,7 +41,7 @@ func TestDirect(t *testing.T) {
 		for range rapid.IntRange(0, 2).Draw(rt, "calcs") {
 			c := &Calc{In: spec}
 			if rapid.Bool().Draw(rt, "where") {
-				c.Where = parsed(t, rapid.SampledFrom([]string{"c1 > c2", "c0 is null", "c1 <= 2"}).Draw(rt, "condition"), out)
+				c.Where = parsed(t, rapid.SampledFrom([]string{"c1 > c2", "c0 is null", "c1 <= 2", "c1 = 1", "c2 = 1 and c1 = 2", "c2 = 2 and c1 = 1 and c0 is not null"}).Draw(rt, "condition"), out)
 			}
 			if rapid.Bool().Draw(rt, "exprs") {
 				c.Out = out
