@@ -137,6 +137,45 @@ func (b *Builder) AppendFrom(v *Vec, i int) {
 	}
 }
 
+// AppendRows appends the rows of v that sel names, in that order.
+func (b *Builder) AppendRows(v *Vec, sel []int32) {
+	if v.Const || v.Valid != nil || b.valid != nil {
+		for _, i := range sel {
+			b.AppendFrom(v, int(i))
+		}
+		return
+	}
+	switch b.Layout {
+	case types.LBool:
+		b.Bool = appendRows(b.Bool, v.Bool, sel)
+	case types.LInt64:
+		b.I64 = appendRows(b.I64, v.I64, sel)
+	case types.LFloat64:
+		b.F64 = appendRows(b.F64, v.F64, sel)
+	default:
+		for _, i := range sel {
+			b.Data = append(b.Data, v.Data[v.Off[i]:v.Off[i+1]]...)
+			b.Off = append(b.Off, int32(len(b.Data)))
+		}
+	}
+}
+
+func appendRows[T any](dst, src []T, sel []int32) []T {
+	for _, i := range sel {
+		dst = append(dst, src[i])
+	}
+	return dst
+}
+
+// Clear empties the builder and keeps its memory: for columns that nobody else has
+// got.
+func (b *Builder) Clear() {
+	b.Bool, b.I64, b.F64, b.Data, b.valid = b.Bool[:0], b.I64[:0], b.F64[:0], b.Data[:0], nil
+	if b.Layout == types.LBytes {
+		b.Off = b.Off[:1]
+	}
+}
+
 // Vec returns the column. The builder's memory now belongs to it: call Reset
 // before appending again.
 func (b *Builder) Vec() Vec {

@@ -2,7 +2,9 @@ package op
 
 import (
 	"errors"
+	"regexp"
 	"slices"
+	"strconv"
 
 	"streamdb/executor"
 	"streamdb/expr"
@@ -15,11 +17,15 @@ import (
 // TableScan reads a stored relation from a snapshot; bounded runs only.
 // Point, when set, gives an expression without columns for each of the table's
 // key columns of a prefix that includes all Dist columns: only that key (range) is read.
+// Where, without Point, is a condition over Cols: rows for which it is TRUE are given,
+// without the last Extra of Cols, which only the condition needs.
 type TableScan struct {
 	Name  string
 	Table RowTable
 	Cols  []int // columns to read, by position in Table.Cols
 	Point []expr.Expr
+	Where expr.Expr
+	Extra int
 	Out   types.Schema
 }
 
@@ -37,7 +43,7 @@ func (*TableScan) State() []storage.TableDef { return nil }
 
 // Explain names the relation, the columns and the key looked up.
 func (s *TableScan) Explain() string {
-	text := s.Name + " " + colList(s.Table.Cols, s.Cols)
+	text := s.Name + " " + colList(s.Table.Cols, s.Cols[:len(s.Cols)-s.Extra])
 	for i, e := range s.Point {
 		if i == 0 {
 			text += " where "
@@ -46,18 +52,31 @@ func (s *TableScan) Explain() string {
 		}
 		text += colName(s.Table.Cols, s.Table.Key[i].Col) + " = " + e.String()
 	}
+	if s.Where != nil {
+		text += " where: " + columnRefs.ReplaceAllStringFunc(s.Where.String(), func(ref string) string {
+			i, _ := strconv.Atoi(ref[1:])
+			return colName(s.Table.Cols, s.Cols[i])
+		})
+	}
 	return text
 }
+
+// columnRefs are the columns in the text of an expression.
+var columnRefs = regexp.MustCompile(`\$\d+`)
 
 // Open makes a scan over the run's snapshot.
 func (s *TableScan) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 	if !ctx.Bounded {
 		return nil, errors.New("op: TableScan runs bounded only")
 	}
-	return &tableScan{
+	x := &tableScan{
 		spec:       s,
 		scanOutput: scanOutput{name: s.Name, snapshot: ctx.Snapshot(), dec: s.Table.Decoder(s.Cols)},
-	}, nil
+	}
+	if s.Where != nil {
+		x.filter = newScanFilter(s.Where, s.Cols, len(s.Cols)-s.Extra)
+	}
+	return x, nil
 }
 
 type tableScan struct {
@@ -82,6 +101,9 @@ func (s *tableScan) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) 
 		}
 		return false, s.flush(out)
 	}
+	if s.filter != nil {
+		return false, s.filtered(ctx, out)
+	}
 	err := s.snapshot.ScanTable(s.spec.Table.Def.ID, func(_ storage.VNode, _, value []byte) (bool, error) {
 		return true, s.add(ctx, value, out)
 	})
@@ -89,6 +111,23 @@ func (s *tableScan) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) 
 		return false, err
 	}
 	return false, s.flush(out)
+}
+
+// filtered reads the rows that Where is TRUE for.
+func (s *tableScan) filtered(ctx *executor.Ctx, out executor.Emitter) error {
+	t := &s.spec.Table
+	s.builders = s.builders[:s.filter.given]
+	s.filter.plan(t, s.builders, false)
+	err := s.snapshot.ScanTable(t.Def.ID, func(_ storage.VNode, _, value []byte) (bool, error) {
+		return true, s.addUnder(ctx, t, value, out)
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.look(ctx, t, out); err != nil {
+		return err
+	}
+	return s.flush(out)
 }
 
 func (s *tableScan) point(ctx *executor.Ctx, out executor.Emitter) error {

@@ -28,6 +28,7 @@ type scanOutput struct {
 	builders []*vec.Builder
 	rows     int
 	size     int // rows aimed at in the batch now filled
+	filter   *scanFilter
 }
 
 // Wake is nil: a scan never waits.

@@ -28,6 +28,9 @@ func (l *lowerer) filter(n *logical.Filter, need logical.Set) (*rel, error) {
 		return nil, err
 	}
 	if !l.job {
+		if s, ok := r.spec.(*op.TableScan); ok && len(s.Point) == 0 {
+			return l.scanUnder(r, s, n.Conds, wanted), nil
+		}
 		return l.calc(r, expr.AndOf(n.Conds), nil), nil
 	}
 	plain, timed := splitNow(n.Conds)
@@ -38,6 +41,28 @@ func (l *lowerer) filter(n *logical.Filter, need logical.Set) (*rel, error) {
 		return l.followTime(r, timed, wanted)
 	}
 	return r, nil
+}
+
+// scanUnder is a scan that looks at the conditions itself: it gives wanted alone.
+func (l *lowerer) scanUnder(r *rel, s *op.TableScan, conds []expr.Expr, wanted logical.Set) *rel {
+	out, under := *r, *s
+	var extra []int
+	given := &rel{}
+	under.Cols = []int{}
+	for i, id := range r.cols {
+		if wanted.Has(id) {
+			given.cols, under.Cols = append(given.cols, id), append(under.Cols, s.Cols[i])
+		} else {
+			extra = append(extra, i)
+		}
+	}
+	read := &rel{cols: slices.Clone(given.cols)}
+	for _, i := range extra {
+		read.cols, under.Cols = append(read.cols, r.cols[i]), append(under.Cols, s.Cols[i])
+	}
+	under.Where, under.Extra, under.Out = read.expr(expr.AndOf(conds)), len(extra), l.schema(given.cols)
+	out.spec, out.cols = &under, given.cols
+	return &out
 }
 
 // point finds conditions that give the leading key columns of a table, all of
