@@ -1,11 +1,8 @@
 package checkpoint
 
 import (
-	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"streamdb/storage"
 	"streamdb/stream"
@@ -68,63 +65,6 @@ func TestCommitMeta(t *testing.T) {
 		}
 		if err := c.CommitMeta(func() ([]storage.KV, error) { return nil, nil }, func() {}); err != errClosed {
 			t.Errorf("after Close: %v", err)
-		}
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-// TestStuckEpoch: when an epoch has waited for StuckAfter, those that hold it up
-// fail, one after another if need be; the requests of the others succeed.
-func TestStuckEpoch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store, err := storage.Open(storage.Options{Dir: "db", FS: storage.NewMemFS()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var mu sync.Mutex
-		var fell []stream.JobID
-		wait := func(d time.Duration) []stream.JobID { // and for what is due then
-			time.Sleep(d)
-			synctest.Wait()
-			mu.Lock()
-			defer mu.Unlock()
-			return slices.Clone(fell)
-		}
-		c := New(Options{Store: store, StuckAfter: time.Minute,
-			Culprits: func(awaited []stream.TaskID) []stream.JobID { return []stream.JobID{awaited[0].Job} },
-			OnJobFailed: func(id stream.JobID, _ error) []stream.JobID {
-				mu.Lock()
-				fell = append(fell, id)
-				mu.Unlock()
-				return nil
-			}})
-		for id := stream.JobID(1); id <= 3; id++ {
-			c.AddJob(id, []stream.TaskID{{Job: id}}, nil, 1)
-		}
-		c.Start()
-		all, good := c.Submit(Request{Jobs: []stream.JobID{2}}), c.Submit(Request{Jobs: []stream.JobID{3}})
-		synctest.Wait()
-		c.Ack(stream.TaskID{Job: 3}, c.InFlight()[0].Epoch, nil)
-		if failed := wait(59 * time.Second); len(failed) != 0 {
-			t.Errorf("%v failed too early", failed)
-		}
-		if failed := wait(2 * time.Second); len(failed) != 1 || failed[0] != 1 {
-			t.Errorf("after a minute %v failed", failed)
-		}
-		if failed := wait(time.Minute); len(failed) != 2 || failed[1] != 2 {
-			t.Errorf("after two minutes %v failed", failed)
-		}
-		if _, err := all.Wait(t.Context()); err == nil {
-			t.Error("the request of a job that was stuck succeeded")
-		}
-		if _, err := good.Wait(t.Context()); err != nil {
-			t.Error(err)
-		}
-		c.RemoveJob(3, nil)
-		if err := c.Close(); err != nil {
-			t.Error(err)
 		}
 		if err := store.Close(); err != nil {
 			t.Error(err)
