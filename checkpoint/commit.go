@@ -159,6 +159,8 @@ func (c *Coordinator) settled(e *epoch, now time.Time) {
 		is.flight = is.flight[1:]
 		if len(is.flight) == 0 {
 			is.heldSince.Store(0)
+		} else {
+			is.flight[0].wait(now)
 		}
 		is.lastTook = now.Sub(e.injected) - e.excused
 	}

@@ -156,8 +156,8 @@ type epoch struct {
 	taken     bool          // the committer has it: too late to change it
 	reported  bool          // as slow
 	helping   bool          // those who hold it up are being looked for
-	helped    time.Time     // when it was last found stuck; zero: never
-	excused   time.Duration // since injected or helped, that the whole process stood still
+	since     time.Time     // from when on it counts as stuck: injected, first on its islands, or found stuck before; less excused
+	excused   time.Duration // since injected, that the whole process stood still
 }
 
 // New makes a coordinator that goes on after the store's last epoch. It injects

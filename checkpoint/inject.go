@@ -173,7 +173,7 @@ func (c *Coordinator) oldest() (out []*epoch) {
 func (c *Coordinator) begin(islands []*island, tickets []*Ticket, now time.Time) *epoch {
 	n := c.Next()
 	e := &epoch{
-		n: n, islands: slices.Clone(islands), injected: now, injecting: true, tickets: tickets,
+		n: n, islands: slices.Clone(islands), injected: now, since: now, injecting: true, tickets: tickets,
 		members: map[*Member]part{},
 		awaited: map[stream.TaskID]bool{},
 		deltas:  map[stream.JobID][]*storage.Delta{},

@@ -14,11 +14,12 @@ func (c *Coordinator) helpAt(e *epoch) time.Time {
 	if c.opts.StuckAfter < 0 || c.opts.Culprits == nil || e.taken {
 		return time.Time{}
 	}
-	if e.helped.After(e.injected) {
-		return e.helped.Add(c.opts.StuckAfter + e.excused)
-	}
-	return e.injected.Add(c.opts.StuckAfter + e.excused)
+	return e.since.Add(c.opts.StuckAfter + e.excused)
 }
+
+// wait begins the time after which an epoch counts as stuck: what it waited before
+// was for others.
+func (e *epoch) wait(now time.Time) { e.since = now.Add(-e.excused) }
 
 const (
 	// pulse is how often the injector looks while an epoch is in flight.
@@ -55,7 +56,8 @@ func (c *Coordinator) help(now time.Time) {
 		if at.IsZero() || now.Before(at) || e.injecting || e.helping || len(e.awaited) == 0 {
 			continue
 		}
-		e.helped, e.excused, e.helping = now, 0, true
+		e.wait(now)
+		e.helping = true
 		awaited, limit := e.waiting(), c.opts.StuckAfter
 		c.wg.Go(func() { // looking takes a while, and other islands have barriers
 			c.helpWith(e, awaited, limit)
