@@ -12,6 +12,11 @@ import (
 const (
 	memTablesStop = 4  // full memtables; see pebble.Options.MemTableStopWritesThreshold
 	level0Stop    = 24 // sublevels of level 0; see pebble.Options.L0StopWritesThreshold
+	// level0Compact is twice the sublevels at which compaction begins; see
+	// pebble.Options.L0CompactionThreshold. What an aggregate changes it changes again
+	// a moment later: of the sublevels that are compacted together only the newest
+	// version of a row is written, so the more there are, the less each costs.
+	level0Compact = 8
 	// pressurePause is the time between two looks while the store is behind.
 	pressurePause = 20 * time.Millisecond
 )

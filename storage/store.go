@@ -192,7 +192,7 @@ func (s *Store) pebbleOptions(lock *pebble.Lock) *pebble.Options {
 		MemTableStopWritesThreshold: memTablesStop,
 		// Ingested epochs and flushes pile up in level 0; a writer is only stopped
 		// when that would make reads slow, compaction starts much earlier.
-		L0CompactionThreshold: 4,
+		L0CompactionThreshold: level0Compact,
 		L0StopWritesThreshold: s.opts.level0Stop,
 		LBaseMaxBytes:         64 << 20,
 
