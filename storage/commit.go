@@ -83,7 +83,7 @@ func (s *Store) Commit(req CommitReq) (CommitInfo, error) {
 		size += len(kv.Key) + len(kv.Value)
 	}
 	stalled := s.pressure.waited()
-	if size >= s.opts.IngestBytes {
+	if s.bypassesLog(info.Rows+len(req.Meta), size) {
 		info.Ingested = true
 		err = s.commitIngest(req, manifest, deltas)
 	} else {
@@ -108,6 +108,20 @@ func (s *Store) Commit(req CommitReq) (CommitInfo, error) {
 		info.Sync = time.Since(applied)
 	}
 	return info, nil
+}
+
+// memRowBytes is what Pebble reckons for a row in a memtable besides its key and
+// value, at the most: a node of a skiplist.
+const memRowBytes = 199
+
+// bypassesLog reports whether an epoch is written as sorted tables. A batch that
+// would fill half a memtable Pebble writes to the log, and then at once to a table,
+// as it is: the table alone is cheaper.
+func (s *Store) bypassesLog(rows, bytes int) bool {
+	if s.opts.IngestBytes > 0 {
+		return bytes >= s.opts.IngestBytes
+	}
+	return rows*memRowBytes+bytes >= int(s.opts.MemTableBytes/2)
 }
 
 func (s *Store) isClosed() bool {

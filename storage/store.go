@@ -27,9 +27,9 @@ type Options struct {
 	// CacheBytes is the size of the block cache; default 64 MB. It is memory
 	// outside the Go heap when cgo is on: count it in the process's limit.
 	CacheBytes int64
-	// IngestBytes is the size of an epoch from which on it is written as sorted
-	// tables and ingested instead of passing through the log; default 3 MB: what
-	// still fits half a memtable, beyond which the log would only be a second copy.
+	// IngestBytes is the size of an epoch, in bytes of keys and values, from which on
+	// it is written as sorted tables and ingested instead of passing through the log;
+	// default: what does not fit half a memtable (see bypassesLog).
 	IngestBytes int
 	// MemTableBytes is the size of a memtable, and so about that of the log that an
 	// open replays; default 8 MB: at most 0.5 s.
@@ -100,9 +100,6 @@ func Open(o Options) (*Store, error) {
 	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = 64 << 20
-	}
-	if o.IngestBytes == 0 {
-		o.IngestBytes = 3 << 20
 	}
 	if o.MemTableBytes == 0 {
 		o.MemTableBytes = 8 << 20
