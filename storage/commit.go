@@ -83,11 +83,11 @@ func (s *Store) Commit(req CommitReq) (CommitInfo, error) {
 		size += len(kv.Key) + len(kv.Value)
 	}
 	stalled := s.pressure.waited()
-	if s.bypassesLog(info.Rows+len(req.Meta), size) {
+	if rows := info.Rows + len(req.Meta); s.bypassesLog(rows, size) {
 		info.Ingested = true
 		err = s.commitIngest(req, manifest, deltas)
 	} else {
-		err = s.commitBatch(req, manifest, deltas)
+		err = s.commitBatch(req, manifest, deltas, size+rows*batchRowBytes)
 	}
 	if err != nil {
 		return info, err
@@ -97,6 +97,9 @@ func (s *Store) Commit(req CommitReq) (CommitInfo, error) {
 	s.look()
 
 	s.publish(req.Epoch, info.Ingested, req)
+	for _, d := range deltas {
+		giveEntries(d.sorted)
+	}
 	for _, d := range req.Deltas {
 		d.fate.Store(committed)
 	}
@@ -192,9 +195,13 @@ func sortDeltas(req CommitReq) ([]sortedDelta, error) {
 	return deltas, g.Wait()
 }
 
-// commitBatch writes a small epoch as one batch through the log.
-func (s *Store) commitBatch(req CommitReq, manifest []KV, deltas []sortedDelta) (err error) {
-	b := s.db.NewBatch()
+// batchRowBytes is what a batch needs for a row besides its key and value, at the
+// most: a kind and two lengths.
+const batchRowBytes = 1 + 2*5
+
+// commitBatch writes a small epoch as one batch of about size bytes through the log.
+func (s *Store) commitBatch(req CommitReq, manifest []KV, deltas []sortedDelta, size int) (err error) {
+	b := s.db.NewBatchWithSize(size)
 	for _, kv := range manifest {
 		err = firstError(err, b.Set(kv.Key, kv.Value, nil))
 	}

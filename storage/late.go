@@ -2,6 +2,7 @@ package storage
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -63,6 +64,7 @@ func (d *Delta) settle() {
 	if l.waiting.Load() == 0 {
 		return
 	}
+	d.entries = slices.Grow(d.entries, int(l.waiting.Load()))
 	for len(l.parts) > 0 {
 		l.parts[0](LateWriter{d})
 		l.parts = l.parts[1:]

@@ -3,6 +3,7 @@ package storage
 import (
 	"bytes"
 	"slices"
+	"sync"
 )
 
 // radixFrom is the number of entries from which on they are sorted by radix.
@@ -13,6 +14,25 @@ const radixFrom = 256
 type sortItem struct {
 	word uint64
 	at   uint32
+}
+
+// sortRoom is what sorting needs besides its result.
+type sortRoom struct{ items, spare []sortItem }
+
+var (
+	sortRooms   = sync.Pool{New: func() any { return new(sortRoom) }}
+	entrySlices = sync.Pool{New: func() any { return new([]entry) }}
+)
+
+// giveEntries takes back what sortEntries returned, when nobody reads it any more.
+func giveEntries(es []entry) { entrySlices.Put(&es) }
+
+// ofLength is a slice of n elements, in the memory of an old one if there is room.
+func ofLength[T any](old []T, n int) []T {
+	if cap(old) < n {
+		return make([]T, n)
+	}
+	return old[:n]
 }
 
 // sortEntries returns the entries by key, the last change of each. es stays as it is.
@@ -26,8 +46,10 @@ func sortEntries(es []entry, arena []byte) []entry {
 		slices.SortFunc(out, func(a, b entry) int { return compareChange(a, b, arena) })
 		return lastOfEach(out, arena)
 	}
-	items := sortWords(es, arena, sharedPrefix(es, arena))
-	out := make([]entry, len(es))
+	room := sortRooms.Get().(*sortRoom)
+	defer sortRooms.Put(room)
+	items := room.sortWords(es, arena, sharedPrefix(es, arena))
+	out := ofLength(*entrySlices.Get().(*[]entry), len(es))
 	for k, it := range items {
 		out[k] = es[it.at]
 	}
@@ -84,9 +106,10 @@ func sharedPrefix(es []entry, arena []byte) int {
 	return shared
 }
 
-// sortWords sorts the entries' words, stably.
-func sortWords(es []entry, arena []byte, skip int) []sortItem {
-	items := make([]sortItem, len(es))
+// sortWords sorts the entries' words, stably. The result is the room's.
+func (r *sortRoom) sortWords(es []entry, arena []byte, skip int) []sortItem {
+	r.items, r.spare = ofLength(r.items, len(es)), ofLength(r.spare, len(es))
+	items, spare := r.items, r.spare
 	var counts [8][256]uint32
 	for i, e := range es {
 		k := e.key(arena)
@@ -96,7 +119,6 @@ func sortWords(es []entry, arena []byte, skip int) []sortItem {
 			counts[b][byte(w>>(8*b))]++
 		}
 	}
-	spare := make([]sortItem, len(es))
 	for b := range counts {
 		c := &counts[b]
 		if c[byte(items[0].word>>(8*b))] == uint32(len(es)) {

@@ -28,7 +28,9 @@ type stateTable struct {
 	ranges *pebble.Iterator // for Scan; nil until needed
 	gen    int              // counts the times iterators were dropped
 
-	spare []byte // the arena of a committed delta, to be used again
+	spareArena   []byte  // of a committed delta, to be used again
+	spareEntries []entry // likewise
+
 	empty emptiness
 	key   []byte // scratch: a full key
 	order []int32
@@ -43,8 +45,18 @@ const (
 	notEmpty
 )
 
-// keepArena is the largest arena that is kept for the next epoch.
-const keepArena = 4 << 20
+// keepBytes is the size of the largest arena, and of the largest entries, that are
+// kept for the next epoch.
+const keepBytes = 4 << 20
+
+// reusable is the memory of a committed delta, emptied, if it is worth keeping: not
+// after an epoch that needed little of it.
+func reusable[T any](old []T, size int) []T {
+	if cap(old)*size > keepBytes || len(old) < cap(old)/4 {
+		return nil
+	}
+	return old[:0]
+}
 
 // OpenTable opens an instance's view of a state table. The vnodes of instances
 // that are open at the same time must not overlap: each row has one writer.
@@ -82,8 +94,8 @@ func (t *stateTable) Seal(epoch stream.Epoch) *Delta {
 	d := t.cur
 	d.epoch = epoch
 	t.sealed = append(t.sealed, d)
-	t.cur = &Delta{table: t.def.ID, arena: t.spare}
-	t.spare = nil
+	t.cur = &Delta{table: t.def.ID, arena: t.spareArena, entries: t.spareEntries}
+	t.spareArena, t.spareEntries = nil, nil
 	return d
 }
 
@@ -95,9 +107,7 @@ func (t *stateTable) prune() {
 		if d.fate.Load() == committed {
 			t.empty = unknown
 			// Nobody else reads a committed delta: its memory is ours again.
-			if cap(d.arena) <= keepArena && cap(d.arena) > cap(t.spare) {
-				t.spare = d.arena[:0]
-			}
+			t.spareArena, t.spareEntries = reusable(d.arena, 1), reusable(d.entries, entryBytes)
 		}
 		n++
 	}
