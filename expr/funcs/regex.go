@@ -20,7 +20,7 @@ type regexKey struct {
 // regexes caches compiled patterns for the process; it is emptied when full.
 var regexes struct {
 	sync.Mutex
-	m map[regexKey]*regexp.Regexp
+	m map[regexKey]*regex
 }
 
 const regexesMax = 512
@@ -28,19 +28,19 @@ const regexesMax = 512
 // regexCache remembers the last pattern of one evaluation before asking the shared cache.
 type regexCache struct {
 	key regexKey
-	re  *regexp.Regexp
+	re  *regex
 }
 
 // at is get for a search that begins at a byte of the text: after its beginning
 // ^ and \A match no more.
-func (c *regexCache) at(pattern, flags string, from int) (*regexp.Regexp, error) {
+func (c *regexCache) at(pattern, flags string, from int) (*regex, error) {
 	if from > 0 {
 		flags += string(flagInner)
 	}
 	return c.get(pattern, flags)
 }
 
-func (c *regexCache) get(pattern, flags string) (*regexp.Regexp, error) {
+func (c *regexCache) get(pattern, flags string) (*regex, error) {
 	if c.re != nil && c.key.pattern == pattern && c.key.flags == flags {
 		return c.re, nil
 	}
@@ -49,13 +49,14 @@ func (c *regexCache) get(pattern, flags string) (*regexp.Regexp, error) {
 	re := regexes.m[key]
 	regexes.Unlock()
 	if re == nil {
-		var err error
-		if re, err = CompileRegex(key.pattern, key.flags); err != nil {
+		compiled, err := CompileRegex(key.pattern, key.flags)
+		if err != nil {
 			return nil, err
 		}
+		re = newRegex(compiled)
 		regexes.Lock()
 		if regexes.m == nil || len(regexes.m) >= regexesMax {
-			regexes.m = map[regexKey]*regexp.Regexp{}
+			regexes.m = map[regexKey]*regex{}
 		}
 		regexes.m[key] = re
 		regexes.Unlock()
@@ -283,7 +284,7 @@ func checkNoG(name, flags string) error {
 }
 
 // withRegex makes a function of (string, pattern[, flags]).
-func withRegex[R any](name string, elem, ret id, global bool, doc string, f func(re *regexp.Regexp, s, flags string) (R, error)) []*expr.Def {
+func withRegex[R any](name string, elem, ret id, global bool, doc string, f func(re *regex, s, flags string) (R, error)) []*expr.Def {
 	two := kernel.M2(func(*expr.CallCtx) func(s, p string) (R, error) {
 		var c regexCache
 		return func(s, p string) (r R, err error) {
@@ -315,17 +316,17 @@ func withRegex[R any](name string, elem, ret id, global bool, doc string, f func
 }
 
 func regexMatchFuncs() []*expr.Def {
-	out := withRegex("regexp_match", tText, tArr, false, "Groups of the first match", func(re *regexp.Regexp, s, _ string) (types.Datum, error) {
+	out := withRegex("regexp_match", tText, tArr, false, "Groups of the first match", func(re *regex, s, _ string) (types.Datum, error) {
 		m := re.FindStringSubmatchIndex(s)
 		if m == nil {
 			return types.NullDatum, nil
 		}
 		return textArray(groupsOf(s, m)), nil
 	})
-	out = append(out, withRegex("regexp_like", 0, tBool, false, "Whether a regular expression matches", func(re *regexp.Regexp, s, _ string) (bool, error) {
+	out = append(out, withRegex("regexp_like", 0, tBool, false, "Whether a regular expression matches", func(re *regex, s, _ string) (bool, error) {
 		return re.MatchString(s), nil
 	})...)
-	out = append(out, withRegex("regexp_split_to_array", tText, tArr, false, "Text split at the matches", func(re *regexp.Regexp, s, _ string) (types.Datum, error) {
+	out = append(out, withRegex("regexp_split_to_array", tText, tArr, false, "Text split at the matches", func(re *regex, s, _ string) (types.Datum, error) {
 		var parts []types.Datum
 		at := 0
 		for _, m := range re.FindAllStringIndex(s, -1) {
@@ -337,7 +338,7 @@ func regexMatchFuncs() []*expr.Def {
 		}
 		return textArray(append(parts, types.BytesDatum(s[at:]))), nil
 	})...)
-	count := withRegex("regexp_count", 0, tI4, false, "Number of matches", func(re *regexp.Regexp, s, _ string) (int64, error) {
+	count := withRegex("regexp_count", 0, tI4, false, "Number of matches", func(re *regex, s, _ string) (int64, error) {
 		return int64(len(re.FindAllStringIndex(s, -1))), nil
 	})
 	from := kernel.M3(func(*expr.CallCtx) func(s, p string, start int64) (int64, error) {
@@ -355,7 +356,7 @@ func regexMatchFuncs() []*expr.Def {
 		}
 	})
 	out = append(out, count[0], fn("regexp_count", ids{tText, tText, tI4}, tI4, from, "Number of matches from a position on"))
-	sub := withRegex("substring", 0, tText, false, "First match, or its first group", func(re *regexp.Regexp, s, _ string) (string, error) {
+	sub := withRegex("substring", 0, tText, false, "First match, or its first group", func(re *regex, s, _ string) (string, error) {
 		m := re.FindStringSubmatchIndex(s)
 		switch {
 		case m == nil, len(m) > 2 && m[2] < 0:
@@ -365,14 +366,14 @@ func regexMatchFuncs() []*expr.Def {
 		}
 		return s[m[0]:m[1]], nil
 	})
-	whole := withRegex("regexp_substr", 0, tText, false, "First match", func(re *regexp.Regexp, s, _ string) (string, error) {
+	whole := withRegex("regexp_substr", 0, tText, false, "First match", func(re *regex, s, _ string) (string, error) {
 		m := re.FindStringIndex(s)
 		if m == nil {
 			return "", kernel.Null
 		}
 		return s[m[0]:m[1]], nil
 	})
-	instr := withRegex("regexp_instr", 0, tI4, false, "Position of the first match; 0: none", func(re *regexp.Regexp, s, _ string) (int64, error) {
+	instr := withRegex("regexp_instr", 0, tI4, false, "Position of the first match; 0: none", func(re *regex, s, _ string) (int64, error) {
 		m := re.FindStringIndex(s)
 		if m == nil {
 			return 0, nil
@@ -448,7 +449,7 @@ func regexReplaceFuncs() []*expr.Def {
 }
 
 // regexReplace replaces the n-th match (0: all) at or after byte from.
-func regexReplace(re *regexp.Regexp, s, with string, from, n int) string {
+func regexReplace(re *regex, s, with string, from, n int) string {
 	limit := n
 	if n == 0 {
 		limit = -1

@@ -1,7 +1,6 @@
 package funcs
 
 import (
-	"regexp"
 	"unicode/utf8"
 
 	"streamdb/expr"
@@ -96,7 +95,7 @@ func errRegexArg(name string, x int64) error {
 
 // from checks the arguments and returns the text from a's start on, which is
 // byte at of the whole.
-func (c *regexCache) from(name string, r []types.Datum, a regexNth) (re *regexp.Regexp, rest string, at int, err error) {
+func (c *regexCache) from(name string, r []types.Datum, a regexNth) (re *regex, rest string, at int, err error) {
 	switch {
 	case a.start < 1:
 		return nil, "", 0, errRegexArg("start", a.start)
