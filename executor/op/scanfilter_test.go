@@ -9,7 +9,6 @@ import (
 	"streamdb/executor"
 	"streamdb/executor/optest"
 	"streamdb/expr"
-	"streamdb/expr/exprtest"
 	"streamdb/stream"
 	"streamdb/types"
 )
@@ -69,15 +68,6 @@ func TestScanUnder(t *testing.T) {
 			}
 		}
 	}
-}
-
-func parsed(t *testing.T, sql string, cols types.Schema) expr.Expr {
-	t.Helper()
-	e, err := exprtest.Parse(&expr.Ctx{}, sql, schemaTypes(cols)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
 }
 
 // rowsOf runs a SELECT and gives its rows, sorted.
