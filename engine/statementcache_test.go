@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -147,4 +148,54 @@ func answer(ctx context.Context, c *pgconn.PgConn, cache, sql string) string {
 		b.WriteString(err.Error())
 	}
 	return b.String()
+}
+
+// TestStatementCacheShared: sessions that run statements of one shape at once,
+// while the catalog changes, each get what their own literals ask for.
+func TestStatementCacheShared(t *testing.T) {
+	s := serve(t, engine.Options{})
+	c, err := pgconn.Connect(t.Context(), s.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.Background())
+	tell(t.Context(), c, "create table shared (k bigint primary key, v text); insert into shared select x, 'v' || x from generate_series(0, 99) x")
+	var work sync.WaitGroup
+	for g := range 6 {
+		work.Go(func() {
+			c, err := pgconn.Connect(t.Context(), s.url())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close(context.Background())
+			for i := range 150 {
+				k := (g*37 + i) % 100
+				want := fmt.Sprintf("v%d|x%d", k, i)
+				if got, err := askText(t.Context(), c, fmt.Sprintf("select v || '|' || 'x%d' from shared where k = %d", i, k)); err != nil || got != want {
+					t.Errorf("row %d: %q, %v, want %q", k, got, err, want)
+					return
+				}
+			}
+		})
+	}
+	for i := range 5 {
+		tell(t.Context(), c, fmt.Sprintf("alter table shared add column c%d int", i))
+	}
+	work.Wait()
+	if s.db.CachedStatements() == 0 {
+		t.Error("nothing came of the cache")
+	}
+}
+
+// askText is the first column of the first row.
+func askText(ctx context.Context, c *pgconn.PgConn, sql string) (string, error) {
+	r, err := c.Exec(ctx, sql).ReadAll()
+	if err != nil {
+		return "", err
+	}
+	if len(r) == 0 || len(r[0].Rows) == 0 {
+		return "", errors.New("no row")
+	}
+	return string(r[0].Rows[0][0]), nil
 }

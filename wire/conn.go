@@ -37,7 +37,7 @@ type conn struct {
 	session Session
 
 	inCycle    bool // messages of a pipeline came, its Sync did not
-	many       bool // the simple query has several statements
+	more       bool // other statements have come behind the one that runs
 	skip       bool // an error came in the pipeline, its Sync did not
 	statements map[string]*statement
 	portals    map[string]*portal
@@ -152,9 +152,13 @@ func (c *conn) linger() {
 	}
 }
 
+// syncBytes is the length of the message Sync.
+const syncBytes = 5
+
 // handle answers one message. Its error fails the cycle.
 func (c *conn) handle(typ byte, body []byte) {
 	f := fields{b: body, owned: c.in.owned}
+	c.more = c.in.br.Buffered() > syncBytes // a watch may use br while a statement runs
 	var err error
 	switch typ {
 	case 'Q':

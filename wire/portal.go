@@ -64,9 +64,6 @@ func (c *conn) closePortals() {
 	}
 }
 
-// syncBytes is the length of the message Sync.
-const syncBytes = 5
-
 // ended does what follows a statement that ran to its end: a transaction that
 // it ended takes the portals with it, except the one it ran in.
 func (c *conn) ended(before byte, tag string, self *portal) {
@@ -82,8 +79,8 @@ func (c *conn) ended(before byte, tag string, self *portal) {
 	}
 	c.hold(tag)
 	// A pipeline, or a text of many statements, would keep its processor until it is
-	// preempted, with barriers in line behind it. A Sync is no other statement.
-	if c.many || c.in.br.Buffered() > syncBytes {
+	// preempted, with barriers in line behind it.
+	if c.more {
 		runtime.Gosched()
 	}
 }

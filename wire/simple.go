@@ -16,7 +16,6 @@ func (c *conn) simpleQuery(sql string) {
 	var at Statement
 	err := c.guard(func() error { return c.runAll(ctx, sql, &at) })
 	c.run.leave()
-	c.many = false
 	if err != nil {
 		c.fail(ctx, err, sql, at)
 	} else {
@@ -34,7 +33,7 @@ func (c *conn) runAll(ctx context.Context, sql string, at *Statement) error {
 	if err != nil {
 		return err
 	}
-	c.many = len(all) > 1
+	c.more = c.more || len(all) > 1
 	some := false
 	for _, s := range all {
 		if s.Empty() {
