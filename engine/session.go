@@ -94,8 +94,8 @@ func (s Statement) Empty() bool { return s.Stmt == nil && s.shape == nil }
 
 // Split parses the text of a simple query or of Parse.
 func (s *Session) Split(sql string) ([]wire.Statement, error) {
-	sh, known := s.split(sql)
-	if known {
+	sh := s.split(sql)
+	if sh != nil && sh.seen {
 		return []wire.Statement{Statement{sh.Statement(), sh}}, nil
 	}
 	stmts, err := s.parser.Parse(sql)
@@ -131,18 +131,12 @@ func (p *Prepared) Columns() []wire.Column { return p.cols }
 // Prepare analyses a statement.
 func (s *Session) Prepare(_ context.Context, stmt wire.Statement, oids []uint32) (wire.Prepared, error) {
 	st := stmt.(Statement)
-	if st.shape != nil && untyped(oids) {
-		return s.prepareShaped(st, len(oids))
-	}
-	st, err := s.parsed(st)
-	if err != nil {
-		return nil, err
-	}
 	n := st.Params
 	if _, ok := st.Stmt.(*ast.Prepare); ok {
 		n = 0 // they are those of the statement inside
 	}
 	params := make([]types.T, max(n, len(oids)))
+	typed := false
 	for i, oid := range oids {
 		if oid == 0 {
 			continue
@@ -151,19 +145,28 @@ func (s *Session) Prepare(_ context.Context, stmt wire.Statement, oids []uint32)
 		if !ok {
 			return nil, sqlerr.New(sqlerr.UndefinedObject, "type with OID %d does not exist", oid)
 		}
-		params[i] = t
+		params[i], typed = t, true
+	}
+	if st.shape != nil && len(oids) <= n {
+		if typed {
+			st.shape = s.typed(st.shape, params, oids)
+		}
+		return s.prepareShaped(st, params)
+	}
+	st, err := s.parsed(st)
+	if err != nil {
+		return nil, err
 	}
 	return s.prepare(st, params)
 }
 
-// prepareShaped is Prepare by the cache, where that knows the statement. given is
-// how many parameters the client has told of, without their types.
-func (s *Session) prepareShaped(st Statement, given int) (wire.Prepared, error) {
+// prepareShaped is Prepare by the cache, where that knows the statement.
+func (s *Session) prepareShaped(st Statement, params []types.T) (wire.Prepared, error) {
 	if err := s.allowed(st.Stmt); err != nil {
 		return nil, err
 	}
-	if st.Stmt == nil {
-		if p := s.known(st); p != nil && len(p.params) >= given {
+	if st.shape.entry.usable() {
+		if p := s.known(st); p != nil {
 			s.db.statements.hits.Add(1)
 			return p, nil
 		}
@@ -172,9 +175,9 @@ func (s *Session) prepareShaped(st Statement, given int) (wire.Prepared, error) 
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.prepare(st, make([]types.T, max(st.Params, given)))
-	if err != nil || given > st.Params {
-		return p, err
+	p, err := s.prepare(st, params)
+	if err != nil {
+		return nil, err
 	}
 	return s.noteStatement(st, p), nil
 }

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"container/list"
+	"encoding/binary"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -124,23 +126,33 @@ type shape struct {
 	version uint64
 	entry   *cachedStatement // nil: not seen before
 	whole   bool             // entry is that of exact
+	seen    bool             // a text of the shape was parsed before: this one can be, too
+	given   []types.T        // the types that the client gives to parameters, which are in key; nil: none
+	untyped []byte           // key without them
 }
 
-// split is Split by the cache; nil: the text has to be parsed.
-func (s *Session) split(sql string) (*shape, bool) {
-	c := s.db.statements
+// split finds the shape of a text; nil: it has none.
+func (s *Session) split(sql string) *shape {
 	now := s.settings.current()
 	if !now.cached {
-		return nil, false
+		return nil
 	}
 	parsed, ok := s.parser.Shape(sql)
 	if !ok {
-		return nil, false
+		return nil
 	}
 	sh := &shape{Shape: parsed, version: s.catalog().Version}
 	sh.key = append(append(append(append(s.cacheKey[:0], s.info.User...), 0), now.plan...), parsed.Key...)
 	s.cacheKey = sh.key
-	sh.entry = c.get(sh.key, sh.version)
+	s.findShape(sh)
+	return sh
+}
+
+// findShape looks a shape up.
+func (s *Session) findShape(sh *shape) {
+	c := s.db.statements
+	sh.entry, sh.whole = c.get(sh.key, sh.version), false
+	sh.seen = sh.seen || sh.entry != nil
 	if sh.entry != nil && sh.entry.literal {
 		sh.exact = sh.key
 		for _, l := range sh.Literals {
@@ -148,8 +160,22 @@ func (s *Session) split(sql string) (*shape, bool) {
 		}
 		sh.entry, sh.whole = c.get(sh.exact, sh.version), true
 	}
-	known := sh.entry != nil && sh.entry.prep != nil && time.Since(sh.entry.made) < cachedPlanAge
-	return sh, known
+}
+
+// typed is the shape of a statement whose parameters the client gives types to.
+func (s *Session) typed(sh *shape, given []types.T, oids []uint32) *shape {
+	t := *sh
+	t.given, t.untyped, t.key = given, sh.key, append(slices.Clone(sh.key), 0xff)
+	for _, oid := range oids {
+		t.key = binary.BigEndian.AppendUint32(t.key, oid)
+	}
+	s.findShape(&t)
+	return &t
+}
+
+// usable says that there is a plan, of the last seconds.
+func (e *cachedStatement) usable() bool {
+	return e != nil && e.prep != nil && time.Since(e.made) < cachedPlanAge
 }
 
 // known is a statement of the cache with the literals of a text; nil: one of them
@@ -217,6 +243,9 @@ func (s *Session) noteStatement(st Statement, p *Prepared) *Prepared {
 	if sh.whole {
 		key = string(sh.exact)
 	}
+	if !sh.seen && sh.untyped != nil {
+		c.put(&cachedStatement{key: string(sh.untyped)}, sh.version)
+	}
 	if sh.entry == nil && !c.eager {
 		c.put(&cachedStatement{key: key}, sh.version)
 		return p
@@ -246,6 +275,7 @@ func (s *Session) lift(st Statement, p *Prepared, e *cachedStatement) bool {
 	}
 	own := st.Params
 	params := make([]types.T, own, own+len(st.shape.Literals))
+	copy(params, st.shape.given)
 	for _, l := range st.shape.Literals {
 		params = append(params, literalTypes[l.Kind])
 	}
@@ -303,14 +333,4 @@ func ofLiterals(e expr.Expr, own int) bool {
 		return true
 	})
 	return some && only
-}
-
-// untyped says that a client leaves the types of its parameters to the server.
-func untyped(oids []uint32) bool {
-	for _, oid := range oids {
-		if oid != 0 {
-			return false
-		}
-	}
-	return true
 }

@@ -188,6 +188,34 @@ func TestStatementCacheShared(t *testing.T) {
 	}
 }
 
+// TestStatementCacheTyped: statements of the extended protocol that are parsed again
+// for each execution, with types of parameters and without, are in the cache, each
+// with its own types.
+func TestStatementCacheTyped(t *testing.T) {
+	s := serve(t, engine.Options{})
+	c, err := pgconn.Connect(t.Context(), s.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.Background())
+	const int4, int8, text = 23, 20, 25
+	for i := range 12 {
+		for _, oid := range []uint32{0, int4, int8, text} {
+			r := c.ExecParams(t.Context(), fmt.Sprintf("select $1, 'x%d', pg_typeof($1)", i), [][]byte{[]byte("7")}, []uint32{oid}, nil, nil).Read()
+			if r.Err != nil {
+				t.Fatal(r.Err)
+			}
+			want := map[uint32]string{0: "unknown", int4: "integer", int8: "bigint", text: "text"}[oid]
+			if got := fmt.Sprintf("%s", r.Rows[0]); got != fmt.Sprintf("[7 x%d %s]", i, want) {
+				t.Errorf("parameter of type %d: %s", oid, got)
+			}
+		}
+	}
+	if hits := s.db.CachedStatements(); hits != 4*10 {
+		t.Errorf("%d of 48 statements were in the cache", hits)
+	}
+}
+
 // askText is the first column of the first row.
 func askText(ctx context.Context, c *pgconn.PgConn, sql string) (string, error) {
 	r, err := c.Exec(ctx, sql).ReadAll()
