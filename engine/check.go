@@ -177,7 +177,7 @@ func (c *checker) viewDifference(ctx context.Context, o *catalog.Object, q *plan
 	}
 	d.left = func(sink func(*stream.Batch) error) error { return c.run(ctx, scan(o, cols), sink) }
 	d.right = func(sink func(*stream.Batch) error) error {
-		plan, err := planner.Bounded(q, &expr.Ctx{Now: c.now, Location: time.UTC}, planner.Access{Off: true})
+		plan, err := planner.Bounded(q, &expr.Ctx{Now: c.now, Location: time.UTC}, planner.Access{Off: true, Above: leftOut})
 		if err != nil {
 			return err
 		}

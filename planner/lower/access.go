@@ -19,6 +19,8 @@ type Access struct {
 	// the relation holds.
 	Indexes func(o *catalog.Object) []*catalog.Object
 	Off     bool // only whole relations, and rows by their whole primary key
+	// Above keeps conditions out of scans: rows for which one fails can be left out then.
+	Above bool
 }
 
 // orderWish asks the scan of a relation for the first rows in an order.
