@@ -71,6 +71,7 @@ type likeCache struct {
 	pattern string
 	kind    likeKind
 	lit     string
+	parts   []string // likeParts: what is between the %, from end to end
 	folded  string
 	ready   bool
 }
@@ -83,6 +84,7 @@ const (
 	likePrefix            // abc%
 	likeSuffix            // %abc
 	likeContains          // %abc%
+	likeParts             // abc%def%ghi, also with % at the ends
 )
 
 func (c *likeCache) match(s, pattern string, fold bool) (bool, error) {
@@ -101,6 +103,9 @@ func (c *likeCache) set(pattern string, fold bool) {
 		c.folded = foldCase(c.pattern)
 	}
 	c.kind, c.lit = classifyLike(c.folded)
+	if c.kind == likeParts {
+		c.parts = strings.Split(c.folded, "%")
+	}
 }
 
 // test matches s with the pattern that is set.
@@ -117,8 +122,28 @@ func (c *likeCache) test(s string, fold bool) (bool, error) {
 		return strings.HasSuffix(s, c.lit), nil
 	case likeContains:
 		return strings.Contains(s, c.lit), nil
+	case likeParts:
+		return matchParts(s, c.parts), nil
 	}
 	return likeMatch(s, c.folded)
+}
+
+// matchParts reports whether s begins with the first part, ends with the last one,
+// and has the others between them in order: each is best taken where it comes first.
+func matchParts(s string, parts []string) bool {
+	last := len(parts) - 1
+	if !strings.HasPrefix(s, parts[0]) {
+		return false
+	}
+	s = s[len(parts[0]):]
+	for _, part := range parts[1:last] {
+		at := strings.Index(s, part)
+		if at < 0 {
+			return false
+		}
+		s = s[at+len(part):]
+	}
+	return strings.HasSuffix(s, parts[last])
 }
 
 func foldCase(s string) string {
@@ -130,14 +155,18 @@ func foldCase(s string) string {
 	return s
 }
 
-// classifyLike recognises patterns whose only wildcards are % at the ends.
+// classifyLike recognises patterns whose only wildcards are %, and the simple ones
+// of these.
 func classifyLike(p string) (likeKind, string) {
 	head := strings.HasPrefix(p, "%")
 	mid := strings.TrimLeft(p, "%")
 	tail := strings.HasSuffix(mid, "%") || head && mid == ""
 	mid = strings.TrimRight(mid, "%")
-	if strings.ContainsAny(mid, `%_\`) {
+	switch {
+	case strings.ContainsAny(mid, `_\`):
 		return likeGeneral, ""
+	case strings.Contains(mid, "%"):
+		return likeParts, ""
 	}
 	switch {
 	case head && tail:
