@@ -75,6 +75,8 @@ type PartialAgg struct {
 	Out  types.Schema
 	Mode PartialMode `json:",omitempty"`
 	Raw  []int       `json:",omitempty"` // with Mode: input columns, arguments and filters
+	// Spread is how many rows each one becomes above, if more than one: the windows of a pane.
+	Spread int `json:",omitempty"`
 }
 
 // PartialMode says when a PartialAgg combines rows.

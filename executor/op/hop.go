@@ -27,7 +27,10 @@ type Hop struct {
 	Time                int   // input column: timestamp, timestamptz or date
 	Slide, Size, Offset int64 // microseconds
 	Cumulate            bool
-	Out                 types.Schema
+	// Pane is, where Time is the start of panes of that length and a row stands for
+	// some of a whole pane, the length: a watermark on Time is one on all of its pane.
+	Pane int64
+	Out  types.Schema
 }
 
 const usPerDay = 86400 * 1000000
@@ -52,6 +55,9 @@ func (s *Hop) Explain() string {
 		text += fmt.Sprintf(", cumulating every %s", time.Duration(s.Slide)*time.Microsecond)
 	case s.Slide != s.Size:
 		text += fmt.Sprintf(", slide: %s", time.Duration(s.Slide)*time.Microsecond)
+	}
+	if s.Pane != 0 {
+		text += ", of panes"
 	}
 	if s.Offset != 0 {
 		text += fmt.Sprintf(", offset: %s", time.Duration(s.Offset)*time.Microsecond)
@@ -111,6 +117,7 @@ func (h *hop) Process(_ *executor.Ctx, _ int, b *stream.Batch, out executor.Emit
 	ends := make([]int64, 0, n*perRow)
 	m := tc.Mask()
 	slide, size := h.spec.Slide, h.spec.Size
+	last, until := int64(0), int64(math.MinInt64) // the latest window of the row before begins here; so does that of others before then
 	for i := range n {
 		if tc.Null(i) {
 			continue
@@ -128,7 +135,11 @@ func (h *hop) Process(_ *executor.Ctx, _ int, b *stream.Batch, out executor.Emit
 			}
 			continue
 		}
-		for s := h.start(t); s > t-size; s -= slide {
+		if t < last || t >= until {
+			last = h.start(t)
+			until = last + slide
+		}
+		for s := last; s > t-size; s -= slide {
 			sel, starts, ends = append(sel, int32(i)), append(starts, s), append(ends, s+size)
 		}
 	}
@@ -172,6 +183,7 @@ func (h *hop) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, out executor
 	if h.scale > 1 {
 		t = (t+1)*h.scale - 1 // the last instant of the day
 	}
+	t += max(h.spec.Pane-1, 0)
 	// Later rows are at t+1 or after: a window stays open while its end is beyond t+1.
 	start := h.start(t + 1 - h.spec.Size)
 	end := start + h.spec.Size

@@ -21,7 +21,7 @@ const (
 // Open implements executor.Spec.
 func (s *PartialAgg) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 	in := s.In.Schema()
-	p := &partialAgg{spec: s, memory: memory{acc: ctx.Memory}, seen: reduction{always: s.Mode != PartialAdaptive}}
+	p := &partialAgg{spec: s, memory: memory{acc: ctx.Memory}, seen: reduction{always: s.Mode != PartialAdaptive, spread: max(s.Spread, 1)}}
 	for i := range s.Aggs {
 		call := &s.Aggs[i]
 		_, _, err := call.find(in)
@@ -257,15 +257,17 @@ func (p *partialAgg) Close() error {
 // (PartialAggregationController).
 type reduction struct {
 	always       bool  // never pass on
+	spread       int   // rows above for each that leaves
 	rows, groups int64 // since the last decision
 	passing      int64 // rows still to be passed on
 }
 
 // What reduction decides by; variables for tests.
 var (
-	reductionRows  int64 = 8 << 10 // rows to have seen
-	reductionMost        = 0.1     // groups a row: more do not pay, as one costs what ten rows do (BenchmarkTwoPhase)
-	reductionPause int64 = 128     // times the rows seen are passed on
+	reductionRows   int64 = 8 << 10 // rows to have seen
+	reductionMost         = 0.1     // groups a row: more do not pay, as one costs what ten rows do (BenchmarkTwoPhase) ..
+	reductionSpread       = 0.5     // .. where it is one row above; in more windows up to this
+	reductionPause  int64 = 128     // times the rows seen are passed on
 )
 
 // passes reports whether the next n rows are to be passed on as they are.
@@ -286,7 +288,7 @@ func (r *reduction) flushed(rows, groups int) {
 	if r.rows < reductionRows {
 		return
 	}
-	if float64(r.groups) > float64(r.rows)*reductionMost {
+	if most := min(reductionMost*float64(r.spread), max(reductionMost, reductionSpread)); float64(r.groups) > float64(r.rows)*most {
 		r.passing = min(r.rows, math.MaxInt64/reductionPause) * reductionPause
 	}
 	r.rows, r.groups = 0, 0

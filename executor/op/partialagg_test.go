@@ -173,6 +173,22 @@ func TestPartialAggBounds(t *testing.T) {
 	}
 }
 
+// TestPartialAggSpread: groups that become several rows above are worth gathering
+// where fewer rows make one.
+func TestPartialAggSpread(t *testing.T) {
+	reduceBy(t, 10, 0.1, 2)
+	for _, c := range []struct {
+		spread, groups int
+		passes         bool
+	}{{1, 1, false}, {1, 2, true}, {3, 3, false}, {3, 4, true}, {100, 5, false}, {100, 6, true}} {
+		r := reduction{spread: c.spread}
+		r.flushed(10, c.groups)
+		if got := r.passes(1); got != c.passes {
+			t.Errorf("%d groups of 10 rows, each %d rows above: rows are passed on: %v", c.groups, c.spread, got)
+		}
+	}
+}
+
 // TestPartialAggLate: late rows are counted one by one also when they come as a group.
 func TestPartialAggLate(t *testing.T) {
 	s := optest.Schema(t, "w int8, x int4")

@@ -233,6 +233,26 @@ func TestHopDateNullInfinity(t *testing.T) {
 	}
 }
 
+// TestHopOfPanes: a watermark on the start of panes closes the windows that end with
+// the pane, and none that goes on.
+func TestHopOfPanes(t *testing.T) {
+	s := optest.Schema(t, "pane timestamp")
+	out := append(slices.Clone(s), types.Column{Name: "window_start", Type: s[0].Type}, types.Column{Name: "window_end", Type: s[0].Type})
+	for _, c := range []struct {
+		size, slide, pane, mark int64
+		start, end              int64
+	}{{30, 10, 10, 20, 0, 30}, {25, 10, 5, 20, 0, 25}, {25, 10, 5, 25, 0, 25}, {25, 10, 5, 30, 10, 35}} {
+		h := optest.New(t, []types.Schema{s}, func(in []executor.Spec) executor.Spec {
+			return &Hop{In: in[0], Slide: c.slide, Size: c.size, Pane: c.pane, Out: out}
+		}, optest.Options{})
+		h.Watermark(0, 0, c.mark)
+		h.Barrier()
+		if want := []stream.Watermark{{Column: 0, Time: c.mark}, {Column: 1, Time: c.start}, {Column: 2, Time: c.end}}; !slices.Equal(h.Watermarks, want) {
+			t.Errorf("%+v: watermarks %v, want %v", c, h.Watermarks, want)
+		}
+	}
+}
+
 func TestWatermarkFilter(t *testing.T) {
 	s := optest.Schema(t, "ts int8, x text")
 	stats := &Stats{}

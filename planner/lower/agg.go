@@ -24,16 +24,22 @@ func (l *lowerer) agg(n *logical.Agg, need logical.Set) (*rel, error) {
 			below = union(below, k.Col)
 		}
 	}
-	r, err := l.lower(n.In, below)
+	r, first, err := l.panes(n, items, below)
 	if err != nil {
 		return nil, err
+	}
+	if r == nil {
+		if r, err = l.lower(n.In, below); err != nil {
+			return nil, err
+		}
 	}
 	if two := l.twoPhase(n, items, r); two != nil {
 		return two, nil
 	}
-	first := l.combine(n, items, r)
-	if first != nil {
-		r = first.rel
+	if first == nil {
+		if first = l.combine(n, items, r); first != nil {
+			r = first.rel
+		}
 	}
 	if l.job && (len(n.Keys) == 0 || !l.together(r, n.Keys)) {
 		ids := slices.DeleteFunc(slices.Clone(r.cols), func(id logical.ColID) bool { return !below.Has(id) })

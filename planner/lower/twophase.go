@@ -68,11 +68,21 @@ func (l *lowerer) combine(n *logical.Agg, items []logical.AggItem, r *rel) *part
 	if !l.phases(r) || len(n.Keys) == 0 || l.together(r, n.Keys) {
 		return nil
 	}
-	if len(r.key) > 0 && logical.SetOf(r.key...).Subset(logical.SetOf(n.Keys...)) {
-		return nil // each row is a group
+	out := l.partial(n.Keys, items, r)
+	if out != nil {
+		out.rel.dist = dist{kind: anywhere}
+	}
+	return out
+}
+
+// partial puts a PartialAgg by some keys over r, where r is. nil: it cannot, or
+// each row is a group.
+func (l *lowerer) partial(keys []logical.ColID, items []logical.AggItem, r *rel) *partials {
+	if len(r.key) > 0 && logical.SetOf(r.key...).Subset(logical.SetOf(keys...)) {
+		return nil
 	}
 	in := r.spec.Schema()
-	agg := &op.PartialAgg{In: r.spec, Keys: r.posAll(n.Keys), Mode: op.PartialAdaptive}
+	agg := &op.PartialAgg{In: r.spec, Keys: r.posAll(keys), Mode: op.PartialAdaptive}
 	if l.opt.ForceTwoPhase {
 		agg.Mode = op.PartialAlways
 	}
@@ -92,8 +102,8 @@ func (l *lowerer) combine(n *logical.Agg, items []logical.AggItem, r *rel) *part
 		out.parts = append(out.parts, ids)
 		raw = union(union(raw, it.Args...), it.Filter)
 	}
-	cols := slices.Clone(n.Keys)
-	for _, id := range raw.Minus(logical.SetOf(n.Keys...)).IDs() {
+	cols := slices.Clone(keys)
+	for _, id := range raw.Minus(logical.SetOf(keys...)).IDs() {
 		agg.Raw, cols = append(agg.Raw, r.pos(id)), append(cols, id)
 	}
 	for _, ids := range out.parts {
@@ -102,9 +112,12 @@ func (l *lowerer) combine(n *logical.Agg, items []logical.AggItem, r *rel) *part
 	cols = append(cols, l.meta.New("_rows", types.Of(types.Int8)))
 	agg.Out = l.schema(cols)
 	first := *r
-	first.spec, first.cols, first.key, first.dist = agg, cols, nil, dist{kind: anywhere}
+	first.spec, first.cols, first.key = agg, cols, nil
+	if !l.together(r, keys) && r.dist.kind == hashed {
+		first.dist = dist{kind: anywhere}
+	}
 	first.marks = logical.Set{}
-	for _, k := range n.Keys {
+	for _, k := range keys {
 		if r.marks.Has(k) {
 			first.marks = union(first.marks, k)
 		}

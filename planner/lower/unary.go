@@ -268,6 +268,11 @@ func (l *lowerer) hop(n *logical.Hop, need logical.Set) (*rel, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l.hopOver(n, r), nil
+}
+
+// hopOver is hop over rows that are there.
+func (l *lowerer) hopOver(n *logical.Hop, r *rel) *rel {
 	out := *r
 	out.cols = append(slices.Clone(r.cols), n.Start, n.End)
 	out.spec = &op.Hop{In: r.spec, Time: r.pos(n.Time), Slide: n.Slide, Size: n.Size, Offset: n.Offset, Cumulate: n.Cumulate, Out: l.schema(out.cols)}
@@ -282,7 +287,7 @@ func (l *lowerer) hop(n *logical.Hop, need logical.Set) (*rel, error) {
 	if r.marks.Has(n.Time) {
 		out.marks = union(r.marks, n.Start, n.End)
 	}
-	return &out, nil
+	return &out
 }
 
 func (l *lowerer) projectSet(n *logical.ProjectSet, need logical.Set) (*rel, error) {
