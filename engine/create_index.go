@@ -117,7 +117,7 @@ func (s *Session) access(t *txn) planner.Access {
 	return planner.Access{
 		Off: !s.settings.on("enable_indexscan"),
 		Indexes: func(o *catalog.Object) []*catalog.Object {
-			if w := t.overlay.writes[o.Rows.Table.ID]; w != nil && len(w.rows) > 0 {
+			if w := t.overlay.writes[o.Rows.Table.ID]; w != nil && w.len() > 0 {
 				return nil // the transaction's own writes are not in any index
 			}
 			var out []*catalog.Object

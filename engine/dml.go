@@ -227,6 +227,14 @@ func (w *write) wrote(b *stream.Batch, kept []int32) {
 	}
 }
 
+// wroteAll counts the rows of a batch and keeps them for RETURNING.
+func (w *write) wroteAll(b *stream.Batch) {
+	w.count += int64(b.Rows())
+	if w.dml.Returning != nil {
+		w.done = append(w.done, b)
+	}
+}
+
 // withHidden completes inserted rows with the hidden columns: the key, where the
 // table has none of its own, when they came in, and those that were dropped.
 func (w *write) withHidden(b *stream.Batch) *stream.Batch {
@@ -260,6 +268,15 @@ func (w *write) insert(b *stream.Batch) error {
 	}
 	vnodes := w.table.VNodes(cols, n, nil)
 	hidden := w.table.Cols[w.table.Key[0].Col].Hidden
+	if w.dml.Conflict == nil {
+		if bulk := w.txn.bulk(w.dml.Table, n); bulk != nil {
+			if err := w.insertBulk(bulk, b, vnodes, hidden); err != nil {
+				return err
+			}
+			w.wroteAll(b)
+			return nil
+		}
+	}
 	kept := make([]int32, 0, n)
 	var key []byte
 	for i := range n {

@@ -30,9 +30,11 @@ type lastGet struct {
 	row   []byte
 }
 
-// tableWrites is what a transaction has written to one table.
+// tableWrites is what a transaction has written to one table: rows one by one, or in
+// bulk.
 type tableWrites struct {
 	of     catalog.ID           // the table
+	bulk   *bulkRows            // nil: none
 	rows   map[string]*rowWrite // by vnode byte + key
 	sorted []string             // keys in order; nil when rows changed since
 	next   int                  // the place of the next row written
@@ -44,9 +46,20 @@ type rowWrite struct {
 	place       int // in the order of the first writes
 }
 
+// len is the number of keys written.
+func (w *tableWrites) len() int {
+	if w.bulk != nil {
+		return w.bulk.keys.Len()
+	}
+	return len(w.rows)
+}
+
 // bytes is the size of the rows that the transaction writes; what it deletes does not count.
 func (o *overlay) bytes() (n int64) {
 	for _, w := range o.writes {
+		if w.bulk != nil {
+			n += w.bulk.bytes
+		}
 		for k, r := range w.rows {
 			if r.now != nil {
 				n += int64(len(k) + len(r.now))
@@ -92,6 +105,11 @@ func (o *overlay) Close() error { return nil }
 func (o *overlay) Get(t storage.TableID, v storage.VNode, key []byte) ([]byte, error) {
 	o.reads.point(t, v, key)
 	if w := o.writes[t]; w != nil {
+		if w.bulk != nil {
+			if row := w.bulk.get(v, key); row != nil {
+				return row, nil
+			}
+		}
 		if r, ok := w.rows[rowKey(v, key)]; ok {
 			return r.now, nil
 		}
@@ -105,12 +123,16 @@ func (o *overlay) Get(t storage.TableID, v storage.VNode, key []byte) ([]byte, e
 	return row, err
 }
 
+// AnyOf does not look at what the transaction wrote: who wants that has it at hand.
+func (o *overlay) AnyOf(t storage.TableID, keys [][]byte) (int, error) { return o.base.AnyOf(t, keys) }
+
 func (o *overlay) Scan(t storage.TableID, v storage.VNode, from, to []byte, fn func(key, value []byte) (bool, error)) error {
 	o.reads.scan(t, v, from, to)
 	w := o.writes[t]
 	if w == nil {
 		return o.base.Scan(t, v, from, to, fn)
 	}
+	w.single()
 	keys := w.keys()
 	start, _ := slices.BinarySearch(keys, rowKey(v, from))
 	keys = keys[start:]
@@ -138,6 +160,7 @@ func (o *overlay) ScanTable(t storage.TableID, fn func(v storage.VNode, key, val
 	if w == nil {
 		return o.base.ScanTable(t, fn)
 	}
+	w.single()
 	m := merge{keys: w.keys(), rows: w.rows}
 	err := o.base.ScanTable(t, func(v storage.VNode, key, value []byte) (bool, error) {
 		return m.upTo(v, key, value, fn)

@@ -104,7 +104,7 @@ func (s *Session) payDML(ctx context.Context) error {
 		}
 		job := stream.JobID(w.of)
 		rate := func() float64 { return s.db.rate(job, op.DMLRate) }
-		if err := s.db.env.Limits.Wait(ctx, job, op.DMLRate, len(w.rows), rate); err != nil {
+		if err := s.db.env.Limits.Wait(ctx, job, op.DMLRate, w.len(), rate); err != nil {
 			return cancelled(err)
 		}
 	}

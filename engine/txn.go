@@ -164,10 +164,8 @@ func (t *txn) close() {
 	t.snap.Close()
 }
 
-// stage records a row's state in the transaction: nil for deleted. there is what
-// the transaction's statements see of the key until now; that of its first write is
-// the state before the transaction.
-func (t *txn) stage(o *catalog.Object, v storage.VNode, key, row, there []byte) {
+// writesOf is where writes to a table are kept.
+func (t *txn) writesOf(o *catalog.Object) *tableWrites {
 	table := o.Rows.Table.ID
 	w := t.overlay.writes[table]
 	if w == nil {
@@ -177,8 +175,17 @@ func (t *txn) stage(o *catalog.Object, v storage.VNode, key, row, there []byte) 
 		}
 		t.overlay.writes[table] = w
 	}
+	return w
+}
+
+// stage records a row's state in the transaction: nil for deleted. there is what
+// the transaction's statements see of the key until now; that of its first write is
+// the state before the transaction.
+func (t *txn) stage(o *catalog.Object, v storage.VNode, key, row, there []byte) {
+	w := t.writesOf(o)
+	w.single()
 	k := rowKey(v, key)
-	t.saveUndo(table, w, k)
+	t.saveUndo(o.Rows.Table.ID, w, k)
 	r := w.rows[k]
 	if r == nil {
 		r = &rowWrite{before: there, place: w.next}
@@ -202,6 +209,7 @@ type tableChange struct {
 	obj     *catalog.Object
 	batches []*stream.Batch
 	keys    []string
+	bulk    *op.ByteMap // in place of keys
 }
 
 // commit hands the net changes to the tables' jobs and waits until they are
@@ -286,7 +294,13 @@ func (t *txn) changes() ([]tableChange, error) {
 		if obj == nil {
 			return nil, droppedMeanwhile(was)
 		}
-		batches, keys, err := netChange(rowTable(obj), t.overlay.writes[was.Rows.Table.ID])
+		w := t.overlay.writes[was.Rows.Table.ID]
+		if w.bulk != nil && obj == was {
+			out = append(out, tableChange{obj: obj, batches: w.bulk.merged(), bulk: &w.bulk.keys})
+			continue
+		}
+		w.single()
+		batches, keys, err := netChange(rowTable(obj), w)
 		if err != nil {
 			return nil, err
 		}
@@ -298,7 +312,7 @@ func (t *txn) changes() ([]tableChange, error) {
 				return nil, err
 			}
 		}
-		out = append(out, tableChange{obj, batches, keys})
+		out = append(out, tableChange{obj: obj, batches: batches, keys: keys})
 	}
 	return out, nil
 }
@@ -340,7 +354,7 @@ func (t *txn) enter(epoch stream.Epoch, changes []tableChange, reads map[storage
 		if obj.Failed != nil {
 			return failedError(obj)
 		}
-		if t.db.writers.conflict(c.obj.Rows.Table.ID, c.keys, t.snap.Epoch()) {
+		if t.db.writers.conflict(c.obj.Rows.Table.ID, c, t.snap.Epoch()) {
 			return errConflict
 		}
 	}
@@ -348,7 +362,7 @@ func (t *txn) enter(epoch stream.Epoch, changes []tableChange, reads map[storage
 		return errReadConflict
 	}
 	for _, c := range changes {
-		t.db.writers.record(c.obj.Rows.Table.ID, c.keys, entry)
+		t.db.writers.record(c.obj.Rows.Table.ID, c, entry)
 		inbox := t.db.env.Inboxes.Of(stream.JobID(c.obj.ID))
 		for _, b := range c.batches {
 			inbox.Push(epoch, b)

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"streamdb/catalog"
+	"streamdb/executor/op"
 	"streamdb/storage"
 	"streamdb/stream"
 )
@@ -18,6 +19,7 @@ type writers struct {
 	active map[*txn]stream.Epoch   // its snapshot
 	last   map[string]*writtenKeys // table id + row key -> who wrote it last
 	log    []*writtenKeys          // in order of their barriers
+	bulks  []*writtenKeys          // those of the log that wrote in bulk
 	kept   int                     // of log, when it was last gone through
 }
 
@@ -26,6 +28,7 @@ type writtenKeys struct {
 	commit  stream.Epoch // that holds it, or would have; 0: not known yet
 	entered bool         // it is in the log
 	keys    []string
+	bulk    map[storage.TableID]*op.ByteMap // keys that were written in bulk: they are not in last
 }
 
 // in reports whether snapshots of that number hold what was written.
@@ -70,6 +73,7 @@ func (w *writers) leave(t *txn) {
 		}
 		return true
 	})
+	w.bulks = slices.DeleteFunc(w.bulks, func(k *writtenKeys) bool { return k.in(oldest) })
 	w.kept = len(w.log)
 }
 
@@ -93,26 +97,74 @@ func (w *writers) oldest() stream.Epoch {
 	return oldest
 }
 
-// conflict reports whether any key was written after the snapshot.
-func (w *writers) conflict(table storage.TableID, keys []string, snapshot stream.Epoch) bool {
+// conflict reports whether any key of a change was written after the snapshot.
+func (w *writers) conflict(table storage.TableID, c tableChange, snapshot stream.Epoch) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.last) == 0 {
+	if len(w.log) == 0 {
 		return false
 	}
-	for _, k := range keys {
+	if c.bulk != nil {
+		return w.bulkConflict(table, c.bulk, snapshot)
+	}
+	for _, k := range c.keys {
 		if by := w.last[trackedKey(table, k)]; by != nil && !by.in(snapshot) {
 			return true
+		}
+	}
+	for _, by := range w.bulks {
+		written := by.bulk[table]
+		if written == nil || by.in(snapshot) {
+			continue
+		}
+		for _, k := range c.keys {
+			if written.Find([]byte(k)) >= 0 {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-// record notes keys that a transaction writes, at the barrier of its epoch.
-func (w *writers) record(table storage.TableID, keys []string, by *writtenKeys) {
+// bulkConflict is conflict of keys that are written in bulk.
+func (w *writers) bulkConflict(table storage.TableID, keys *op.ByteMap, snapshot stream.Epoch) bool {
+	for _, by := range w.log {
+		if by.in(snapshot) {
+			continue
+		}
+		for _, k := range by.keys {
+			if t, key := untracked(k); t == table && keys.Find([]byte(key)) >= 0 {
+				return true
+			}
+		}
+		few, many := by.bulk[table], keys
+		if few == nil {
+			continue
+		}
+		if few.Len() > many.Len() {
+			few, many = many, few
+		}
+		for id := range few.Len() {
+			if many.Find(few.Key(int32(id))) >= 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// record notes the keys of a change, at the barrier of its epoch.
+func (w *writers) record(table storage.TableID, c tableChange, by *writtenKeys) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, k := range keys {
+	if c.bulk != nil {
+		if by.bulk == nil {
+			by.bulk = map[storage.TableID]*op.ByteMap{}
+			w.bulks = append(w.bulks, by)
+		}
+		by.bulk[table] = c.bulk
+	}
+	for _, k := range c.keys {
 		k = trackedKey(table, k)
 		by.keys = append(by.keys, k)
 		w.last[k] = by
@@ -148,6 +200,21 @@ func (w *writers) changed(reads map[storage.TableID]*tableReads, snapshot stream
 			if x := reads[table]; x != nil && x.covers(key) {
 				return true
 			}
+		}
+		for table, keys := range by.bulk {
+			if x := reads[table]; x != nil && x.coversAny(keys) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// coversAny reports whether any of the keys has been read.
+func (r *tableReads) coversAny(keys *op.ByteMap) bool {
+	for id := range keys.Len() {
+		if r.covers(string(keys.Key(int32(id)))) {
+			return true
 		}
 	}
 	return false

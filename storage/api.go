@@ -102,6 +102,9 @@ type Snapshot interface {
 	// their own: see Progress.
 	Epoch() stream.Epoch
 	Get(t TableID, v VNode, key []byte) ([]byte, error)
+	// AnyOf looks for the first of some keys, in order, each with its vnode in front,
+	// that has a row; -1: none has.
+	AnyOf(t TableID, keys [][]byte) (int, error)
 	// Scan calls fn for each row of the vnode with from <= key < to (nil: open), in key order.
 	// The bytes are valid during the call only.
 	Scan(t TableID, v VNode, from, to []byte, fn func(key, value []byte) (bool, error)) error

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"sync/atomic"
@@ -98,6 +99,34 @@ func (r *snapshot) Get(t TableID, v VNode, key []byte) ([]byte, error) {
 		return nil, storeError(err, "could not read table %d", t)
 	}
 	return out, nil
+}
+
+func (r *snapshot) AnyOf(t TableID, keys [][]byte) (int, error) {
+	lower, upper := tableBounds(t)
+	it, err := r.snap.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return -1, storeError(err, "could not read table %d", t)
+	}
+	found := -1
+	var at []byte // the stored key that is next to what was looked for last
+	seek := bytes.Clone(lower)
+	for i, key := range keys {
+		if bytes.Compare(at, key) < 0 {
+			seek = append(seek[:len(lower)], key...)
+			if !it.SeekGE(seek) {
+				break // there is nothing behind it
+			}
+			at = it.Key()[len(lower):]
+		}
+		if bytes.Equal(at, key) {
+			found = i
+			break
+		}
+	}
+	if err := errors.Join(it.Error(), it.Close()); err != nil {
+		return -1, storeError(err, "could not read table %d", t)
+	}
+	return found, nil
 }
 
 func (r *snapshot) Scan(t TableID, v VNode, from, to []byte, fn func(key, value []byte) (bool, error)) error {

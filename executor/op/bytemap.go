@@ -13,6 +13,9 @@ type byteMap struct {
 	arena []byte
 }
 
+// ByteMap is byteMap for engine: the keys of rows that a transaction inserts.
+type ByteMap = byteMap
+
 // Len is the number of distinct strings.
 func (m *byteMap) Len() int { return len(m.tags) }
 
