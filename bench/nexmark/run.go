@@ -198,4 +198,4 @@ func describe(f *report.File) {
 const about = "All queries of the suite, through SQL and the socket, the sources generating in the server's process; each run a process of its own. " +
 	"The loop is a hand-written Go loop of the same query over columns in memory, the generator makes only the columns that the query reads; " +
 	"the ceiling is 1/(1/loop + 1/generator + r/1.5M) events a second of one core, r the rows that an event makes a checkpoint write (0 with checkpoints off). " +
-	"`bench/nexmark/doc.go` says more. The line at 50 % is the goal; it is 70 % for q0, q1, q2, q10, q13, q14, q21 and q22 with checkpoints every second."
+	"`bench/nexmark/doc.go` says more. \"Last flush\" is the one checkpoint at the end of a run with checkpoints off, which is not counted there. GC is the time of its workers, which includes that of others on a busy machine. The line at 50 % is the goal; it is 70 % for q0, q1, q2, q10, q13, q14, q21 and q22 with checkpoints every second."

@@ -19,7 +19,7 @@ type Machine struct {
 
 // ThisMachine is the machine that this process runs on.
 func ThisMachine() Machine {
-	m := Machine{CPU: "unknown", Cores: runtime.GOMAXPROCS(0), OS: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}
+	m := Machine{CPU: "unknown", Cores: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}
 	if v := field("/proc/cpuinfo", "model name"); v != "" {
 		m.CPU = v
 		if mhz, err := strconv.ParseFloat(field("/proc/cpuinfo", "cpu MHz"), 64); err == nil && !strings.Contains(v, "GHz") {
