@@ -32,7 +32,7 @@ func (r *runs) copies(ctx context.Context, format string) error {
 		measure := func() (err error) { m, err = copyRound(ctx, s, table, format, data, view); return err }
 		err := func() error {
 			if view {
-				return r.bed.Profiled(time.Duration(*rows)*10*time.Microsecond, measure)
+				return r.bed.Profiled(time.Duration(*rows)*20*time.Microsecond, measure)
 			}
 			return measure()
 		}()
