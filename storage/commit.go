@@ -94,7 +94,7 @@ func (s *Store) Commit(req CommitReq) (CommitInfo, error) {
 	}
 	info.Write = time.Since(sorted)
 	info.Stall = s.pressure.waited() - stalled
-	s.look()
+	s.lookIfStale()
 
 	s.publish(req.Epoch, info.Ingested, req)
 	for _, d := range deltas {

@@ -24,6 +24,7 @@ const (
 // pressure is how far the store is behind with flushes and compactions.
 type pressure struct {
 	behind  atomic.Bool
+	stale   atomic.Bool  // memtables or level 0 have changed since the last look
 	looked  atomic.Int64 // when, in Unix nanoseconds
 	begun   atomic.Int64 // of the stall that goes on, in Unix nanoseconds; 0: none
 	stalled atomic.Int64 // nanoseconds of those that are over
@@ -45,7 +46,15 @@ func (s *Store) Behind() bool {
 	return p.behind.Load()
 }
 
-// look is called after each commit, and by Behind.
+// lookIfStale is called after each commit. Asking Pebble costs as much as to commit a
+// row, so it is only asked when something has happened that can make the answer another.
+func (s *Store) lookIfStale() {
+	if s.pressure.stale.Swap(false) {
+		s.look()
+	}
+}
+
+// look asks Pebble how far it is behind.
 func (s *Store) look() {
 	m := s.db.Metrics()
 	limit := int64(s.opts.level0Stop)

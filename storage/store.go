@@ -206,15 +206,17 @@ func (s *Store) pebbleOptions(lock *pebble.Lock) *pebble.Options {
 					s.log.Error("storage background work failed", "err", err)
 				}
 			},
+			// A memtable is full: it has a log of its own.
+			WALCreated: func(pebble.WALCreateInfo) { s.pressure.stale.Store(true) },
 			// They have written to the MANIFEST.
-			FlushEnd: func(pebble.FlushInfo) { s.markLater() },
+			FlushEnd: func(pebble.FlushInfo) { s.tablesChanged() },
 			CompactionEnd: func(i pebble.CompactionInfo) {
-				s.markLater()
+				s.tablesChanged()
 				if i.Err == nil {
 					s.compactor.succeeded()
 				}
 			},
-			TableIngested: func(pebble.TableIngestInfo) { s.markLater() },
+			TableIngested: func(pebble.TableIngestInfo) { s.tablesChanged() },
 			DiskSlow:      func(i pebble.DiskSlowInfo) { s.log.Warn("disk is slow", "info", i.String()) },
 			DataCorruption: func(i pebble.DataCorruptionInfo) {
 				if s.damaged.add(i.Path, i.Details) {
@@ -234,6 +236,12 @@ func (s *Store) pebbleOptions(lock *pebble.Lock) *pebble.Options {
 	}
 	p.EnsureDefaults()
 	return p
+}
+
+// tablesChanged notes that Pebble has other table files than before.
+func (s *Store) tablesChanged() {
+	s.pressure.stale.Store(true)
+	s.markLater()
 }
 
 // Close makes everything committed durable and closes the store. Snapshots and
