@@ -6,29 +6,28 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"streamdb/bench/internal/report"
+	"streamdb/bench/internal/servers"
 )
 
 // options are the flags.
 type options struct {
-	scale    float64
-	hits     int
-	names    string
-	rounds   int
-	least    time.Duration
-	postgres string
-	threads  int
-	binary   string
-	args     string
-	only     string
-	dir      string
-	json     string
+	scale   float64
+	hits    int
+	names   string
+	rounds  int
+	least   time.Duration
+	threads int
+	binary  string
+	args    string
+	only    string
+	dir     string
+	json    string
 }
 
 func main() {
@@ -39,12 +38,11 @@ func main() {
 	flag.StringVar(&o.names, "queries", "", "queries to run, as q01,c07; all if empty")
 	flag.IntVar(&o.rounds, "rounds", 3, "measurements of each query and server, whose median counts")
 	flag.DurationVar(&o.least, "least", 100*time.Millisecond, "how long a measurement runs its query again and again")
-	flag.StringVar(&o.postgres, "postgres", "/usr/lib/postgresql/15/bin", "the folder of PostgreSQL's programs")
 	flag.IntVar(&o.threads, "duckdb-threads", 0, "threads of DuckDB; 0: as many as cores")
 	flag.StringVar(&o.binary, "streamdb", "", "a server to measure instead of that of the tree")
 	flag.StringVar(&o.args, "args", "", "more flags of the server, separated by spaces")
 	flag.StringVar(&o.only, "servers", "streamdb,postgres,duckdb", "the servers to measure")
-	flag.StringVar(&o.dir, "dir", "", "keep data here, to be used again under the same -scale and -hits")
+	flag.StringVar(&o.dir, "keep", "", "keep data in this folder, to be used again under the same -scale and -hits")
 	flag.StringVar(&o.json, "json", "", "also write the results to this file")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -71,24 +69,24 @@ func run(o options) error {
 			chosen = append(chosen, q)
 		}
 	}
-	servers, err := startAll(o, dir)
+	all, err := startAll(o, dir)
 	defer func() {
-		for _, s := range servers {
+		for _, s := range all {
 			s.close()
 		}
 	}()
 	if err != nil {
 		return err
 	}
-	if err := fill(o, servers, chosen); err != nil {
+	if err := fill(o, all, chosen); err != nil {
 		return err
 	}
-	for _, s := range servers {
+	for _, s := range all {
 		settle(s)
 	}
 	f := report.New("batch", "SELECT over stored data")
 	f.About = fmt.Sprintf("Queries of TPC-H at scale %v and of a table of %d page views with 78 columns; each server's figures are of one execution, as its client sees it.", o.scale, o.hits)
-	bad := measureAll(o, servers, chosen, f)
+	bad := measureAll(o, all, chosen, f)
 	if o.json != "" {
 		if err := f.Write(o.json); err != nil {
 			return err
@@ -101,50 +99,52 @@ func run(o options) error {
 }
 
 // startAll starts the servers that are asked for and installed.
-func startAll(o options, dir string) (servers []server, err error) {
+func startAll(o options, dir string) (all []server, err error) {
 	for _, name := range strings.Split(o.only, ",") {
 		var s server
+		var failed error
 		switch name {
 		case "streamdb":
 			binary := o.binary
 			if binary == "" {
-				binary = filepath.Join(dir, "streamdb")
-				if out, err := exec.Command("go", "build", "-o", binary, "./cmd/streamdb").CombinedOutput(); err != nil {
-					return servers, fmt.Errorf("go build: %w: %s", err, out)
+				if binary, err = servers.Build(dir); err != nil {
+					return all, err
 				}
 			}
-			s, err = startStreamdb(binary, filepath.Join(dir, "data"), strings.Fields(o.args))
+			p, err := servers.Streamdb(binary, filepath.Join(dir, "data"), strings.Fields(o.args)...)
+			s, failed = dial(name, p, err)
 		case "postgres":
-			s, err = startPostgres(o.postgres, filepath.Join(dir, "postgres"))
+			p, err := servers.Postgres(filepath.Join(dir, "postgres"))
+			s, failed = dial(name, p, err)
 		case "duckdb":
-			s, err = startDuckDB(dir, o.threads)
+			s, failed = startDuckDB(dir, o.threads)
 		default:
-			return servers, fmt.Errorf("no server %q", name)
+			return all, fmt.Errorf("no server %q", name)
 		}
-		if errors.Is(err, errAbsent) {
-			log.Printf("%s is left out: %v", name, err)
+		if errors.Is(failed, servers.ErrAbsent) {
+			log.Printf("%s is left out: %v", name, failed)
 			continue
 		}
-		if err != nil {
-			return servers, err
+		if failed != nil {
+			return all, failed
 		}
-		servers = append(servers, s)
+		all = append(all, s)
 	}
-	if len(servers) == 0 {
+	if len(all) == 0 {
 		return nil, errors.New("no server")
 	}
-	return servers, nil
+	return all, nil
 }
 
 // fill makes the tables that the chosen queries read.
-func fill(o options, servers []server, chosen []query) error {
+func fill(o options, all []server, chosen []query) error {
 	sets := map[byte]func() data{'q': func() data { return tpch(o.scale) }, 'c': func() data { return hits(o.hits) }}
 	for _, kind := range []byte("qc") {
 		if !slices.ContainsFunc(chosen, func(q query) bool { return q.name[0] == kind }) {
 			continue
 		}
 		d := sets[kind]()
-		for _, s := range servers {
+		for _, s := range all {
 			if _, _, err := s.query("SELECT * FROM " + d.tables[0].name + " LIMIT 1"); err == nil {
 				continue // it is there from an earlier run
 			}
@@ -168,24 +168,24 @@ func settle(s server) {
 	for range 60 {
 		before := s.cpu()
 		time.Sleep(500 * time.Millisecond)
-		if s.cpu()-before <= 2*tick {
+		if s.cpu()-before <= 20*time.Millisecond {
 			return
 		}
 	}
 }
 
 // measureAll runs the queries on all servers in turns and tells which answers differ.
-func measureAll(o options, servers []server, chosen []query, f *report.File) (bad []string) {
+func measureAll(o options, all []server, chosen []query, f *report.File) (bad []string) {
 	head := fmt.Sprintf("%-4s %-40s", "", "")
 	table := report.Table{Name: "query", Labels: []string{"about"}}
-	for _, s := range servers {
+	for _, s := range all {
 		head += fmt.Sprintf(" %10s ms %10s CPU", s.name(), "")
 		table.Columns = append(table.Columns, report.Column{Metric: s.name() + "_ms", Head: s.name() + " ms", Digits: 1})
 	}
-	for _, s := range servers {
+	for _, s := range all {
 		table.Columns = append(table.Columns, report.Column{Metric: s.name() + "_cpu_ms", Head: s.name() + " CPU ms", Digits: 1})
 	}
-	for _, s := range servers[1:] {
+	for _, s := range all[1:] {
 		table.Columns = append(table.Columns, report.Column{Metric: "ratio_" + s.name(), Head: "CPU to " + s.name(), Digits: 2})
 		head += fmt.Sprintf(" %12s", "/"+s.name())
 	}
@@ -193,14 +193,14 @@ func measureAll(o options, servers []server, chosen []query, f *report.File) (ba
 	fmt.Println(head)
 	for _, q := range chosen {
 		r := f.Add(q.name, "about", q.about)
-		inTurns(o, servers, q, r)
+		inTurns(o, all, q, r)
 		text := fmt.Sprintf("%-4s %-40s", q.name, q.about)
-		for _, s := range servers {
+		for _, s := range all {
 			text += fmt.Sprintf(" %13.1f %14.1f", r.Metrics[s.name()+"_ms"], r.Metrics[s.name()+"_cpu_ms"])
 		}
-		for _, s := range servers[1:] {
+		for _, s := range all[1:] {
 			if other := r.Metrics[s.name()+"_cpu_ms"]; other > 0 {
-				r.Set("ratio_"+s.name(), r.Metrics[servers[0].name()+"_cpu_ms"]/other)
+				r.Set("ratio_"+s.name(), r.Metrics[all[0].name()+"_cpu_ms"]/other)
 			}
 			text += fmt.Sprintf(" %12.2f", r.Metrics["ratio_"+s.name()])
 		}
@@ -214,11 +214,11 @@ func measureAll(o options, servers []server, chosen []query, f *report.File) (ba
 }
 
 // inTurns measures a query on each server, round by round.
-func inTurns(o options, servers []server, q query, r *report.Result) {
+func inTurns(o options, all []server, q query, r *report.Result) {
 	var answers [][][]*string
-	ms, cpu := make([][]float64, len(servers)), make([][]float64, len(servers))
+	ms, cpu := make([][]float64, len(all)), make([][]float64, len(all))
 	for round := range o.rounds {
-		for i, s := range servers {
+		for i, s := range all {
 			rows, took, used, err := measure(s, q, o.least)
 			if err != nil {
 				r.Note, r.Failed = fmt.Sprintf("%s: %v", s.name(), err), true
@@ -235,7 +235,7 @@ func inTurns(o options, servers []server, q query, r *report.Result) {
 			r.Note, r.Failed = "the answers differ: "+d, true
 		}
 	}
-	for i, s := range servers {
+	for i, s := range all {
 		r.Set(s.name()+"_ms", ms[i]...)
 		r.Set(s.name()+"_cpu_ms", cpu[i]...)
 	}

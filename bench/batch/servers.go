@@ -6,17 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"streamdb/bench/internal/servers"
 )
 
 // server is one of the databases that are compared.
@@ -30,141 +28,24 @@ type server interface {
 	close()
 }
 
-// started is the process of a server.
-type started struct {
-	cmd  *exec.Cmd
-	done chan error
-}
-
-func start(cmd *exec.Cmd) (*started, error) {
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	s := &started{cmd, make(chan error, 1)}
-	go func() { s.done <- cmd.Wait() }()
-	return s, nil
-}
-
-func (s *started) cpu() time.Duration { return cpuTime(s.cmd.Process.Pid) }
-
-// stop asks the process to end, and ends it if it does not.
-func (s *started) stop() {
-	s.cmd.Process.Signal(syscall.SIGINT)
-	select {
-	case <-s.done:
-	case <-time.After(20 * time.Second):
-		s.cmd.Process.Kill()
-		<-s.done
-	}
-}
-
 // socket is a server that speaks the Postgres protocol.
 type socket struct {
-	*started
+	*servers.Server
 	title string
 	conn  *pgx.Conn
 }
 
-// freePort is a TCP port that nobody listens on.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-// dial connects as soon as the server takes connections.
-func dial(title string, p *started, url string) (*socket, error) {
-	deadline := time.Now().Add(60 * time.Second)
-	for {
-		conn, err := pgx.Connect(context.Background(), url)
-		if err == nil {
-			return &socket{p, title, conn}, nil
-		}
-		select {
-		case <-p.done:
-			p.done <- nil
-			return nil, fmt.Errorf("%s ended at once", title)
-		case <-time.After(50 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			p.stop()
-			return nil, err
-		}
-	}
-}
-
-// startStreamdb starts the server of a binary over a folder; args are more flags.
-func startStreamdb(binary, dir string, args []string) (server, error) {
-	port, err := freePort()
+// dial takes over a server that was started.
+func dial(title string, s *servers.Server, err error) (server, error) {
 	if err != nil {
 		return nil, err
 	}
-	addr := "127.0.0.1:" + strconv.Itoa(port)
-	cmd := exec.Command(binary, append([]string{"-listen", addr, "-data-dir", dir}, args...)...)
-	cmd.Stderr = os.Stderr
-	p, err := start(cmd)
+	conn, err := s.Connect(context.Background())
 	if err != nil {
+		s.Stop()
 		return nil, err
 	}
-	return dial("streamdb", p, "postgres://root@"+addr+"/dev")
-}
-
-// errAbsent says that a server is not installed.
-var errAbsent = errors.New("not installed")
-
-// startPostgres makes a cluster in a folder and starts it with its defaults. As root
-// it does so as the user postgres, as PostgreSQL does not run as root.
-func startPostgres(bin, dir string) (server, error) {
-	if _, err := os.Stat(filepath.Join(bin, "postgres")); err != nil {
-		return nil, errAbsent
-	}
-	attr := &syscall.SysProcAttr{}
-	_, err := os.Stat(dir)
-	fresh := err != nil
-	if os.Geteuid() == 0 {
-		who, err := user.Lookup("postgres")
-		if err != nil {
-			return nil, errAbsent
-		}
-		uid, _ := strconv.Atoi(who.Uid)
-		gid, _ := strconv.Atoi(who.Gid)
-		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-		if fresh {
-			if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, uid, gid)); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if fresh {
-		if err := initCluster(bin, dir, attr); err != nil {
-			return nil, err
-		}
-	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", dir, "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
-	cmd.SysProcAttr, cmd.Dir = attr, "/"
-	p, err := start(cmd)
-	if err != nil {
-		return nil, err
-	}
-	return dial("postgres", p, fmt.Sprintf("postgres://root@127.0.0.1:%d/postgres", port))
-}
-
-// initCluster makes a cluster whose texts are in the order of their bytes, as those of
-// the others.
-func initCluster(bin, dir string, attr *syscall.SysProcAttr) error {
-	cmd := exec.Command(filepath.Join(bin, "initdb"), "-D", dir, "-U", "root", "-A", "trust", "--locale=C", "-E", "UTF8")
-	cmd.SysProcAttr, cmd.Dir = attr, "/"
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, out)
-	}
-	return nil
+	return &socket{s, title, conn}, nil
 }
 
 func (s *socket) name() string { return s.title }
@@ -208,14 +89,16 @@ func (s *socket) query(sql string) (rows [][]*string, took time.Duration, err er
 	return rows, 0, nil
 }
 
+func (s *socket) cpu() time.Duration { return s.CPU() }
+
 func (s *socket) close() {
 	s.conn.Close(context.Background())
-	s.stop()
+	s.Stop()
 }
 
 // duck is a DuckDB in a process of Node.js.
 type duck struct {
-	*started
+	cmd *exec.Cmd
 	dir string
 	in  *json.Encoder
 	out *bufio.Reader
@@ -225,7 +108,7 @@ type duck struct {
 func startDuckDB(dir string, threads int) (server, error) {
 	const peer = "bench/batch/duckdb"
 	if _, err := os.Stat(peer + "/node_modules/@duckdb/node-api"); err != nil {
-		return nil, fmt.Errorf("%w (npm install in %s)", errAbsent, peer)
+		return nil, fmt.Errorf("%w (npm install in %s)", servers.ErrAbsent, peer)
 	}
 	cmd := exec.Command("node", peer+"/peer.mjs")
 	cmd.Stderr = os.Stderr
@@ -237,13 +120,12 @@ func startDuckDB(dir string, threads int) (server, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := start(cmd)
-	if err != nil {
-		return nil, errAbsent
+	if err := cmd.Start(); err != nil {
+		return nil, servers.ErrAbsent
 	}
-	d := &duck{p, dir, json.NewEncoder(in), bufio.NewReaderSize(out, 1<<20)}
+	d := &duck{cmd, dir, json.NewEncoder(in), bufio.NewReaderSize(out, 1<<20)}
 	if line, err := d.out.ReadString('\n'); err != nil || line != "ready\n" {
-		p.stop()
+		d.close()
 		return nil, fmt.Errorf("duckdb did not start: %q", line)
 	}
 	if threads > 0 {
@@ -295,4 +177,10 @@ func (d *duck) query(sql string) (rows [][]*string, took time.Duration, err erro
 	return answer.Rows, time.Duration(answer.CPU) * time.Microsecond, nil
 }
 
-func (d *duck) close() { d.stop() }
+// cpu is not asked for: each answer tells what it took.
+func (d *duck) cpu() time.Duration { return 0 }
+
+func (d *duck) close() {
+	d.cmd.Process.Kill() // it keeps nothing
+	_ = d.cmd.Wait()     // it was killed
+}

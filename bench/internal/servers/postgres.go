@@ -15,8 +15,8 @@ import (
 // is missing those of the PATH count.
 const PostgresBin = "/usr/lib/postgresql/15/bin"
 
-// Postgres makes a cluster in dir, which must not be there yet, and starts it with its
-// default settings, fsync among them. As root it does so as the user postgres, as
+// Postgres makes a cluster in dir, unless there is one from an earlier run, and starts
+// it with its default settings, fsync among them. As root it does so as the user postgres, as
 // PostgreSQL does not run as root. ErrAbsent: it is not installed.
 func Postgres(dir string) (*Server, error) {
 	initdb, postgres := program("initdb"), program("postgres")
@@ -24,8 +24,12 @@ func Postgres(dir string) (*Server, error) {
 		return nil, fmt.Errorf("PostgreSQL: %w", ErrAbsent)
 	}
 	attr := &syscall.SysProcAttr{}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, err
+	_, err := os.Stat(filepath.Join(dir, "PG_VERSION"))
+	fresh := err != nil
+	if fresh {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return nil, err
+		}
 	}
 	if os.Geteuid() == 0 {
 		who, err := user.Lookup("postgres")
@@ -44,8 +48,10 @@ func Postgres(dir string) (*Server, error) {
 		cmd.SysProcAttr, cmd.Dir = attr, "/"
 		return cmd
 	}
-	if out, err := run(initdb, "-D", dir, "-U", "root", "-A", "trust", "--locale=C", "-E", "UTF8").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
+	if fresh {
+		if out, err := run(initdb, "-D", dir, "-U", "root", "-A", "trust", "--locale=C", "-E", "UTF8").CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("initdb: %w\n%s", err, out)
+		}
 	}
 	port, err := freePort()
 	if err != nil {

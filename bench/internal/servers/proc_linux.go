@@ -13,17 +13,36 @@ import (
 // those that have ended included.
 func (s *Server) CPU() time.Duration {
 	const tick = time.Second / 100 // USER_HZ, the same on every Linux
-	var sum int64
+	var sum time.Duration
 	for _, pid := range s.family() {
 		f := statOf(pid)
-		for _, i := range []int{11, 12, 13, 14} { // utime, stime, and those of children that were waited for
-			if len(f) > i {
-				n, _ := strconv.ParseInt(f[i], 10, 64)
-				sum += n
+		ticks := func(i int) time.Duration {
+			if len(f) <= i {
+				return 0
 			}
+			n, _ := strconv.ParseInt(f[i], 10, 64)
+			return time.Duration(n) * tick
 		}
+		// utime, stime, and those of children that were waited for
+		sum += max(ticks(11)+ticks(12), threadTime(pid)) + ticks(13) + ticks(14)
 	}
-	return time.Duration(sum) * tick
+	return sum
+}
+
+// threadTime is the CPU time of a process's threads as the scheduler counts it: to
+// the nanosecond, but without threads that have ended.
+func threadTime(pid int) (sum time.Duration) {
+	paths, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		ran, _, _ := strings.Cut(string(b), " ")
+		n, _ := strconv.ParseInt(ran, 10, 64)
+		sum += time.Duration(n)
+	}
+	return sum
 }
 
 // RSS is the memory that is resident in the server's processes, in bytes; what
