@@ -39,12 +39,12 @@
 // little get more events (weight in queries.go). Medians of -rounds rounds, which
 // take turns.
 //
-// The ceiling is that of PERFORMANCE.md section 2, in events per second of CPU:
+// The ceiling, in events per second of CPU, is
 // 1/(1/loop + 1/gen + r/1.5M). loop is the hand-written loop over columns in memory,
 // gen the making of the columns that the query reads, into memory that is used
 // again, both measured in the same run; r is the rows of state that have to be
 // persisted for an event, 0 without checkpoints, more where a view stores the
 // result. The share of it is taken by CPU time, which other load on the machine
-// changes little. Loops are the algorithms that the bounds of PERFORMANCE.md assume;
+// changes little. Loops are the best algorithms that we know for a query;
 // where a query keeps whole rows as state (q9, q18, q19, q20), they do too.
 package main
