@@ -20,7 +20,7 @@ func TestNewerIsRefused(t *testing.T) {
 	for _, c := range []struct{ name, from, to, says string }{
 		{"catalog entry", `"form":1`, `"form":2`, "form 2, this version knows up to 1"},
 		{"plan", `"plan":{"v":1,`, `"plan":{"v":2,`, "stored plan has format 2, this version knows up to 1"},
-		{"operator", `{"kind":"HashAgg","v":1,`, `{"kind":"HashAgg","v":7,`, "stored plan has operator HashAgg in format 7, this version knows up to 1"},
+		{"operator", `{"kind":"HashAgg","v":2,`, `{"kind":"HashAgg","v":7,`, "stored plan has operator HashAgg in format 7, this version knows up to 2"},
 		{"unknown operator", `{"kind":"HashAgg",`, `{"kind":"QuantumAgg",`, `operator "QuantumAgg", which this version does not know`},
 		{"state table", `"name":"rows","format":1`, `"name":"rows","format":3`, `state table "rows" of a stored plan has format 3, this version knows up to 1`},
 	} {
