@@ -28,7 +28,7 @@ func (l *lowerer) filter(n *logical.Filter, need logical.Set) (*rel, error) {
 		return nil, err
 	}
 	if !l.job {
-		if s, ok := r.spec.(*op.TableScan); ok && len(s.Point) == 0 && !l.opt.Access.Above {
+		if s, ok := r.spec.(*op.TableScan); ok && len(s.Point) == 0 && s.Where == nil && !l.opt.Access.Above {
 			return l.scanUnder(r, s, n.Conds, wanted), nil
 		}
 		return l.calc(r, expr.AndOf(n.Conds), nil), nil
