@@ -99,9 +99,13 @@ func (g *quantileGroup) learn(args []vec.Vec, i int) error {
 
 func (g *quantileGroup) base() float64 { return (1 + g.relative) / (1 - g.relative) }
 
+// leastBucketed is the least normal number: nearer to zero the logarithm, and what
+// becomes of it, are too coarse for a relative error, and a value counts as zero.
+const leastBucketed = 0x1p-1022
+
 func (g *quantileGroup) key(x float64) int64 {
 	switch {
-	case x == 0:
+	case math.Abs(x) < leastBucketed:
 		return 0
 	case math.IsNaN(x):
 		return bucketNaN
