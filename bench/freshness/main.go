@@ -59,10 +59,7 @@ func run(ctx context.Context) error {
 		}
 	}
 	describe(out)
-	if *shared.JSON == "" {
-		return nil
-	}
-	return out.Write(*shared.JSON)
+	return shared.Write(out)
 }
 
 // measure runs a source at a rate, 0: as fast as it goes, in a new server, and adds

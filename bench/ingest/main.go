@@ -55,10 +55,7 @@ func run() error {
 		}
 	}
 	r.describe()
-	if *shared.JSON == "" {
-		return nil
-	}
-	return r.out.Write(*shared.JSON)
+	return shared.Write(r.out)
 }
 
 // runs collects the results of a run.

@@ -47,10 +47,7 @@ func run(ctx context.Context) error {
 		}
 	}
 	describe(out)
-	if *shared.JSON == "" {
-		return nil
-	}
-	return out.Write(*shared.JSON)
+	return shared.Write(out)
 }
 
 // measure makes a state of a size, and kills its server again and again.

@@ -57,10 +57,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	r.describe()
-	if *shared.JSON == "" {
-		return nil
-	}
-	return r.out.Write(*shared.JSON)
+	return shared.Write(r.out)
 }
 
 // runs collects the results of a run.

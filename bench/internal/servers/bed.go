@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"streamdb/bench/internal/report"
 )
 
 // Flags are those that all benches of servers have.
@@ -134,4 +136,12 @@ func (b *Bed) profile(seconds int) error {
 	}
 	_, err = io.Copy(f, res.Body)
 	return errors.Join(err, f.Close())
+}
+
+// Write writes the results where -json says, if it does.
+func (f *Flags) Write(out *report.File) error {
+	if *f.JSON == "" {
+		return nil
+	}
+	return out.Write(*f.JSON)
 }
