@@ -1,5 +1,5 @@
 # Shortcuts. `go test ./...` is the whole gate; the long forms of tests are here.
-.PHONY: backfill bank bench bench-batch bench-freshness bench-ingest bench-recovery bench-serving build chaos check corpus corpus-all disks fmt fuzz-short groups histories kill law lint matrix overhead race recovery seal sim slt soak test
+.PHONY: backfill bank bench bench-batch bench-freshness bench-ingest bench-peers bench-recovery bench-serving build chaos check corpus corpus-all disks fmt fuzz-short groups histories kill law lint matrix overhead race recovery seal sim slt soak test
 
 build:
 	go build -o bin/streamdb ./cmd/streamdb
@@ -96,8 +96,14 @@ bench:
 	go run ./bench/nexmark -checkpoints off,1s,100ms -variants sink,view -parallelism 1,2 -json docs/performance/nexmark.json
 	go run ./bench/report
 
+# Nexmark's queries over a million bids, beside PostgreSQL's REFRESH and DuckDB, as
+# far as they are there: npm install in bench/internal/servers/duckdb gets the latter.
+bench-peers:
+	go run ./bench/nexmark -peers -events 1087000 -json docs/performance/nexmark-peers.json
+	go run ./bench/report
+
 # SELECTs of TPC-H and of a wide table of page views beside PostgreSQL and DuckDB, as
-# far as they are there: npm install in bench/batch/duckdb gets the latter.
+# far as they are there: npm install in bench/internal/servers/duckdb gets the latter.
 bench-batch:
 	go run ./bench/batch
 

@@ -5,7 +5,7 @@
 //
 // All servers are processes of their own that the command starts, one that is not
 // installed is left out: streamdb is built from the tree; PostgreSQL runs with
-// its defaults in a cluster of its own, analysed; DuckDB is the npm package in bench/batch/duckdb (npm install, once). All
+// its defaults in a cluster of its own, analysed; DuckDB is the npm package in bench/internal/servers/duckdb (npm install, once). All
 // get the same rows, which are made here after the rules of TPC-H and with the
 // skew that page views have. Servers take turns query by query; a measurement runs
 // the query until it has taken -least, and counts the milliseconds a run took and the

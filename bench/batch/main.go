@@ -72,7 +72,7 @@ func run(o options) error {
 	all, err := startAll(o, dir)
 	defer func() {
 		for _, s := range all {
-			s.close()
+			s.Close()
 		}
 	}()
 	if err != nil {
@@ -99,34 +99,15 @@ func run(o options) error {
 }
 
 // startAll starts the servers that are asked for and installed.
-func startAll(o options, dir string) (all []server, err error) {
+func startAll(o options, dir string) (all []servers.Database, err error) {
 	for _, name := range strings.Split(o.only, ",") {
-		var s server
-		var failed error
-		switch name {
-		case "streamdb":
-			binary := o.binary
-			if binary == "" {
-				if binary, err = servers.Build(dir); err != nil {
-					return all, err
-				}
-			}
-			p, err := servers.Streamdb(binary, filepath.Join(dir, "data"), strings.Fields(o.args)...)
-			s, failed = dial(name, p, err)
-		case "postgres":
-			p, err := servers.Postgres(filepath.Join(dir, "postgres"))
-			s, failed = dial(name, p, err)
-		case "duckdb":
-			s, failed = startDuckDB(dir, o.threads)
-		default:
-			return all, fmt.Errorf("no server %q", name)
-		}
-		if errors.Is(failed, servers.ErrAbsent) {
-			log.Printf("%s is left out: %v", name, failed)
+		s, err := start(o, name, dir)
+		if errors.Is(err, servers.ErrAbsent) {
+			log.Printf("%s is left out: %v", name, err)
 			continue
 		}
-		if failed != nil {
-			return all, failed
+		if err != nil {
+			return all, err
 		}
 		all = append(all, s)
 	}
@@ -136,8 +117,51 @@ func startAll(o options, dir string) (all []server, err error) {
 	return all, nil
 }
 
+func start(o options, name, dir string) (servers.Database, error) {
+	var s *servers.Server
+	var err error
+	switch name {
+	case "streamdb":
+		binary := o.binary
+		if binary == "" {
+			if binary, err = servers.Build(dir); err != nil {
+				return nil, err
+			}
+		}
+		s, err = servers.Streamdb(binary, filepath.Join(dir, "data"), strings.Fields(o.args)...)
+	case "postgres":
+		s, err = servers.Postgres(filepath.Join(dir, "postgres"))
+	case "duckdb":
+		return servers.DuckDB(dir, o.threads)
+	default:
+		return nil, fmt.Errorf("no server %q", name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return servers.Dial(name, s)
+}
+
+// load makes and fills the tables of a set.
+func load(s servers.Database, d data) error {
+	for _, ddl := range d.ddl {
+		if err := s.Exec(ddl); err != nil {
+			return err
+		}
+	}
+	for _, t := range d.tables {
+		if err := s.Fill(t.name, strings.NewReader(t.rows.String())); err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	if s.Name() == "postgres" { // what autovacuum does a little later
+		return s.Exec("VACUUM ANALYZE")
+	}
+	return nil
+}
+
 // fill makes the tables that the chosen queries read.
-func fill(o options, all []server, chosen []query) error {
+func fill(o options, all []servers.Database, chosen []query) error {
 	sets := map[byte]func() data{'q': func() data { return tpch(o.scale) }, 'c': func() data { return hits(o.hits) }}
 	for _, kind := range []byte("qc") {
 		if !slices.ContainsFunc(chosen, func(q query) bool { return q.name[0] == kind }) {
@@ -145,18 +169,18 @@ func fill(o options, all []server, chosen []query) error {
 		}
 		d := sets[kind]()
 		for _, s := range all {
-			if _, _, err := s.query("SELECT * FROM " + d.tables[0].name + " LIMIT 1"); err == nil {
+			if _, _, err := s.Query("SELECT * FROM " + d.tables[0].name + " LIMIT 1"); err == nil {
 				continue // it is there from an earlier run
 			}
 			begun := time.Now()
-			if err := s.load(d); err != nil {
-				return fmt.Errorf("%s: %w", s.name(), err)
+			if err := load(s, d); err != nil {
+				return fmt.Errorf("%s: %w", s.Name(), err)
 			}
 			rows := 0
 			for _, t := range d.tables {
 				rows += t.n
 			}
-			fmt.Printf("%s: %d rows loaded in %.1f s\n", s.name(), rows, time.Since(begun).Seconds())
+			fmt.Printf("%s: %d rows loaded in %.1f s\n", s.Name(), rows, time.Since(begun).Seconds())
 		}
 	}
 	return nil
@@ -164,30 +188,30 @@ func fill(o options, all []server, chosen []query) error {
 
 // settle waits until a server has ended what it does behind a load, such as
 // compactions, but no longer than half a minute.
-func settle(s server) {
+func settle(s servers.Database) {
 	for range 60 {
-		before := s.cpu()
+		before := s.CPU()
 		time.Sleep(500 * time.Millisecond)
-		if s.cpu()-before <= 20*time.Millisecond {
+		if s.CPU()-before <= 20*time.Millisecond {
 			return
 		}
 	}
 }
 
 // measureAll runs the queries on all servers in turns and tells which answers differ.
-func measureAll(o options, all []server, chosen []query, f *report.File) (bad []string) {
+func measureAll(o options, all []servers.Database, chosen []query, f *report.File) (bad []string) {
 	head := fmt.Sprintf("%-4s %-40s", "", "")
 	table := report.Table{Name: "query", Labels: []string{"about"}}
 	for _, s := range all {
-		head += fmt.Sprintf(" %10s ms %10s CPU", s.name(), "")
-		table.Columns = append(table.Columns, report.Column{Metric: s.name() + "_ms", Head: s.name() + " ms", Digits: 1})
+		head += fmt.Sprintf(" %10s ms %10s CPU", s.Name(), "")
+		table.Columns = append(table.Columns, report.Column{Metric: s.Name() + "_ms", Head: s.Name() + " ms", Digits: 1})
 	}
 	for _, s := range all {
-		table.Columns = append(table.Columns, report.Column{Metric: s.name() + "_cpu_ms", Head: s.name() + " CPU ms", Digits: 1})
+		table.Columns = append(table.Columns, report.Column{Metric: s.Name() + "_cpu_ms", Head: s.Name() + " CPU ms", Digits: 1})
 	}
 	for _, s := range all[1:] {
-		table.Columns = append(table.Columns, report.Column{Metric: "ratio_" + s.name(), Head: "CPU to " + s.name(), Digits: 2})
-		head += fmt.Sprintf(" %12s", "/"+s.name())
+		table.Columns = append(table.Columns, report.Column{Metric: "ratio_" + s.Name(), Head: "CPU to " + s.Name(), Digits: 2})
+		head += fmt.Sprintf(" %12s", "/"+s.Name())
 	}
 	f.Tables = []report.Table{table}
 	fmt.Println(head)
@@ -196,13 +220,13 @@ func measureAll(o options, all []server, chosen []query, f *report.File) (bad []
 		inTurns(o, all, q, r)
 		text := fmt.Sprintf("%-4s %-40s", q.name, q.about)
 		for _, s := range all {
-			text += fmt.Sprintf(" %13.1f %14.1f", r.Metrics[s.name()+"_ms"], r.Metrics[s.name()+"_cpu_ms"])
+			text += fmt.Sprintf(" %13.1f %14.1f", r.Metrics[s.Name()+"_ms"], r.Metrics[s.Name()+"_cpu_ms"])
 		}
 		for _, s := range all[1:] {
-			if other := r.Metrics[s.name()+"_cpu_ms"]; other > 0 {
-				r.Set("ratio_"+s.name(), r.Metrics[all[0].name()+"_cpu_ms"]/other)
+			if other := r.Metrics[s.Name()+"_cpu_ms"]; other > 0 {
+				r.Set("ratio_"+s.Name(), r.Metrics[all[0].Name()+"_cpu_ms"]/other)
 			}
-			text += fmt.Sprintf(" %12.2f", r.Metrics["ratio_"+s.name()])
+			text += fmt.Sprintf(" %12.2f", r.Metrics["ratio_"+s.Name()])
 		}
 		if r.Failed {
 			bad = append(bad, q.name)
@@ -214,14 +238,14 @@ func measureAll(o options, all []server, chosen []query, f *report.File) (bad []
 }
 
 // inTurns measures a query on each server, round by round.
-func inTurns(o options, all []server, q query, r *report.Result) {
+func inTurns(o options, all []servers.Database, q query, r *report.Result) {
 	var answers [][][]*string
 	ms, cpu := make([][]float64, len(all)), make([][]float64, len(all))
 	for round := range o.rounds {
 		for i, s := range all {
 			rows, took, used, err := measure(s, q, o.least)
 			if err != nil {
-				r.Note, r.Failed = fmt.Sprintf("%s: %v", s.name(), err), true
+				r.Note, r.Failed = fmt.Sprintf("%s: %v", s.Name(), err), true
 				continue
 			}
 			ms[i], cpu[i] = append(ms[i], took), append(cpu[i], used)
@@ -236,21 +260,21 @@ func inTurns(o options, all []server, q query, r *report.Result) {
 		}
 	}
 	for i, s := range all {
-		r.Set(s.name()+"_ms", ms[i]...)
-		r.Set(s.name()+"_cpu_ms", cpu[i]...)
+		r.Set(s.Name()+"_ms", ms[i]...)
+		r.Set(s.Name()+"_cpu_ms", cpu[i]...)
 	}
 }
 
 // measure runs a query until least has passed, and once more before: the
 // milliseconds and CPU milliseconds of one execution.
-func measure(s server, q query, least time.Duration) (rows [][]*string, ms, cpu float64, err error) {
-	if rows, _, err = s.query(q.sql); err != nil {
+func measure(s servers.Database, q query, least time.Duration) (rows [][]*string, ms, cpu float64, err error) {
+	if rows, _, err = s.Query(q.sql); err != nil {
 		return nil, 0, 0, err
 	}
 	n, told := 0, time.Duration(0)
-	used, begun := s.cpu(), time.Now()
+	used, begun := s.CPU(), time.Now()
 	for time.Since(begun) < least {
-		_, took, err := s.query(q.sql)
+		_, took, err := s.Query(q.sql)
 		if err != nil {
 			return nil, 0, 0, err
 		}
@@ -259,7 +283,7 @@ func measure(s server, q query, least time.Duration) (rows [][]*string, ms, cpu 
 	}
 	took := time.Since(begun)
 	if told == 0 {
-		told = s.cpu() - used
+		told = s.CPU() - used
 	}
 	return rows, took.Seconds() * 1000 / float64(n), told.Seconds() * 1000 / float64(n), nil
 }

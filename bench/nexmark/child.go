@@ -25,12 +25,15 @@ type spec struct {
 	Set         string
 	Limit       time.Duration
 	Profile     string // file; "": none
+	Sum         bool   // of a view: ask for its rows and the sum over them, in the end
 }
 
 // outcome is what it found.
 type outcome struct {
 	Metrics map[string]float64
 	Note    string
+	Rows    int64
+	Sum     int64
 }
 
 // inChild runs a measurement in a process of its own: this program again.

@@ -4,6 +4,7 @@
 //
 //	go run ./bench/nexmark -queries all -checkpoints off,1s,100ms -variants sink,view -parallelism 1,2 -json docs/performance/nexmark.json
 //	go run ./bench/nexmark -overhead 12 -json docs/performance/nexmark-overhead.json
+//	go run ./bench/nexmark -peers -events 1087000 -json docs/performance/nexmark-peers.json
 //	go run ./bench/nexmark -soak 10m -queries q5,q8
 //	go run ./bench/nexmark -print-ddl; go run ./bench/nexmark -print-queries
 //

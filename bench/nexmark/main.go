@@ -45,6 +45,7 @@ func main() {
 	overheadRounds := flag.Int("overhead", 0, "instead: measure what checkpoints cost, on and off in turns, in this many rounds")
 	overheadPhase := flag.Duration("phase", 2*time.Second, "with -overhead: the length of a measurement")
 	overheadOnly := flag.String("only", "", "with -overhead: the job to measure, stateless or stateful")
+	beside := flag.Bool("peers", false, "instead: measure the queries beside PostgreSQL's REFRESH and DuckDB")
 	flag.Parse()
 	if *rate > 0 {
 		o.generator["nexmark.first.event.rate"] = fmt.Sprint(*rate)
@@ -69,6 +70,8 @@ func main() {
 		err = o.soak(*soakFor)
 	case *overheadRounds > 0:
 		err = overhead(*overheadRounds, *overheadPhase, *overheadOnly, o.json)
+	case *beside:
+		err = o.peers()
 	default:
 		err = o.run()
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,10 +52,8 @@ func TestLoopsAgree(t *testing.T) {
 	if n, err := b.awaitRead(&all, events, time.Minute); err != nil || n != events {
 		t.Fatal(n, err)
 	}
-	for creating := int64(1); creating > 0; time.Sleep(5 * time.Millisecond) {
-		if err := b.ints("SELECT count(*) FROM streamdb.jobs WHERE state = 'CREATING'", &creating); err != nil {
-			t.Fatal(err)
-		}
+	if err := b.awaitCreated(); err != nil {
+		t.Fatal(err)
 	}
 	if err := b.exec("FLUSH"); err != nil {
 		t.Fatal(err)
@@ -101,6 +100,26 @@ func TestRun(t *testing.T) {
 		}
 		if m["state_keys"] < 1000 || r.Labels["checkpoints"] != "off" && m["durable_ms_p50"] <= 0 {
 			t.Errorf("%s: %v", r.Name, m)
+		}
+	}
+}
+
+// TestTextFor finds what of a stream is left in the texts for those who have none.
+func TestTextFor(t *testing.T) {
+	for _, name := range []string{"postgres", "duckdb"} {
+		for _, q := range queries {
+			sql := textFor(name, &q)
+			if (sql == "") != (q.name == "q11") {
+				t.Errorf("%s: %s: %q", name, q.name, sql)
+			}
+			for _, word := range []string{"hop(", "tumble(", "proctime", "p_time"} {
+				if strings.Contains(sql, word) {
+					t.Errorf("%s: %s has %s: %s", name, q.name, word, sql)
+				}
+			}
+			if name == "duckdb" && (strings.Contains(sql, "to_char") || strings.Contains(sql, "regexp_match")) {
+				t.Errorf("%s: %s", q.name, sql)
+			}
 		}
 	}
 }

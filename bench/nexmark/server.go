@@ -59,6 +59,11 @@ func (s *spec) measureServer(q *query, o *outcome) error {
 	if err := b.exec("FLUSH"); err != nil {
 		return err
 	}
+	if s.View {
+		if err := b.awaitCreated(); err != nil {
+			return err
+		}
+	}
 	done := used()
 	part := 1.0
 	if want := rowsOf(q, s.Events); rows < want {
@@ -70,6 +75,11 @@ func (s *spec) measureServer(q *query, o *outcome) error {
 		end = read
 	}
 	s.account(o.Metrics, begun, read, end, done, part)
+	if s.Sum {
+		if err := b.ints(sumOf(q), &o.Rows, &o.Sum); err != nil {
+			return err
+		}
+	}
 	return b.inspect(o.Metrics, begun.at, durable)
 }
 
@@ -137,6 +147,15 @@ func (b *bed) awaitRead(q *query, events int64, limit time.Duration) (rows int64
 		time.Sleep(wait)
 	}
 	return rows, nil
+}
+
+// awaitCreated waits until all views can be read.
+func (b *bed) awaitCreated() error {
+	for creating := int64(1); ; time.Sleep(time.Millisecond) {
+		if err := b.ints("SELECT count(*) FROM streamdb.jobs WHERE state = 'CREATING'", &creating); err != nil || creating == 0 {
+			return err
+		}
+	}
 }
 
 // rowsOf is the number of rows that the sources of a query make of some events.
