@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2/objstorage/objstorageprovider"
@@ -59,30 +60,45 @@ func (s *Store) commitIngest(req CommitReq, manifest []KV, deltas []sortedDelta)
 			return err
 		}
 	}
-	drops := slices.Clone(req.Drop)
+	deltas = slices.DeleteFunc(slices.Clone(deltas), func(d sortedDelta) bool { return len(d.sorted) == 0 })
+	if len(req.Drop) == 0 && disjoint(deltas) {
+		least := spanBytes
+		if s.opts.IngestBytes > 0 {
+			least = s.opts.IngestBytes
+		}
+		err = w.writeSpans(cutSpans(deltas, runtime.GOMAXPROCS(0), least))
+	} else {
+		err = w.mergeAll(deltas, req.Drop)
+	}
+	if err != nil {
+		return err
+	}
+	return s.db.Ingest(context.Background(), w.paths)
+}
+
+// mergeAll writes all changes, and the ends of tables, in order of key and ends.
+func (x *sstWriter) mergeAll(deltas []sortedDelta, drops []TableID) error {
+	drops = slices.Clone(drops)
 	slices.Sort(drops)
 	drops = slices.Compact(drops)
-	err = mergeDeltas(deltas, func(c change) error {
+	err := mergeDeltas(deltas, func(c change) error {
 		for len(drops) > 0 && bytes.Compare(AppendKey(nil, drops[0], 0, nil), c.key) <= 0 {
-			if err := w.drop(drops[0]); err != nil {
+			if err := x.drop(drops[0]); err != nil {
 				return err
 			}
 			drops = drops[1:]
 		}
-		return w.write(c)
+		return x.write(c)
 	})
 	if err != nil {
 		return err
 	}
 	for _, t := range drops {
-		if err := w.drop(t); err != nil {
+		if err := x.drop(t); err != nil {
 			return err
 		}
 	}
-	if err := w.finish(); err != nil {
-		return err
-	}
-	return s.db.Ingest(context.Background(), w.paths)
+	return x.finish()
 }
 
 // metaChanges orders meta entries by key, the last of each.
@@ -163,6 +179,8 @@ type sstWriter struct {
 	w     *sstable.Writer
 	bytes int
 	paths []string
+
+	touched byte // only to be written, see touch
 }
 
 func (x *sstWriter) open() error {
