@@ -179,8 +179,6 @@ type sstWriter struct {
 	w     *sstable.Writer
 	bytes int
 	paths []string
-
-	touched byte // only to be written, see touch
 }
 
 func (x *sstWriter) open() error {

@@ -92,14 +92,14 @@ func (x *sstWriter) writeSpans(files [][]span) error {
 	return err
 }
 
-// touchAhead is the number of changes that are brought into the cache at once:
+// touchAhead is the number of changes that touch brings into the cache at once:
 // changes in order of key lie anywhere in the arena.
 const touchAhead = 32
 
 func (x *sstWriter) writeSpan(s span) error {
 	for i, e := range s.changes {
 		if i%touchAhead == 0 {
-			x.touched += touch(s.changes[i:min(i+touchAhead, len(s.changes))], s.arena)
+			touch(s.changes[i:], s.arena)
 		}
 		if err := x.write(change{e.key(s.arena), e.value(s.arena)}); err != nil {
 			return err
@@ -108,10 +108,12 @@ func (x *sstWriter) writeSpan(s span) error {
 	return nil
 }
 
-// touch reads a byte of each line of the cache that the changes lie on; the reads
-// do not wait for one another.
+// touch reads a byte of each line of the cache that the next changes lie on; the
+// reads do not wait for one another.
+//
+//go:noinline
 func touch(changes []entry, arena []byte) (sum byte) {
-	for _, e := range changes {
+	for _, e := range changes[:min(touchAhead, len(changes))] {
 		end := e.off + int(e.klen)
 		if e.vlen < sharedValue {
 			end += int(e.vlen)
