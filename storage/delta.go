@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"slices"
 	"sync/atomic"
 
 	"github.com/zeebo/xxh3"
@@ -20,10 +21,11 @@ import (
 type Delta struct {
 	table   TableID
 	epoch   stream.Epoch
-	arena   []byte // full keys and values, one after the other
+	arena   arena // full keys and values, one after the other
+	used    int   // of the arena's last chunk
 	entries []entry
 	bytes   int    // of keys and values; shared parts count each time
-	long    [2]int // in the arena: the last long value that is there as a whole
+	long    [2]int // place and length of the last long value that is there as a whole
 	late    lateRows
 
 	idx     index
@@ -43,7 +45,7 @@ const (
 // entry is one recorded change: pointer-free, 24 bytes.
 type entry struct {
 	prefix uint64 // vnode and first 7 bytes of the key, for comparison
-	off    int    // of the full key in the arena; rises with time
+	off    int    // place of the full key in the arena; rises with time
 	klen   uint32 // of the full key
 	vlen   uint32 // of the value, which follows the key; tombstone: deleted; see sharedValue
 }
@@ -81,24 +83,23 @@ func (d *Delta) Bytes() int {
 func (d *Delta) Discard() { d.fate.Store(discarded) }
 
 func (d *Delta) append(v VNode, key, value []byte, vlen uint32) {
-	off := len(d.arena)
-	d.arena = AppendKey(d.arena, d.table, v, key)
-	shared := false
-	if len(value) > shareLeast {
-		var n uint32
-		if n, shared = d.share(value); shared {
-			vlen = n
-		} else {
-			d.long = [2]int{len(d.arena), len(d.arena) + len(value)}
+	whole := len(value)
+	if whole > shareLeast {
+		if part, n, ok := d.share(value); ok {
+			value, vlen = part, n
 		}
 	}
-	d.entries = append(d.entries, entry{
-		prefix: prefixOf(v, key), off: off, klen: uint32(keyHead + len(key)), vlen: vlen,
-	})
-	if !shared {
-		d.arena = append(d.arena, value...)
+	full := keyHead + len(key)
+	off, piece := d.room(full + len(value))
+	copy(AppendKey(piece[:0], d.table, v, key)[full:full+len(value)], value)
+	if whole > shareLeast && vlen&sharedValue == 0 {
+		d.long = [2]int{off + full, len(value)}
 	}
-	d.bytes += keyHead + len(key) + len(value)
+	if len(d.entries) == cap(d.entries) { // append would add a fourth, and copy four times as much
+		d.entries = slices.Grow(d.entries, max(len(d.entries), 16))
+	}
+	d.entries = append(d.entries, entry{prefix: prefixOf(v, key), off: off, klen: uint32(full), vlen: vlen})
+	d.bytes += full + whole
 }
 
 // prefixOf packs the vnode and the first seven bytes of the key so that
@@ -114,18 +115,18 @@ func prefixOf(v VNode, key []byte) uint64 {
 	return p
 }
 
-func (e entry) key(arena []byte) []byte { return arena[e.off : e.off+int(e.klen)] }
+func (e entry) key(a arena) []byte { return a.at(e.off, int(e.klen)) }
 
 // value is nil for a tombstone.
-func (e entry) value(arena []byte) []byte {
+func (e entry) value(a arena) []byte {
 	if e.vlen == tombstone {
 		return nil
 	}
-	from := e.off + int(e.klen)
+	at := e.off + int(e.klen)
 	if e.vlen&sharedValue != 0 {
-		return unshare(arena[from:from+int(e.vlen&^sharedValue)], arena)
+		return unshare(a.at(at, int(e.vlen&^sharedValue)), a)
 	}
-	return arena[from : from+int(e.vlen) : from+int(e.vlen)]
+	return a.at(at, int(e.vlen))
 }
 
 // sorted returns the changes by key, the last of each key, without touching d:
@@ -161,10 +162,10 @@ func (d *Delta) prepareRuns() [][]entry {
 }
 
 // mergeRuns merges two sorted runs; where both have a key, newer wins.
-func mergeRuns(older, newer []entry, arena []byte) []entry {
+func mergeRuns(older, newer []entry, in arena) []entry {
 	out := make([]entry, 0, len(older)+len(newer))
 	for len(older) > 0 && len(newer) > 0 {
-		switch c := compareEntry(older[0], arena, newer[0], arena); {
+		switch c := compareEntry(older[0], in, newer[0], in); {
 		case c < 0:
 			out, older = append(out, older[0]), older[1:]
 		case c > 0:
@@ -176,14 +177,14 @@ func mergeRuns(older, newer []entry, arena []byte) []entry {
 	return append(append(out, older...), newer...)
 }
 
-func compareEntry(a entry, aa []byte, b entry, ba []byte) int {
+func compareEntry(a entry, in arena, b entry, inB arena) int {
 	switch {
 	case a.prefix < b.prefix:
 		return -1
 	case a.prefix > b.prefix:
 		return 1
 	}
-	return bytes.Compare(aa[a.off+keyHead:a.off+int(a.klen)], ba[b.off+keyHead:b.off+int(b.klen)])
+	return bytes.Compare(a.key(in)[keyHead:], b.key(inB)[keyHead:])
 }
 
 // index finds the last change of a key in a delta: open addressing, linear

@@ -12,7 +12,7 @@ import (
 // of the last one that was kept whole, it has what comes before that part and after
 // it, in the place of the value:
 //
-//	offset of the part in the arena (8 bytes) | its length (4) | length of what comes before (4) | before | after
+//	place of the part in the arena (8 bytes) | its length (4) | length of what comes before (4) | before | after
 //
 // The vlen of the entry then has the bit sharedValue.
 const (
@@ -24,26 +24,31 @@ const (
 	shareShift = 32
 )
 
-// share appends a long value as a part of an earlier one; ok false: it has none of it.
-func (d *Delta) share(value []byte) (vlen uint32, ok bool) {
-	from, to, at, ok := commonPart(d.arena[d.long[0]:d.long[1]], value)
-	if !ok {
-		return 0, false
+// share is a long value as a part of an earlier one, and its vlen; ok false: it has
+// none of it.
+func (d *Delta) share(value []byte) (part []byte, vlen uint32, ok bool) {
+	if d.long[1] == 0 {
+		return nil, 0, false
 	}
-	d.arena = binary.LittleEndian.AppendUint64(d.arena, uint64(d.long[0]+at))
-	d.arena = binary.LittleEndian.AppendUint32(d.arena, uint32(to-from))
-	d.arena = binary.LittleEndian.AppendUint32(d.arena, uint32(from))
-	d.arena = append(append(d.arena, value[:from]...), value[to:]...)
-	return uint32(shareHead+len(value)-(to-from)) | sharedValue, true
+	from, to, at, ok := commonPart(d.arena.at(d.long[0], d.long[1]), value)
+	if !ok {
+		return nil, 0, false
+	}
+	part = make([]byte, 0, shareHead+len(value)-(to-from))
+	part = binary.LittleEndian.AppendUint64(part, uint64(d.long[0]+at))
+	part = binary.LittleEndian.AppendUint32(part, uint32(to-from))
+	part = binary.LittleEndian.AppendUint32(part, uint32(from))
+	part = append(append(part, value[:from]...), value[to:]...)
+	return part, uint32(len(part)) | sharedValue, true
 }
 
 // unshare makes the value that lies in the arena as the given bytes.
-func unshare(b, arena []byte) []byte {
+func unshare(b []byte, a arena) []byte {
 	off, n := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint32(b[8:])
 	before := binary.LittleEndian.Uint32(b[12:])
 	b = b[shareHead:]
 	out := make([]byte, 0, len(b)+int(n))
-	out = append(append(out, b[:before]...), arena[off:off+uint64(n)]...)
+	out = append(append(out, b[:before]...), a.at(int(off), int(n))...)
 	return append(out, b[before:]...)
 }
 

@@ -13,7 +13,7 @@ const spanBytes = 2 << 20
 
 // span is a run of the changes of a delta, for one table file.
 type span struct {
-	arena   []byte
+	arena   arena
 	changes []entry
 }
 
@@ -112,14 +112,15 @@ func (x *sstWriter) writeSpan(s span) error {
 // reads do not wait for one another.
 //
 //go:noinline
-func touch(changes []entry, arena []byte) (sum byte) {
+func touch(changes []entry, in arena) (sum byte) {
 	for _, e := range changes[:min(touchAhead, len(changes))] {
-		end := e.off + int(e.klen)
+		n := int(e.klen)
 		if e.vlen < sharedValue {
-			end += int(e.vlen)
+			n += int(e.vlen)
 		}
-		for at := e.off; at < end; at += 64 {
-			sum += arena[at]
+		piece := in.at(e.off, n)
+		for i := 0; i < n; i += 64 {
+			sum += piece[i]
 		}
 	}
 	return sum

@@ -9,15 +9,15 @@ import (
 
 // cursor walks one sorted run of a delta.
 type cursor struct {
-	arena []byte
+	arena arena
 	run   []entry // what is left, up to the end of the range
 }
 
 // between narrows a run to the keys in [lower, upper).
-func between(run []entry, arena, lower, upper []byte) []entry {
-	from := sort.Search(len(run), func(i int) bool { return bytes.Compare(run[i].key(arena), lower) >= 0 })
+func between(run []entry, in arena, lower, upper []byte) []entry {
+	from := sort.Search(len(run), func(i int) bool { return bytes.Compare(run[i].key(in), lower) >= 0 })
 	run = run[from:]
-	to := sort.Search(len(run), func(i int) bool { return bytes.Compare(run[i].key(arena), upper) >= 0 })
+	to := sort.Search(len(run), func(i int) bool { return bytes.Compare(run[i].key(in), upper) >= 0 })
 	return run[:to]
 }
 

@@ -40,15 +40,15 @@ func ofLength[T any](old []T, n int) []T {
 // Keys of one table begin alike as a rule, so that what tells them apart is moved
 // into one word and sorted byte by byte, the last one first; bytes that do not
 // differ are passed over. Only what is equal there is compared in full.
-func sortEntries(es []entry, arena []byte) []entry {
+func sortEntries(es []entry, in arena) []entry {
 	if len(es) < radixFrom {
 		out := slices.Clone(es)
-		slices.SortFunc(out, func(a, b entry) int { return compareChange(a, b, arena) })
-		return lastOfEach(out, arena)
+		slices.SortFunc(out, func(a, b entry) int { return compareChange(a, b, in) })
+		return lastOfEach(out, in)
 	}
 	room := sortRooms.Get().(*sortRoom)
 	defer sortRooms.Put(room)
-	items := room.sortWords(es, arena, sharedPrefix(es, arena))
+	items := room.sortWords(es, in, sharedPrefix(es, in))
 	out := ofLength(*entrySlices.Get().(*[]entry), len(es))
 	for k, it := range items {
 		out[k] = es[it.at]
@@ -59,26 +59,26 @@ func sortEntries(es []entry, arena []byte) []entry {
 			to++
 		}
 		if to-from > 1 {
-			slices.SortFunc(out[from:to], func(a, b entry) int { return compareChange(a, b, arena) })
+			slices.SortFunc(out[from:to], func(a, b entry) int { return compareChange(a, b, in) })
 		}
 		from = to
 	}
-	return lastOfEach(out, arena)
+	return lastOfEach(out, in)
 }
 
 // compareChange orders by key, and changes of the same key by time.
-func compareChange(a, b entry, arena []byte) int {
-	if c := compareEntry(a, arena, b, arena); c != 0 {
+func compareChange(a, b entry, in arena) int {
+	if c := compareEntry(a, in, b, in); c != 0 {
 		return c
 	}
 	return a.off - b.off
 }
 
 // lastOfEach keeps the last of equal keys, in place.
-func lastOfEach(es []entry, arena []byte) []entry {
+func lastOfEach(es []entry, in arena) []entry {
 	n := 0
 	for i := range es {
-		if i+1 < len(es) && es[i].prefix == es[i+1].prefix && bytes.Equal(es[i].key(arena), es[i+1].key(arena)) {
+		if i+1 < len(es) && es[i].prefix == es[i+1].prefix && bytes.Equal(es[i].key(in), es[i+1].key(in)) {
 			continue
 		}
 		es[n] = es[i]
@@ -88,11 +88,11 @@ func lastOfEach(es []entry, arena []byte) []entry {
 }
 
 // sharedPrefix is the number of bytes behind the vnode in which all keys are alike.
-func sharedPrefix(es []entry, arena []byte) int {
-	first := es[0].key(arena)[keyHead:]
+func sharedPrefix(es []entry, in arena) int {
+	first := es[0].key(in)[keyHead:]
 	shared := len(first)
 	for _, e := range es[1:] {
-		k := e.key(arena)[keyHead:]
+		k := e.key(in)[keyHead:]
 		shared = min(shared, len(k))
 		if bytes.Equal(k[:shared], first[:shared]) {
 			continue
@@ -107,12 +107,12 @@ func sharedPrefix(es []entry, arena []byte) int {
 }
 
 // sortWords sorts the entries' words, stably. The result is the room's.
-func (r *sortRoom) sortWords(es []entry, arena []byte, skip int) []sortItem {
+func (r *sortRoom) sortWords(es []entry, in arena, skip int) []sortItem {
 	r.items, r.spare = ofLength(r.items, len(es)), ofLength(r.spare, len(es))
 	items, spare := r.items, r.spare
 	var counts [8][256]uint32
 	for i, e := range es {
-		k := e.key(arena)
+		k := e.key(in)
 		w := prefixOf(k[keyHead-1], k[keyHead+skip:])
 		items[i] = sortItem{w, uint32(i)}
 		for b := range counts {

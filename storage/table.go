@@ -28,8 +28,7 @@ type stateTable struct {
 	ranges *pebble.Iterator // for Scan; nil until needed
 	gen    int              // counts the times iterators were dropped
 
-	spareArena   []byte  // of a committed delta, to be used again
-	spareEntries []entry // likewise
+	spareEntries []entry // of a committed delta, to be used again
 
 	empty emptiness
 	key   []byte // scratch: a full key
@@ -45,14 +44,13 @@ const (
 	notEmpty
 )
 
-// keepBytes is the size of the largest arena, and of the largest entries, that are
-// kept for the next epoch.
-const keepBytes = 4 << 20
+// keepEntries is the number of entries that are kept for the next epoch, at the most.
+const keepEntries = 4 << 20 / entryBytes
 
-// reusable is the memory of a committed delta, emptied, if it is worth keeping: not
+// reusable is the memory of a committed delta's entries, if it is worth keeping: not
 // after an epoch that needed little of it.
-func reusable[T any](old []T, size int) []T {
-	if cap(old)*size > keepBytes || len(old) < cap(old)/4 {
+func reusable(old []entry) []entry {
+	if cap(old) > keepEntries || len(old) < cap(old)/4 {
 		return nil
 	}
 	return old[:0]
@@ -94,8 +92,8 @@ func (t *stateTable) Seal(epoch stream.Epoch) *Delta {
 	d := t.cur
 	d.epoch = epoch
 	t.sealed = append(t.sealed, d)
-	t.cur = &Delta{table: t.def.ID, arena: t.spareArena, entries: t.spareEntries}
-	t.spareArena, t.spareEntries = nil, nil
+	t.cur = &Delta{table: t.def.ID, entries: t.spareEntries}
+	t.spareEntries = nil
 	return d
 }
 
@@ -107,7 +105,8 @@ func (t *stateTable) prune() {
 		if d.fate.Load() == committed {
 			t.empty = unknown
 			// Nobody else reads a committed delta: its memory is ours again.
-			t.spareArena, t.spareEntries = reusable(d.arena, 1), reusable(d.entries, entryBytes)
+			t.spareEntries = reusable(d.entries)
+			d.arena.give()
 		}
 		n++
 	}
