@@ -106,6 +106,23 @@ func TestLimits(t *testing.T) {
 	})
 }
 
+// TestLimitsBatches: who asks again and again gets batches, not single rows.
+func TestLimitsBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &rateLimiter{}
+		rows, batches := 0, 0
+		for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(10 * time.Microsecond) {
+			if n := l.allow(1e6, stream.BatchRows); n > 0 {
+				l.spend(n)
+				rows, batches = rows+n, batches+1
+			}
+		}
+		if rows < 980_000 || rows > 1_000_000 || batches > rows/stream.BatchRows+1 {
+			t.Errorf("%d rows in %d batches in a second, want a million in batches of %d", rows, batches, stream.BatchRows)
+		}
+	})
+}
+
 // TestLimitsWait: who cannot split its rows pays later; a pause ends when the
 // limit goes, or with the context.
 func TestLimitsWait(t *testing.T) {

@@ -81,7 +81,8 @@ type rateLimiter struct {
 }
 
 // allow is how many of at most n rows may come now, at rate rows a second; 0:
-// paused; negative: all.
+// paused; negative: all. Less than what a pause brings is not worth a batch: who
+// comes again at once would get a row or two each time.
 func (l *rateLimiter) allow(rate float64, n int) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -96,7 +97,7 @@ func (l *rateLimiter) allow(rate float64, n int) int {
 		l.tokens = min(rate, l.tokens+now.Sub(l.last).Seconds()*rate)
 	}
 	l.last = now
-	if l.tokens < 1 {
+	if l.tokens < min(float64(n), max(1, rate*ratePause.Seconds())) {
 		return 0
 	}
 	return min(n, int(l.tokens))
