@@ -211,14 +211,12 @@ func (s *Store) commitBatch(req CommitReq, manifest []KV, deltas []sortedDelta, 
 		err = firstError(err, b.DeleteRange(from, to, nil))
 	}
 	for i := range deltas {
-		d := &deltas[i]
-		for _, e := range d.sorted {
-			if value := e.value(d.arena); value != nil {
-				err = firstError(err, b.Set(e.key(d.arena), value, nil))
-			} else {
-				err = firstError(err, b.Delete(e.key(d.arena), nil))
+		err = firstError(err, eachChange(deltas[i].sorted, deltas[i].arena, func(c change) error {
+			if c.value == nil {
+				return b.Delete(c.key, nil)
 			}
-		}
+			return b.Set(c.key, c.value, nil)
+		}))
 	}
 	if err == nil {
 		err = s.db.Apply(b, pebble.NoSync)

@@ -131,14 +131,11 @@ func mergeDeltas(deltas []sortedDelta, fn func(change) error) error {
 	slices.SortStableFunc(queue, func(a, b sortedDelta) int { return bytes.Compare(a.first(), b.first()) })
 	for len(queue) > 0 {
 		d := &queue[0]
-		limit := len(d.sorted) // how far d goes before the next delta begins
 		if len(queue) > 1 && bytes.Compare(d.last(), queue[1].first()) >= 0 {
 			return mergeOverlapping(queue, fn)
 		}
-		for _, e := range d.sorted[:limit] {
-			if err := fn(change{e.key(d.arena), e.value(d.arena)}); err != nil {
-				return err
-			}
+		if err := eachChange(d.sorted, d.arena, fn); err != nil {
+			return err
 		}
 		queue = queue[1:]
 	}

@@ -75,7 +75,7 @@ func (x *sstWriter) writeSpans(files [][]span) error {
 		writers[i] = w
 		g.Go(func() error {
 			for _, s := range file {
-				if err := w.writeSpan(s); err != nil {
+				if err := eachChange(s.changes, s.arena, w.write); err != nil {
 					return err
 				}
 			}
@@ -92,28 +92,30 @@ func (x *sstWriter) writeSpans(files [][]span) error {
 	return err
 }
 
-// touchAhead is the number of changes that touch brings into the cache at once:
-// changes in order of key lie anywhere in the arena.
-const touchAhead = 32
+// touchAhead is the number of changes that are brought into the cache at once: what
+// is in order of key lies anywhere in the arena, and to wait for one after the other
+// takes longer than to write them.
+const touchAhead = 64
 
-func (x *sstWriter) writeSpan(s span) error {
-	for i, e := range s.changes {
-		if i%touchAhead == 0 {
-			touch(s.changes[i:], s.arena)
-		}
-		if err := x.write(change{e.key(s.arena), e.value(s.arena)}); err != nil {
-			return err
+// eachChange calls fn for sorted changes.
+func eachChange(changes []entry, in arena, fn func(change) error) error {
+	for few := range slices.Chunk(changes, touchAhead) {
+		touch(few, in)
+		for _, e := range few {
+			if err := fn(change{e.key(in), e.value(in)}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// touch reads a byte of each line of the cache that the next changes lie on; the
-// reads do not wait for one another.
+// touch reads a byte of each line of the cache that changes lie on; the reads do not
+// wait for one another.
 //
 //go:noinline
 func touch(changes []entry, in arena) (sum byte) {
-	for _, e := range changes[:min(touchAhead, len(changes))] {
+	for _, e := range changes {
 		n := int(e.klen)
 		if e.vlen < sharedValue {
 			n += int(e.vlen)

@@ -50,20 +50,23 @@ func sortEntries(es []entry, in arena) []entry {
 	defer sortRooms.Put(room)
 	items := room.sortWords(es, in, sharedPrefix(es, in))
 	out := ofLength(*entrySlices.Get().(*[]entry), len(es))
-	for k, it := range items {
-		out[k] = es[it.at]
-	}
+	n := 0
 	for from := 0; from < len(items); {
-		to := from + 1
+		to := from
 		for to < len(items) && items[to].word == items[from].word {
+			out[n+to-from] = es[items[to].at]
 			to++
 		}
-		if to-from > 1 {
-			slices.SortFunc(out[from:to], func(a, b entry) int { return compareChange(a, b, in) })
+		if to-from == 1 {
+			n++ // differs from all others
+		} else {
+			alike := out[n : n+to-from]
+			slices.SortFunc(alike, func(a, b entry) int { return compareChange(a, b, in) })
+			n += len(lastOfEach(alike, in))
 		}
 		from = to
 	}
-	return lastOfEach(out, in)
+	return out[:n]
 }
 
 // compareChange orders by key, and changes of the same key by time.
