@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"sync"
 )
@@ -39,34 +40,85 @@ func ofLength[T any](old []T, n int) []T {
 //
 // Keys of one table begin alike as a rule, so that what tells them apart is moved
 // into one word and sorted byte by byte, the last one first; bytes that do not
-// differ are passed over. Only what is equal there is compared in full.
+// differ are passed over. Many that are equal there are sorted likewise by what
+// follows, a few are compared.
 func sortEntries(es []entry, in arena) []entry {
+	out := *entrySlices.Get().(*[]entry)
 	if len(es) < radixFrom {
-		out := slices.Clone(es)
-		slices.SortFunc(out, func(a, b entry) int { return compareChange(a, b, in) })
-		return lastOfEach(out, in)
+		return sortFew(append(out[:0], es...), in)
 	}
+	out = ofLength(out, len(es))
+	return out[:sortInto(out, es, in)]
+}
+
+// sortInto writes the sorted entries to out, which is as long as es at least, and
+// returns their number.
+func sortInto(out, es []entry, in arena) (n int) {
 	room := sortRooms.Get().(*sortRoom)
 	defer sortRooms.Put(room)
 	items := room.sortWords(es, in, sharedPrefix(es, in))
-	out := ofLength(*entrySlices.Get().(*[]entry), len(es))
-	n := 0
 	for from := 0; from < len(items); {
 		to := from
 		for to < len(items) && items[to].word == items[from].word {
 			out[n+to-from] = es[items[to].at]
 			to++
 		}
-		if to-from == 1 {
+		switch alike := out[n : n+to-from]; {
+		case len(alike) == 1:
 			n++ // differs from all others
-		} else {
-			alike := out[n : n+to-from]
-			slices.SortFunc(alike, func(a, b entry) int { return compareChange(a, b, in) })
-			n += len(lastOfEach(alike, in))
+		case len(alike) < radixFrom:
+			n += len(sortFew(alike, in))
+		case len(alike) < len(es):
+			n += sortInto(alike, slices.Clone(alike), in)
+		default:
+			n += len(sortAlike(alike, in))
 		}
 		from = to
 	}
-	return out[:n]
+	return n
+}
+
+// fewItem is an entry with its word.
+type fewItem struct {
+	word uint64
+	entry
+}
+
+// sortFew sorts fewer than radixFrom entries, in place.
+func sortFew(es []entry, in arena) []entry {
+	if len(es) < 2 {
+		return es
+	}
+	var few [radixFrom]fewItem
+	skip := sharedPrefix(es, in)
+	for i, e := range es {
+		few[i].word, few[i].entry = sortWord(e.key(in), skip), e
+	}
+	items := few[:len(es)]
+	slices.SortFunc(items, func(a, b fewItem) int {
+		if a.word != b.word {
+			return cmp.Compare(a.word, b.word)
+		}
+		return compareChange(a.entry, b.entry, in)
+	})
+	for i := range items {
+		es[i] = items[i].entry
+	}
+	return lastOfEach(es, in)
+}
+
+// sortAlike sorts entries, in place, that are in the order of their times. It looks
+// for repeated keys first: all may be the same.
+func sortAlike(es []entry, in arena) []entry {
+	es = lastOfEach(es, in)
+	slices.SortFunc(es, func(a, b entry) int { return compareChange(a, b, in) })
+	return lastOfEach(es, in)
+}
+
+// sortWord is what keys are sorted by that are alike in the first skip bytes behind
+// the vnode.
+func sortWord(key []byte, skip int) uint64 {
+	return prefixOf(VNode(key[keyHead-1]), key[keyHead+skip:])
 }
 
 // compareChange orders by key, and changes of the same key by time.
@@ -115,8 +167,7 @@ func (r *sortRoom) sortWords(es []entry, in arena, skip int) []sortItem {
 	items, spare := r.items, r.spare
 	var counts [8][256]uint32
 	for i, e := range es {
-		k := e.key(in)
-		w := prefixOf(k[keyHead-1], k[keyHead+skip:])
+		w := sortWord(e.key(in), skip)
 		items[i] = sortItem{w, uint32(i)}
 		for b := range counts {
 			counts[b][byte(w>>(8*b))]++
