@@ -270,6 +270,21 @@ func BenchmarkSumInt(b *testing.B) {
 	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mrows/s")
 }
 
+func BenchmarkSumIntResult(b *testing.B) {
+	const n = 4096
+	s, ids := &sumInt{result: sumNumeric}, make([]int32, n)
+	s.Grow(n)
+	for i := range ids {
+		ids[i], s.n[i], s.lo[i] = int32(i), 1, uint64(i)<<(i%40)
+	}
+	for b.Loop() {
+		if err := s.Result(nil, ids, vec.NewBuilder(types.LBytes, n)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(n)/float64(b.N), "ns/group")
+}
+
 func BenchmarkSumFloat(b *testing.B) {
 	const n = 4096
 	xs, groups := make([]float64, n), make([]int32, n)

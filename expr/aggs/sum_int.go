@@ -1,6 +1,7 @@
 package aggs
 
 import (
+	"encoding/binary"
 	"math/bits"
 
 	"streamdb/expr"
@@ -220,17 +221,14 @@ func appendInt128(dst []byte, hi int64, lo uint64, scale uint16) []byte {
 	if neg {
 		form = 1
 	}
-	dst = append(dst, form, byte(scale>>8), byte(scale))
-	started := false
-	for _, w := range [2]uint64{h, l} {
-		for shift := 56; shift >= 0; shift -= 8 {
-			b := byte(w >> shift)
-			if started = started || b != 0; started {
-				dst = append(dst, b)
-			}
-		}
+	var digits [16]byte
+	binary.BigEndian.PutUint64(digits[:], h)
+	binary.BigEndian.PutUint64(digits[8:], l)
+	zeros := bits.LeadingZeros64(h) / 8
+	if h == 0 {
+		zeros = 8 + bits.LeadingZeros64(l)/8
 	}
-	return dst
+	return append(append(dst, form, byte(scale>>8), byte(scale)), digits[zeros:]...)
 }
 
 func abs128(hi int64, lo uint64) (h, l uint64) {
