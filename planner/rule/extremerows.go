@@ -14,7 +14,7 @@ import (
 //
 //	R a JOIN (SELECT g, max(v) AS m FROM R GROUP BY g) b ON a.g = b.g AND a.v = b.m
 //
-// into the first rows of each group, ties included: one operator with one copy of
+// (a.v >= b.m is the same: no v is above its own group's maximum) into the first rows of each group, ties included: one operator with one copy of
 // R in its state in place of three. Every column of g has to be joined by an
 // equality, so that a row meets the maximum of its own group and no other one:
 // Nexmark's q7 in its BETWEEN form, where a row on the border of two windows
@@ -69,6 +69,9 @@ func topRows(m *logical.Meta, j *logical.Join, rows, side logical.Node) logical.
 	for _, c := range j.On {
 		a, b, ok := equalCols(c)
 		if !ok {
+			a, b, ok = reaches(c, own[call.Col], call.Col, in, sign)
+		}
+		if !ok {
 			rest = append(rest, c)
 			continue
 		}
@@ -85,6 +88,25 @@ func topRows(m *logical.Meta, j *logical.Join, rows, side logical.Node) logical.
 		return nil
 	}
 	return firstRows(m, rows, agg, call, own, in, sign, rest)
+}
+
+// reaches recognises v >= m, for a maximum (sign +1), or v <= m, for a minimum: x is
+// the column of v, and y that of m, where in maps columns of its side to.
+func reaches(c expr.Expr, v, m logical.ColID, in map[logical.ColID]logical.ColID, sign int) (x, y logical.ColID, ok bool) {
+	call, isCall := c.(*expr.Call)
+	if !isCall || len(call.Args) != 2 {
+		return 0, 0, false
+	}
+	a, ok1 := call.Args[0].(*expr.Col)
+	b, ok2 := call.Args[1].(*expr.Col)
+	above := map[string]int{">=": 1, "<=": -1}[call.Def.Name] * sign
+	if !ok1 || !ok2 || above == 0 || !exact(a, b) {
+		return 0, 0, false
+	}
+	if above < 0 {
+		a, b = b, a
+	}
+	return a.Index, b.Index, a.Index == v && in[b.Index] == m
 }
 
 // firstRows puts the plan together. NULLs meet nothing in the join: they go first.

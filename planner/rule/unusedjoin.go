@@ -50,6 +50,10 @@ func needOf(n logical.Node, i int, need logical.Set) logical.Set {
 		return logical.Cols(es...)
 	case *logical.Filter:
 		return need.Union(logical.Cols(n.Conds...))
+	case *logical.Watermark:
+		return need.Union(logical.Cols(n.E)).Union(logical.SetOf(n.Col))
+	case *logical.Hop:
+		return need.Union(logical.SetOf(n.Time))
 	case *logical.Join:
 		return need.Union(logical.Cols(n.On...))
 	case *logical.Sort:
