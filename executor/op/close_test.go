@@ -34,8 +34,8 @@ type closeLaw struct {
 }
 
 // check runs random histories: rows above the watermark come and go, the
-// watermark rises, late rows come, the operator restarts, loses its memory or an
-// epoch that was not committed.
+// watermark rises, within an epoch and at its end, rows come that were late before
+// it, the operator restarts, loses its memory or an epoch that was not committed.
 func (law *closeLaw) check(t *testing.T) {
 	t.Helper()
 	rapid.Check(t, func(rt *rapid.T) { law.history(t, rt) })
@@ -56,6 +56,7 @@ func (law *closeLaw) history(t *testing.T, rt *rapid.T) {
 	mark, next, lateRows := int64(minWindow), int64(1), 0
 	for epoch := range rapid.IntRange(1, 8).Draw(rt, "epochs") {
 		var feed []func()
+		passed := mark // before the epoch
 		for range rapid.IntRange(0, 8).Draw(rt, "changes") {
 			open := slices.DeleteFunc(slices.Clone(rows), func(r optest.Row) bool { return r[law.time].Null || r[law.time].I <= mark })
 			c := optest.Change{Op: stream.Insert}
@@ -63,8 +64,8 @@ func (law *closeLaw) history(t *testing.T, rt *rapid.T) {
 			case !law.appendOnly && len(open) > 0 && rapid.IntRange(0, 9).Draw(rt, "delete") < 3:
 				c = optest.Change{Op: stream.Delete, Row: open[rapid.IntRange(0, len(open)-1).Draw(rt, "row")]}
 				rows = slices.DeleteFunc(rows, func(r optest.Row) bool { return r[law.key] == c.Row[law.key] })
-			case mark > minWindow && rapid.IntRange(0, 9).Draw(rt, "late") == 0:
-				c.Row = law.late(rt, mark)
+			case passed > minWindow && rapid.IntRange(0, 9).Draw(rt, "late") == 0:
+				c.Row = law.late(rt, passed)
 				c.Row[law.key] = types.IntDatum(next)
 				next++
 				lateRows++
@@ -75,8 +76,13 @@ func (law *closeLaw) history(t *testing.T, rt *rapid.T) {
 				rows = append(rows, c.Row)
 			}
 			feed = append(feed, func() { h.Push(0, []optest.Change{c}) })
+			if rapid.IntRange(0, 5).Draw(rt, "rise") == 0 {
+				mark = max(mark, 0) + rapid.Int64Range(0, 8).Draw(rt, "by")
+				m := mark
+				feed = append(feed, func() { h.Watermark(0, law.time, m) })
+			}
 		}
-		if rapid.Bool().Draw(rt, "rise") {
+		if rapid.Bool().Draw(rt, "end") {
 			mark = max(mark, 0) + rapid.Int64Range(0, 8).Draw(rt, "by")
 			m := mark
 			feed = append(feed, func() { h.Watermark(0, law.time, m) })
@@ -248,10 +254,14 @@ func openGroups(id storage.TableID, nulls bool) func(h *optest.Harness, rows []o
 
 func TestHashAggEmitOnClose(t *testing.T) {
 	s := optest.Schema(t, "t int8, k text, v int8, id int8")
-	for _, appendOnly := range []bool{false, true} {
-		t.Run(fmt.Sprint("appendOnly=", appendOnly), func(t *testing.T) {
-			calls := []AggCall{aggCall(t, s, "count"), aggCall(t, s, "sum", 2), aggCall(t, s, "max", 2), aggCall(t, s, "array_agg", 2)}
-			calls[3].OrderBy = []SortKey{{Col: 2}, {Col: 3}}
+	calls := []AggCall{aggCall(t, s, "count"), aggCall(t, s, "sum", 2), aggCall(t, s, "max", 2), aggCall(t, s, "array_agg", 2)}
+	calls[3].OrderBy = []SortKey{{Col: 2}, {Col: 3}}
+	for i, appendOnly := range []bool{false, true, false} {
+		calls := calls
+		if i == 2 {
+			calls = calls[:2]
+		}
+		t.Run(fmt.Sprintf("appendOnly=%v,%d", appendOnly, len(calls)), func(t *testing.T) {
 			spec := aggSpec(s, []int{1, 0}, calls, appendOnly)
 			spec.WindowKey, spec.EmitOnClose, spec.Closed = 1, true, TableRef{ID: 50}
 			naive := aggOracle(t, s, spec)
@@ -273,38 +283,104 @@ func TestHashAggEmitOnClose(t *testing.T) {
 // do not begin a group again, whatever restarts there are.
 func TestHashAggClosed(t *testing.T) {
 	s := optest.Schema(t, "t int8, k text, v int8, id int8")
-	calls := []AggCall{aggCall(t, s, "count"), aggCall(t, s, "max", 2)}
-	spec := aggSpec(s, []int{0, 1}, calls, false)
-	spec.WindowKey, spec.Closed = 0, TableRef{ID: 50}
-	naive := aggOracle(t, s, spec)
-	law := closeLaw{schema: s, key: 3,
-		build: func(in []executor.Spec) executor.Spec {
-			c := *spec
-			c.In = in[0]
-			return &c
-		},
-		oracle: func(rows []optest.Row, _ int64) []optest.Row { return naive([][]optest.Row{rows}) },
-		left:   openGroups(100, true)}
-	law.gen, law.late = timed(true)
-	law.check(t)
+	for _, calls := range [][]AggCall{{aggCall(t, s, "count"), aggCall(t, s, "max", 2)}, {aggCall(t, s, "sum", 2), aggCall(t, s, "count")}, {}} {
+		spec := aggSpec(s, []int{0, 1}, calls, false)
+		spec.WindowKey, spec.Closed = 0, TableRef{ID: 50}
+		naive := aggOracle(t, s, spec)
+		law := closeLaw{schema: s, key: 3, build: buildAgg(spec),
+			oracle: func(rows []optest.Row, _ int64) []optest.Row { return naive([][]optest.Row{rows}) },
+			left:   openGroups(100, true)}
+		law.gen, law.late = timed(true)
+		law.check(t)
+	}
 }
 
 func TestTopNClosed(t *testing.T) {
 	s := optest.Schema(t, "t int8, k text, v int8, id int8")
-	for _, appendOnly := range []bool{false, true} {
-		t.Run(fmt.Sprint("appendOnly=", appendOnly), func(t *testing.T) {
-			spec := TopN{Group: []int{1, 0}, Keys: []SortKey{{Col: 2, Desc: true}}, RowKey: []int{3}, Limit: 2, AppendOnly: appendOnly,
+	desc := SortKey{Col: 2, Desc: true}
+	for _, c := range []struct {
+		keys                 []SortKey
+		limit                int64
+		withTies, appendOnly bool
+	}{
+		{[]SortKey{desc}, 2, false, false},
+		{[]SortKey{desc}, 2, false, true},
+		{[]SortKey{desc}, 1, false, false},
+		{[]SortKey{desc}, 1, true, false},
+		{[]SortKey{desc}, 1, true, true},
+		{[]SortKey{desc, {Col: 1}}, 1, true, false},
+	} {
+		t.Run(fmt.Sprintf("%d,ties=%v,appendOnly=%v", c.limit, c.withTies, c.appendOnly), func(t *testing.T) {
+			spec := TopN{Group: []int{1, 0}, Keys: c.keys, RowKey: []int{3}, Limit: c.limit, WithTies: c.withTies, AppendOnly: c.appendOnly,
 				Rows: TableRef{ID: 100}, Closed: TableRef{ID: 101}, WindowKey: 1}
-			law := closeLaw{schema: s, key: 3, appendOnly: appendOnly,
+			law := closeLaw{schema: s, key: 3, appendOnly: c.appendOnly,
 				build: func(in []executor.Spec) executor.Spec {
-					c := spec
-					c.In = in[0]
-					return &c
+					top := spec
+					top.In = in[0]
+					return &top
 				},
-				oracle: func(rows []optest.Row, _ int64) []optest.Row { return naiveTop(rows, 2) }}
+				oracle: func(rows []optest.Row, _ int64) []optest.Row { return naiveTop(rows, int(c.limit), c.withTies) }}
 			law.gen, law.late = timed(true)
 			law.check(t)
 		})
+	}
+}
+
+// TestClosedTogether: what a PartialAgg gathers, a HashAgg counts and a TopN chooses
+// from is closed by one watermark, also within an epoch.
+func TestClosedTogether(t *testing.T) {
+	s := optest.Schema(t, "t int8, k text, v int8, id int8")
+	whole := aggSpec(s, []int{0, 2}, []AggCall{aggCall(t, s, "count")}, true)
+	whole.WindowKey, whole.Closed = 0, TableRef{ID: 50}
+	partial, final := partialSpecs(t, s, whole, PartialAlways)
+	agg := buildPartial(partial, final)
+	law := closeLaw{schema: s, key: 3, appendOnly: true,
+		build: func(in []executor.Spec) executor.Spec {
+			return &TopN{In: agg(in), Group: []int{0}, Keys: []SortKey{{Col: 2, Desc: true}}, RowKey: []int{1}, Limit: 1, WithTies: true,
+				Rows: TableRef{ID: 200}, Closed: TableRef{ID: 201}}
+		},
+		oracle: func(rows []optest.Row, _ int64) []optest.Row {
+			var out []optest.Row
+			for _, r := range aggOracle(t, s, whole)([][]optest.Row{rows}) {
+				out = append(out, optest.Row{r[0], types.BytesDatum(""), r[2], r[1]})
+			}
+			out = naiveTop(out, 1, true)
+			for i, r := range out {
+				out[i] = optest.Row{r[0], r[3], r[2]}
+			}
+			return out
+		}}
+	law.gen, law.late = timed(false)
+	law.check(t)
+}
+
+// TestClosedWithinEpoch: of windows that begin and end within an epoch nothing is
+// written, and the watermark is passed on as they close.
+func TestClosedWithinEpoch(t *testing.T) {
+	s := optest.Schema(t, "t int8, k text, v int8, id int8")
+	spec := aggSpec(s, []int{0, 1}, []AggCall{aggCall(t, s, "count")}, true)
+	spec.WindowKey, spec.Closed = 0, TableRef{ID: 50}
+	h := optest.New(t, []types.Schema{s}, func(in []executor.Spec) executor.Spec {
+		return &TopN{In: buildAgg(spec)(in), Group: []int{0}, Keys: []SortKey{{Col: 2, Desc: true}}, RowKey: []int{1}, Limit: 1, WithTies: true,
+			Rows: TableRef{ID: 200}, Closed: TableRef{ID: 201}}
+	}, optest.Options{})
+	defer h.Close()
+	var out []string
+	h.OnOutput = func(b *stream.Batch) {
+		for i := range b.Rows() {
+			out = append(out, fmt.Sprintf("%+d %d %s %d", b.Op(i), b.Cols()[0].I64[i], b.Cols()[1].Bytes(i), b.Cols()[2].I64[i]))
+		}
+	}
+	h.PushText(0, "1 a 0 1\n1 a 0 2\n1 b 0 3\n2 a 0 4\n2 b 0 5\n3 c 0 6")
+	h.Watermark(0, 0, 2)
+	if got, want := fmt.Sprint(out), "[+1 1 a 2 +1 2 a 1 +1 2 b 1]"; got != want {
+		t.Fatalf("before the barrier came\n%s\nwant\n%s", got, want)
+	}
+	h.Barrier()
+	for _, id := range []storage.TableID{100, 200} {
+		if n := h.StateRows(TableRef{ID: id}); n != 1 {
+			t.Fatalf("table %d has %d rows", id, n)
+		}
 	}
 }
 
@@ -330,8 +406,9 @@ func TestClosedGroupsOfAnyType(t *testing.T) {
 	}
 }
 
-// naiveTop is the limit greatest v of each (k, t).
-func naiveTop(rows []optest.Row, limit int) []optest.Row {
+// naiveTop is the limit greatest v of each (k, t), or all that are as great as the
+// last of them.
+func naiveTop(rows []optest.Row, limit int, withTies bool) []optest.Row {
 	rows = slices.Clone(rows)
 	slices.SortStableFunc(rows, func(a, b optest.Row) int {
 		if a[2].I != b[2].I {
@@ -339,13 +416,16 @@ func naiveTop(rows []optest.Row, limit int) []optest.Row {
 		}
 		return int(a[3].I - b[3].I)
 	})
-	n := map[string]int{}
+	n, last := map[string]int{}, map[string]int64{}
 	var out []optest.Row
 	for _, r := range rows {
 		g := fmt.Sprint(r[1].S, r[0])
 		if n[g]++; n[g] <= limit {
-			out = append(out, r)
+			last[g] = r[2].I
+		} else if !withTies || r[2].I != last[g] {
+			continue
 		}
+		out = append(out, r)
 	}
 	return out
 }

@@ -109,6 +109,13 @@ func (c *risingMark) rise() bool {
 	return tell
 }
 
+// early moves the mark within the epoch; the barrier saves it, and tells it if that
+// is not done by the caller.
+func (c *risingMark) early(told bool) {
+	c.raise(c.next)
+	c.resend = !told
+}
+
 // missed counts n late rows.
 func (c *closedMark) missed(n int) {
 	if n > 0 {

@@ -15,12 +15,13 @@ import (
 
 // Watermark keeps watermarks of keys for the barrier: groups at or below may
 // still have changes to emit in this epoch. That of the window key closes groups.
-func (a *hashAgg) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, _ executor.Emitter) error {
+func (a *hashAgg) Watermark(ctx *executor.Ctx, _ int, w stream.Watermark, out executor.Emitter) error {
 	k := slices.Index(a.spec.Keys, w.Column)
 	switch {
 	case k < 0:
 	case k == a.spec.WindowKey:
 		a.closed.note(w.Time)
+		return a.closeEarly(ctx, out)
 	default:
 		a.marks = newestMark(a.marks, stream.Watermark{Column: k, Time: w.Time})
 	}
@@ -30,14 +31,14 @@ func (a *hashAgg) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, _ execut
 // closeWindows drops the groups that can no longer change. Their results are
 // final: they have been emitted, or are now, with EmitOnClose.
 func (a *hashAgg) closeWindows(ctx *executor.Ctx, out executor.Emitter) error {
-	swept := false
-	if a.closed.rise() {
-		if a.closed.at > a.sweepAt {
-			swept = true
-			if err := a.sweep(ctx, out); err != nil {
-				return err
-			}
+	tell, swept := a.closed.rise(), false
+	if a.closed.at > min(a.sweepAt, a.storedAt) {
+		swept = true
+		if err := a.sweep(ctx, out); err != nil {
+			return err
 		}
+	}
+	if tell {
 		if err := out.EmitWatermark(stream.Watermark{Column: a.spec.WindowKey, Time: a.closed.at}); err != nil {
 			return err
 		}
@@ -45,8 +46,14 @@ func (a *hashAgg) closeWindows(ctx *executor.Ctx, out executor.Emitter) error {
 	if a.spec.EmitOnClose && !swept {
 		return nil
 	}
-	for _, w := range a.marks { // on other keys
-		if a.spec.EmitOnClose { // groups that wait may be below it
+	return a.passMarks(a.spec.EmitOnClose, out)
+}
+
+// passMarks passes on the watermarks on other keys than the window; below: no
+// further than to the groups that are still to be emitted.
+func (a *hashAgg) passMarks(below bool, out executor.Emitter) error {
+	for _, w := range a.marks {
+		if below {
 			w.Time = min(w.Time, a.low[w.Column]-1)
 		}
 		if err := out.EmitWatermark(w); err != nil {
@@ -59,32 +66,43 @@ func (a *hashAgg) closeWindows(ctx *executor.Ctx, out executor.Emitter) error {
 
 // sweep closes windows: those in memory, then those that are only in the table.
 func (a *hashAgg) sweep(ctx *executor.Ctx, out executor.Emitter) error {
-	var gone []int32
-	live := a.keys.All()
-	keys := a.keys.Keys(live)
-	windows := keys[a.spec.WindowKey]
-	a.sweepAt = math.MaxInt64
-	a.low = slices.Repeat([]int64{math.MaxInt64}, len(a.spec.Keys))
-	for i, id := range live {
-		if windows.Null(i) {
-			continue
-		}
-		if w := windows.I64[i]; w <= a.closed.at {
-			gone = append(gone, id)
-			continue
-		}
-		a.sweepAt = min(a.sweepAt, windows.I64[i]-1) // nothing to do until the watermark passes it
-		for _, m := range a.marks {
-			a.low[m.Column] = min(a.low[m.Column], lowOf(&keys[m.Column], i))
-		}
-	}
-	if err := a.drop(ctx, gone, out); err != nil {
+	if err := a.drop(ctx, a.expired(), out); err != nil {
 		return err
 	}
-	if a.table != nil && a.res.partial {
+	if a.table != nil && a.res.partial && (a.closed.at > a.storedAt || a.spec.EmitOnClose) {
 		return a.sweepStored(ctx, out)
 	}
 	return nil
+}
+
+// expired is the groups in memory that the mark has passed. It finds out when it
+// is worth looking again, and the low of the others.
+func (a *hashAgg) expired() (gone []int32) {
+	live := a.keys.All()
+	windows := a.keys.Column(a.spec.WindowKey, live)
+	others := make([]vec.Vec, len(a.marks))
+	for k, m := range a.marks {
+		others[k] = a.keys.Column(m.Column, live)
+	}
+	a.sweepAt, a.begun = math.MaxInt64, 0
+	a.low = slices.Repeat([]int64{math.MaxInt64}, len(a.spec.Keys))
+	for i, id := range live {
+		switch {
+		case !windows.Null(i):
+			w := windows.I64[i&windows.Mask()]
+			if w <= a.closed.at {
+				gone = append(gone, id)
+				continue
+			}
+			a.sweepAt = min(a.sweepAt, w-1) // nothing to do until the watermark passes it
+		case a.spec.EmitOnClose: // never emitted
+			continue
+		}
+		for k, m := range a.marks {
+			a.low[m.Column] = min(a.low[m.Column], lowOf(&others[k], i))
+		}
+	}
+	return gone
 }
 
 // lowOf is an integer for a minimum; NULL has none.
@@ -101,8 +119,9 @@ func (a *hashAgg) drop(ctx *executor.Ctx, ids []int32, out executor.Emitter) err
 		return nil
 	}
 	if a.spec.EmitOnClose {
-		for from := 0; from < len(ids); {
-			part := ids[from : from+a.pace.next(min(len(ids)-from, stream.BatchRows))]
+		final := a.existing(ids)
+		for from := 0; from < len(final); {
+			part := final[from : from+a.pace.next(min(len(final)-from, stream.BatchRows))]
 			from += len(part)
 			results, err := a.results(ctx, part)
 			if err != nil {
@@ -117,37 +136,55 @@ func (a *hashAgg) drop(ctx *executor.Ctx, ids []int32, out executor.Emitter) err
 			}
 		}
 	}
-	keys := a.stateKeys(ids)
-	closed := make([]bool, len(a.groups))
+	if err := a.dropState(ids); err != nil {
+		return err
+	}
+	a.forgetAll(ids)
+	return nil
+}
+
+// dropState deletes what is stored of groups that are in memory.
+func (a *hashAgg) dropState(ids []int32) error {
+	if !a.plain {
+		closed := make([]bool, len(a.groups))
+		for _, id := range ids {
+			closed[id] = true
+		}
+		for _, c := range a.aggs {
+			c.evict(func(id int32) bool { return closed[id] })
+		}
+	}
+	if a.table == nil {
+		return nil
+	}
+	var stored []int32
 	for _, id := range ids {
-		closed[id] = true
-	}
-	for _, c := range a.aggs {
-		c.evict(func(id int32) bool { return closed[id] })
-	}
-	vnodes := make([]storage.VNode, len(ids))
-	var gone []storedGroup
-	for i, id := range ids {
-		g := &a.groups[id]
-		vnodes[i] = g.vnode()
-		if *g&groupStored != 0 {
-			gone = append(gone, storedGroup{vnode: vnodes[i], key: keys[i]})
-		}
-		a.forget(id)
-	}
-	if a.table != nil {
-		if err := a.dropValues(vnodes, keys); err != nil {
-			return err
+		if a.groups[id]&groupStored != 0 {
+			stored = append(stored, id)
 		}
 	}
-	if len(gone) > 0 { // later, or what was written in this epoch would be made now
-		a.table.PutLater(len(gone), func(to storage.LateWriter) {
-			for _, g := range gone {
-				to.Delete(g.vnode, g.key)
+	if len(stored) > 0 { // later, or what was written in this epoch would be made now
+		keys, vnodes := a.keys.Keys(stored), a.vnodesOf(stored)
+		a.table.PutLater(len(stored), func(to storage.LateWriter) {
+			var key []byte
+			for i, v := range vnodes {
+				key = appendStateKey(key[:0], a.keyTypes, keys, i)
+				to.Delete(v, key)
 			}
 		})
 	}
-	return nil
+	if a.plain {
+		return nil
+	}
+	return a.dropValues(a.vnodesOf(ids), a.stateKeys(ids))
+}
+
+func (a *hashAgg) vnodesOf(ids []int32) []storage.VNode {
+	vnodes := make([]storage.VNode, len(ids))
+	for i, id := range ids {
+		vnodes[i] = a.groups[id].vnode()
+	}
+	return vnodes
 }
 
 // storedGroup is a group that is only in the table.
@@ -159,6 +196,7 @@ type storedGroup struct {
 // sweepStored closes windows that are only in the table.
 func (a *hashAgg) sweepStored(ctx *executor.Ctx, out executor.Emitter) error {
 	var gone []storedGroup
+	a.storedAt = math.MaxInt64
 	err := a.table.ScanAll(func(v storage.VNode, key, value []byte) (bool, error) {
 		_, k := binary.Varint(value)
 		if k <= 0 || k >= len(value) {
@@ -166,7 +204,7 @@ func (a *hashAgg) sweepStored(ctx *executor.Ctx, out executor.Emitter) error {
 		}
 		w, _ := binary.Varint(value[k:])
 		if w > a.closed.at {
-			a.sweepAt = min(a.sweepAt, w-1)
+			a.storedAt = min(a.storedAt, w-1)
 			return true, a.noteLow(value)
 		}
 		g := storedGroup{vnode: v, key: bytes.Clone(key)}

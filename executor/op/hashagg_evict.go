@@ -104,6 +104,7 @@ func (a *hashAgg) evict() error {
 // leave makes groups leave memory.
 func (a *hashAgg) leave(want int) {
 	a.victims = a.clock.pick(a.keys.lives, want, a.victims[:0])
+	a.storedAt = min(a.storedAt, a.sweepAt)
 	if !a.lazy {
 		gone := make([]bool, len(a.groups))
 		for _, id := range a.victims {

@@ -69,22 +69,45 @@ func (a *hashAgg) flushAll(ctx *executor.Ctx, out executor.Emitter) error {
 
 // flush emits and writes some of the touched groups.
 func (a *hashAgg) flush(ctx *executor.Ctx, ids, had []int32, olds []vec.Vec, out executor.Emitter) error {
+	for _, id := range ids {
+		if a.groups[id].rows() < 0 {
+			return sqlerr.New(sqlerr.InternalError, "aggregate: a row that never came is retracted")
+		}
+	}
+	if a.table != nil {
+		if err := a.write(ids); err != nil {
+			return err
+		}
+	}
+	if a.spec.EmitOnClose {
+		return nil
+	}
+	return a.emitChanges(ctx, ids, had, olds, out)
+}
+
+// existing is the groups that have rows.
+func (a *hashAgg) existing(ids []int32) []int32 {
+	now := make([]int32, 0, len(ids))
+	for _, id := range ids {
+		if a.groups[id].rows() > 0 {
+			now = append(now, id)
+		}
+	}
+	return now
+}
+
+// emitChanges emits what became of touched groups. had is where olds has what they
+// were.
+func (a *hashAgg) emitChanges(ctx *executor.Ctx, ids, had []int32, olds []vec.Vec, out executor.Emitter) error {
 	global := len(a.spec.Keys) == 0
 	now := make([]int32, 0, len(ids)) // groups that exist
 	row := make([]int32, len(ids))    // per id: its row in the new results; -1: the group is gone
 	for k, id := range ids {
-		rows := a.groups[id].rows()
-		if rows < 0 {
-			return sqlerr.New(sqlerr.InternalError, "aggregate: a row that never came is retracted")
-		}
 		row[k] = -1
-		if rows > 0 || global {
+		if global || a.groups[id].rows() > 0 {
 			row[k] = int32(len(now))
 			now = append(now, id)
 		}
-	}
-	if a.spec.EmitOnClose {
-		return a.write(ids)
 	}
 	news, err := a.results(ctx, now)
 	if err != nil {
@@ -101,11 +124,6 @@ func (a *hashAgg) flush(ctx *executor.Ctx, ids, had []int32, olds []vec.Vec, out
 		}
 		if n >= 0 {
 			ins, insRows = append(ins, id), append(insRows, n)
-		}
-	}
-	if a.table != nil {
-		if err := a.write(ids); err != nil {
-			return err
 		}
 	}
 	if err := a.emit(del, olds, delRows, stream.Delete, out); err != nil {
@@ -212,4 +230,18 @@ func (a *hashAgg) forget(id int32) {
 	a.keys.Delete(id)
 	a.clock.forget(id)
 	a.groups[id] = 0
+}
+
+// forgetAll is forget for many groups.
+func (a *hashAgg) forgetAll(ids []int32) {
+	for _, c := range a.aggs {
+		for _, id := range ids {
+			c.reset(id)
+		}
+	}
+	a.keys.DeleteAll(ids)
+	for _, id := range ids {
+		a.clock.forget(id)
+		a.groups[id] = 0
+	}
 }

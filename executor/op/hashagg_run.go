@@ -38,9 +38,9 @@ func (s *HashAgg) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 		if a.res, err = openResidency(a.table); err != nil {
 			return nil, err
 		}
-		a.sweepAt = math.MaxInt64
+		a.sweepAt, a.storedAt = math.MaxInt64, math.MaxInt64
 		if a.res.partial {
-			a.sweepAt = minWindow
+			a.storedAt = minWindow
 		}
 	}
 	for i := range s.Aggs {
@@ -59,6 +59,7 @@ func (s *HashAgg) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 		}
 	}
 	a.openLazy()
+	a.openEarly()
 	a.openCache(ctx)
 	if s.Partials {
 		return a, a.openPartials()
@@ -112,10 +113,13 @@ type hashAgg struct {
 
 	rowBuf []byte
 
-	closed  risingMark         // the watermark on the window key
-	sweepAt int64              // no group has a window at or below it
-	marks   []stream.Watermark // on other keys, to pass on at the barrier
-	low     []int64            // by key: the least value among the groups that waited at the last sweep
+	closed   risingMark         // the watermark on the window key
+	sweepAt  int64              // no group in memory has a window at or below it
+	storedAt int64              // nor has one that is only in the table at or below this
+	plain    bool               // no aggregate keeps values
+	begun    int                // groups that came to memory since the last sweep of it
+	marks    []stream.Watermark // on other keys, to pass on at the barrier
+	low      []int64            // by key: the least value among the groups that waited at the last sweep
 }
 
 // aggGroup is, from the top: the number of rows (48 bits, signed), the vnode, flags.
@@ -126,6 +130,7 @@ const (
 	groupStored                       // the state has an entry
 	groupNew                          // has just come to memory
 	groupAbsent                       // what the table has of it is not merged in yet
+	groupClosed                       // its window is closed: it is about to be forgotten
 
 	groupVNode = 8
 	groupRows  = 16
@@ -217,7 +222,7 @@ func (a *hashAgg) admit(cols []vec.Vec, n int, fresh, rows []int32) error {
 			ask, askNodes = append(ask, id), append(askNodes, vnodes[k])
 		}
 	}
-	a.fresh, a.came = a.fresh+len(fresh), a.came+len(fresh)
+	a.fresh, a.came, a.begun = a.fresh+len(fresh), a.came+len(fresh), a.begun+len(fresh)
 	if w := a.spec.WindowKey; w >= 0 {
 		c := &cols[a.spec.Keys[w]]
 		for _, i := range rows {

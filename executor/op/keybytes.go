@@ -268,6 +268,18 @@ func (t *keyTable) Keys(ids []int32) []vec.Vec {
 	return cols
 }
 
+// Column is column j of the keys of ids.
+func (t *keyTable) Column(j int, ids []int32) vec.Vec {
+	if !t.ints || t.kinds[j] != kindInt || t.nulls != nil {
+		return t.Keys(ids)[j]
+	}
+	w, out := len(t.types), make([]int64, len(ids))
+	for i, id := range ids {
+		out[i] = t.vals[int(id)*w+j]
+	}
+	return vec.Ints(out)
+}
+
 // Lossy reports whether equal keys may be written in different ways, so that a
 // stored key must keep its values apart.
 func (t *keyTable) Lossy() bool {

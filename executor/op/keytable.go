@@ -3,6 +3,7 @@ package op
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 
 	"github.com/zeebo/xxh3"
 
@@ -262,6 +263,11 @@ func (t *keyTable) Delete(id int32) {
 		}
 	}
 	t.closeGap(pos)
+	t.free(id)
+}
+
+// free forgets an id that has no slot any more.
+func (t *keyTable) free(id int32) {
 	t.lives[id>>6] &^= 1 << (id & 63)
 	t.frees = append(t.frees, id)
 	t.live--
@@ -270,6 +276,27 @@ func (t *keyTable) Delete(id int32) {
 		t.refs[id] = keyRef{}
 		if t.arena.wasteful() {
 			t.compact()
+		}
+	}
+}
+
+// DeleteAll is Delete for many ids, which rise: if they are a good part of all, the
+// slots are made anew in one pass. Ids are given out again in the same order.
+func (t *keyTable) DeleteAll(ids []int32) {
+	if len(ids) < t.live/8 {
+		for _, id := range ids {
+			t.Delete(id)
+		}
+		return
+	}
+	for _, id := range slices.Backward(ids) {
+		t.free(id)
+	}
+	old := t.slots
+	t.slots = make([]uint64, len(old))
+	for _, s := range old {
+		if s != 0 && t.Live(int32(uint32(s))) {
+			t.place(s)
 		}
 	}
 }

@@ -91,8 +91,28 @@ func (p *partialAgg) Process(_ *executor.Ctx, _ int, b *stream.Batch, out execut
 		return err
 	}
 	if p.keys.Len() >= partialGroups || p.bytes() > partialBytes {
-		return p.flush(out)
+		return p.release(out)
 	}
+	return nil
+}
+
+// release emits what was gathered, and then the watermarks, so that nothing at or
+// below them follows.
+func (p *partialAgg) release(out executor.Emitter) error {
+	if err := p.flush(out); err != nil {
+		return err
+	}
+	p.memory.report(p.bytes())
+	return p.passMarks(out)
+}
+
+func (p *partialAgg) passMarks(out executor.Emitter) error {
+	for _, w := range p.marks {
+		if err := out.EmitWatermark(w); err != nil {
+			return err
+		}
+	}
+	p.marks = p.marks[:0]
 	return nil
 }
 
@@ -161,20 +181,9 @@ func (p *partialAgg) combine(b *stream.Batch) error {
 	return nil
 }
 
-// Barrier emits what was gathered, and then the watermarks, so that nothing at
-// or below them follows.
+// Barrier emits what was gathered.
 func (p *partialAgg) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
-	if err := p.flush(out); err != nil {
-		return err
-	}
-	p.memory.report(p.bytes())
-	for _, w := range p.marks {
-		if err := out.EmitWatermark(w); err != nil {
-			return err
-		}
-	}
-	p.marks = p.marks[:0]
-	return nil
+	return p.release(out)
 }
 
 // flush emits every group and forgets it.
@@ -225,15 +234,18 @@ func (p *partialAgg) emit(from, to int, out executor.Emitter) error {
 	return out.Emit(stream.NewBatch(len(ids), append(cols, vec.Ints(rows)), nil))
 }
 
-// Watermark keeps watermarks of keys for the barrier: what they close above is
-// closed there, and groups would have to be passed on for each.
-func (p *partialAgg) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, _ executor.Emitter) error {
+// Watermark keeps watermarks of keys until what was gathered is emitted, if there
+// is any: groups would have to be passed on for each.
+func (p *partialAgg) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, out executor.Emitter) error {
 	for k, c := range p.spec.Keys {
 		if c == w.Column {
 			p.marks = newestMark(p.marks, stream.Watermark{Column: k, Time: w.Time})
 		}
 	}
-	return nil
+	if p.keys.Len() > 0 {
+		return nil
+	}
+	return p.passMarks(out)
 }
 
 func (p *partialAgg) bytes() int64 {

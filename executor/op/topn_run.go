@@ -53,10 +53,12 @@ type topN struct {
 	state []topGroup // by group id
 	set   *ordSet
 
-	changes rowChanges
-	buf     []byte
-	out     []*vec.Builder
-	ops     []stream.Op
+	changes  rowChanges
+	held     []heldRows
+	heldRows int
+	buf      []byte
+	out      []*vec.Builder
+	ops      []stream.Op
 }
 
 type topGroup struct {
@@ -86,13 +88,22 @@ type topRow struct{ key, val []byte }
 
 func (t *topN) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
 	b = t.onTime(b)
-	cols, n := b.Cols(), b.Rows()
 	ids := t.find(b, func(id int32, v storage.VNode, stored bool) {
 		for int(id) >= len(t.state) {
 			t.state = append(t.state, topGroup{})
 		}
 		t.state[id] = topGroup{vnode: v, loaded: !stored, all: !stored}
 	})
+	if t.holds() {
+		t.hold(b, ids)
+		return nil
+	}
+	return t.take(b, ids)
+}
+
+// take brings rows into their groups, or the changes of these.
+func (t *topN) take(b *stream.Batch, ids []int32) error {
+	cols, n := b.Cols(), b.Rows()
 	had := t.set.Bytes() + t.groups.Bytes()
 	for i := range n {
 		key := t.sort.append(t.buf[:0], cols, i)
@@ -189,6 +200,9 @@ func (t *topN) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emitter
 	t.out, t.ops = t.dec.Builders(64), nil
 	if t.table == nil {
 		return t.emitAll(out)
+	}
+	if err := t.unhold(); err != nil {
+		return err
 	}
 	if err := t.changes.sum(); err != nil {
 		return err
