@@ -39,7 +39,13 @@ type Def struct {
 	// result is TRUE to dst, without making a column of booleans. Rows with NULL
 	// arguments are removed by the caller, as for Total. May be nil.
 	Select func(c *CallCtx, args []vec.Vec, dst []int32) []int32
-	Doc    string
+	// Fuse gives a call of this function whose arguments have a certain form a
+	// cheaper one: an expression with the same result for every row that fails for
+	// no others; nil: it has none. May be nil. Only Prepare asks; what it gives is never stored.
+	Fuse func(c *Call) Expr
+	Safe bool // Eval never fails
+	Cost int  // about ns a row, where that is worth considering (dear)
+	Doc  string
 }
 
 // DefKind tells functions, operators and casts apart.

@@ -60,7 +60,7 @@ func (s *Calc) Explain() string {
 
 // Open implements executor.Spec.
 func (s *Calc) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
-	c := &calc{spec: s, pace: newBatchPace(s.computed()), failed: newFailedRows(s.Failed, s.In.Schema(), ctx)}
+	c := &calc{spec: s, prog: expr.Prepare(append([]expr.Expr{s.Where}, s.Exprs...)...), pace: newBatchPace(s.computed()), failed: newFailedRows(s.Failed, s.In.Schema(), ctx)}
 	for _, j := range s.Rising {
 		c.risesOf = append(c.risesOf, risingColumn(s.Exprs[j]))
 	}
@@ -83,6 +83,7 @@ func (s *Calc) computed() []types.Layout {
 type calc struct {
 	executor.Base
 	spec    *Calc
+	prog    *expr.Program // Where, then Exprs
 	pace    batchPace
 	sel     []int32
 	risesOf []int       // per Rising: the column it reads
@@ -132,8 +133,9 @@ func (c *calc) some(ctx *executor.Ctx, b *stream.Batch, out executor.Emitter) er
 // not stay have any values.
 func (c *calc) eval(ctx *expr.Ctx, b *stream.Batch) (sel []int32, res []vec.Vec, err error) {
 	n, cols := b.Rows(), b.Cols()
-	if c.spec.Where != nil {
-		if c.sel, err = expr.FilterSel(ctx, c.spec.Where, cols, nil, n, c.sel); err != nil {
+	defer c.prog.Next()
+	if where := c.prog.Exprs[0]; where != nil {
+		if c.sel, err = expr.FilterSel(ctx, where, cols, nil, n, c.sel); err != nil {
 			return nil, nil, err
 		}
 		if len(c.sel) < n {
@@ -144,7 +146,7 @@ func (c *calc) eval(ctx *expr.Ctx, b *stream.Batch) (sel []int32, res []vec.Vec,
 		return sel, nil, nil
 	}
 	res = make([]vec.Vec, len(c.spec.Exprs))
-	for j, e := range c.spec.Exprs {
+	for j, e := range c.prog.Exprs[1:] {
 		if res[j], err = e.Eval(ctx, cols, sel, n); err != nil {
 			return nil, nil, err
 		}

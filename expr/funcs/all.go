@@ -94,6 +94,9 @@ func fn(name string, args ids, ret id, eval evalFn, doc string) *expr.Def {
 // notStrict marks a Def that sees NULL arguments.
 func notStrict(d *expr.Def) *expr.Def { d.NotStrict = true; return d }
 
+// safe marks a Def that never fails.
+func safe(d *expr.Def) *expr.Def { d.Safe = true; return d }
+
 // stable and volatile set a Def's volatility.
 func stable(d *expr.Def) *expr.Def   { d.Volatile = expr.Stable; return d }
 func volatile(d *expr.Def) *expr.Def { d.Volatile = expr.VolatileFn; return d }

@@ -9,10 +9,12 @@ import (
 
 // numericArithmetic lists the operators over numeric.
 func numericArithmetic() []*expr.Def {
+	times := op2("*", tNum, tNum, tNum, numericOp(types.Decimal.Mul), "Product")
+	times.Fuse = fuseProduct
 	return []*expr.Def{
+		times,
 		op2("+", tNum, tNum, tNum, numericOp(types.Decimal.Add), "Sum"),
 		op2("-", tNum, tNum, tNum, numericOp(types.Decimal.Sub), "Difference"),
-		op2("*", tNum, tNum, tNum, numericOp(types.Decimal.Mul), "Product"),
 		op2("/", tNum, tNum, tNum, numericOp(types.Decimal.Div), "Quotient"),
 		op2("%", tNum, tNum, tNum, numericOp(types.Decimal.Mod), "Remainder, with the sign of the dividend"),
 		op1("-", tNum, tNum, kernel.U1(types.Decimal.Neg), "Negation"),

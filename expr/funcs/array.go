@@ -54,7 +54,7 @@ func arrayFuncs() []*expr.Def {
 	empty := &expr.Def{Name: "array", Args: ids{}, NotStrict: true, Ret: tArr,
 		RetOf: func([]types.T) types.T { return types.ArrayOf(types.Of(tText)) }, Eval: kernel.Rows(makeArray), Doc: "Empty array; the planner sets its type"}
 	sub := notStrict(fn("subscript", ids{tArr, tI4}, tAny, kernel.Rows(subscript), "Element of an array; a[i][j] has two subscripts"))
-	sub.Variadic, sub.RetOf = true, elemType
+	sub.Variadic, sub.RetOf, sub.Fuse = true, elemType, fuseSubscript
 	slice := retFirst(fn("slice", ids{tArr, tI4, tI4}, tArr, kernel.Rows(arraySlice), "Part of an array: a first and a last position for each dimension"))
 	slice.Variadic = true
 	json := fn("subscript", ids{tJson, tAny}, tJson, kernel.Rows(jsonSubscript), "Part of a JSON value")

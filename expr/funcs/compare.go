@@ -60,10 +60,15 @@ func comparisonsOf(op cmpOp) []*expr.Def {
 		d.Name, d.Args, d.Ret, d.Kind, d.Doc = cmpNames[op], []types.ID{a, b}, types.Bool, expr.Operator, cmpDocs[op]
 		out = append(out, &d)
 	}
+	whole := map[types.ID]*expr.Def{}
+	wholeComparisons[op] = whole
 	ints := expr.Def{Eval: cmpIntEval(op), Select: cmpIntSelect(op), Total: true}
 	for _, a := range intTypes {
 		for _, b := range intTypes {
 			add(a, b, ints)
+			if b == types.Int8 {
+				whole[a] = out[len(out)-1]
+			}
 		}
 	}
 	for _, t := range []types.ID{types.OID, types.Date, types.Time, types.Timestamp, types.TimestampTZ} {
@@ -82,7 +87,7 @@ func comparisonsOf(op cmpOp) []*expr.Def {
 	}
 	add(types.Name, types.Text, raw)
 	add(types.Text, types.Name, raw)
-	add(types.Numeric, types.Numeric, expr.Def{Eval: cmpNumericEval(op)})
+	add(types.Numeric, types.Numeric, expr.Def{Eval: cmpNumericEval(op), Fuse: fuseComparison(op), Safe: true})
 	general := expr.Def{Eval: cmpGeneralEval(op)}
 	for _, t := range []types.ID{types.Bpchar, types.Interval, types.Jsonb, types.Record, types.OIDVector, types.Int2Vector} {
 		add(t, t, general)

@@ -24,7 +24,8 @@ func (c *unitCache) get(name string) types.Unit {
 // extractor is one type's extract: loc is used by timestamptz only.
 type extractor[A any] func(u types.Unit, name string, x A, loc *time.Location) (d types.Decimal, null bool, err error)
 
-// parts makes extract (numeric) and date_part (double precision) of a type.
+// parts makes extract (numeric) and date_part (double precision) of a type, and the
+// form of extract for fields that are integers (wholeField).
 func parts[A any](t id, zoned bool, f extractor[A]) []*expr.Def {
 	numeric := fn("extract", ids{tText, t}, tNum, kernel.M2(func(c *expr.CallCtx) func(string, A) (types.Decimal, error) {
 		var cache unitCache
@@ -48,9 +49,25 @@ func parts[A any](t id, zoned bool, f extractor[A]) []*expr.Def {
 			return d.Float64(), err
 		}
 	}), "Field of a date, time or interval")
+	whole := fn("extract", ids{tText, t}, types.Int8, kernel.M2(func(c *expr.CallCtx) func(string, A) (int64, error) {
+		var cache unitCache
+		loc := location(c)
+		return func(name string, x A) (int64, error) {
+			d, null, err := f(cache.get(name), name, x, loc)
+			if null {
+				return 0, kernel.Null
+			}
+			if err != nil {
+				return 0, err
+			}
+			return d.ToInt64()
+		}
+	}), "")
+	wholeFields[numeric] = whole
 	if zoned {
 		stable(numeric)
 		stable(float)
+		stable(whole)
 	}
 	return []*expr.Def{numeric, float}
 }

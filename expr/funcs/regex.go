@@ -230,6 +230,9 @@ func translateRegex(p string, expanded, inner bool) (out string, lazy bool, err 
 	return b.String(), lazy, nil
 }
 
+// regexCost is expr.Def.Cost of a search.
+const regexCost = 300
+
 // regexFuncs lists the regular expression operators and functions.
 func regexFuncs() []*expr.Def {
 	var out []*expr.Def
@@ -252,7 +255,9 @@ func regexFuncs() []*expr.Def {
 			}
 		})
 		for _, t := range []id{tText, types.Bpchar, tName} {
-			out = append(out, op2(o.name, t, tText, tBool, eval, o.doc))
+			d := op2(o.name, t, tText, tBool, eval, o.doc)
+			d.Cost = regexCost
+			out = append(out, d)
 		}
 	}
 	return append(append(out, regexMatchFuncs()...), regexReplaceFuncs()...)
@@ -312,6 +317,7 @@ func withRegex[R any](name string, elem, ret id, global bool, doc string, f func
 	})
 	a, b := fn(name, ids{tText, tText}, ret, two, doc), fn(name, ids{tText, tText, tText}, ret, three, doc)
 	a.Elem, b.Elem = elem, elem
+	a.Cost, b.Cost = regexCost, regexCost
 	return []*expr.Def{a, b}
 }
 

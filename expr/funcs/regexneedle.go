@@ -3,6 +3,7 @@ package funcs
 import (
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -12,8 +13,9 @@ import (
 // lies well before it need not be tried as the beginning of a match.
 type regex struct {
 	*regexp.Regexp
-	needle string // "": none is known
-	before int    // a match begins at most so many bytes before its needle; -1: that is not known
+	needle string      // "": none is known
+	before int         // a match begins at most so many bytes before its needle; -1: that is not known
+	plain  *plainRegex // nil: it is not as simple
 }
 
 func newRegex(re *regexp.Regexp) *regex {
@@ -32,6 +34,9 @@ func newRegex(re *regexp.Regexp) *regex {
 		} else {
 			before += n
 		}
+	}
+	if r.needle != "" {
+		r.plain = newPlain(tree, r.needle)
 	}
 	return r
 }
@@ -90,17 +95,30 @@ func (r *regex) from(s string) int {
 
 // MatchString is that of regexp.Regexp.
 func (r *regex) MatchString(s string) bool {
+	if r.plain != nil {
+		return r.FindStringSubmatchIndex(s) != nil
+	}
 	at := r.from(s)
 	return at >= 0 && r.Regexp.MatchString(s[at:])
 }
 
 // FindStringSubmatchIndex is that of regexp.Regexp.
-func (r *regex) FindStringSubmatchIndex(s string) []int {
+func (r *regex) FindStringSubmatchIndex(s string) []int { return r.find(s, nil) }
+
+// find is FindStringSubmatchIndex that may write its result to m.
+func (r *regex) find(s string, m []int) []int {
+	if r.plain != nil {
+		m = slices.Grow(m[:0], 2*r.plain.groups+2)[:2*r.plain.groups+2]
+		if !r.plain.match(s, m) {
+			return nil
+		}
+		return m
+	}
 	at := r.from(s)
 	if at < 0 {
 		return nil
 	}
-	m := r.Regexp.FindStringSubmatchIndex(s[at:])
+	m = r.Regexp.FindStringSubmatchIndex(s[at:])
 	for i := range m {
 		if m[i] >= 0 {
 			m[i] += at

@@ -49,3 +49,46 @@ func TestNeedle(t *testing.T) {
 		t.Errorf("only %d texts match", matched)
 	}
 }
+
+// TestPlain holds patterns that are matched without a search against the library,
+// over random texts of their own letters.
+func TestPlain(t *testing.T) {
+	rng := rand.New(rand.NewSource(2))
+	letters := []string{"i", "d", "=", "id", "id=", "&", "a", "b", "c", "\n", " ", "é", "&id=", "\xff", "/", "aa", "ü", ";", "1", "23"}
+	for _, p := range []struct {
+		pattern, flags string
+		plain          bool
+	}{
+		{`(&|^)id=([^&]*)`, "", true}, {`id=([^&]*)&`, "", true}, {`id=([a-c]+)([^a-c]|&)`, "", true}, {`id=([a-c]+)[^a-d]`, "", true}, {`[&a]id(=)(\d+)`, "", true},
+		{`^id=(.*)$`, "", true}, {`(&|;)?id=[^&;]+`, "", false}, {`[&;]?id=[^&;]+`, "", true}, {`id=(a*)(a)`, "", false}, {`id=([^/]*)/([^/]*)/`, "", true}, {`id=(.*)&`, "", false},
+		{`id=([^&]*?)&`, "", false}, {`(^|[&;])id=`, "n", false}, {`id(=|&)`, "", true}, {`aid=(é*)`, "", false}, {`id=([^é]*)`, "", false}, {`idé([a-c]*)$`, "", true},
+		{`(a|b|)id=([abc]*)=`, "", true}, {`aa(b*)`, "", true}, {`[a&]aa(b*)`, "", false}, {`id=([^\n]+)`, "", true}, {`.id=(.+)`, "", false}, {`&?id=`, "i", false},
+	} {
+		re, err := CompileRegex(p.pattern, p.flags)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := newRegex(re)
+		if (r.plain != nil) != p.plain {
+			t.Errorf("%s: plain is %v", p.pattern, !p.plain)
+		}
+		matched := 0
+		for range 4000 {
+			var text strings.Builder
+			for range rng.Intn(14) {
+				text.WriteString(letters[rng.Intn(len(letters))])
+			}
+			s := text.String()
+			want := re.FindStringSubmatchIndex(s)
+			if got := r.FindStringSubmatchIndex(s); !slices.Equal(got, want) {
+				t.Fatalf("%s in %q: %v, want %v", p.pattern, s, got, want)
+			}
+			if want != nil {
+				matched++
+			}
+		}
+		if matched < 5 {
+			t.Errorf("%s: only %d texts match", p.pattern, matched)
+		}
+	}
+}

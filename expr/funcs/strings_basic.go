@@ -77,8 +77,8 @@ func strFuncs() []*expr.Def {
 		fn("octet_length", ids{tByte}, tI4, bytesLen, "Number of bytes"),
 		fn("bit_length", ids{tText}, tI4, kernel.U1(func(s string) int64 { return int64(len(s)) * 8 }), "Number of bits"),
 		fn("bit_length", ids{tByte}, tI4, kernel.U1(func(s string) int64 { return int64(len(s)) * 8 }), "Number of bits"),
-		fn("lower", ids{tText}, tText, kernel.Append1(appendLower), "Lower case"),
-		fn("upper", ids{tText}, tText, kernel.Append1(appendUpper), "Upper case"),
+		safe(fn("lower", ids{tText}, tText, kernel.Append1(appendLower), "Lower case")),
+		safe(fn("upper", ids{tText}, tText, kernel.Append1(appendUpper), "Upper case")),
 		fn("initcap", ids{tText}, tText, kernel.U1(initcap), "First letter of each word in upper case, the rest in lower"),
 		fn("substr", ids{tText, tI4}, tText, kernel.U2(substrFrom), "Text from a position on"),
 		fn("substr", ids{tText, tI4, tI4}, tText, kernel.E3(substr), "Text from a position on, of a length"),
@@ -109,7 +109,9 @@ func strFuncs() []*expr.Def {
 			return overlay(s, with, from, int64(utf8.RuneCountInString(with)))
 		}), "Part of a text replaced"),
 	}
-	out = append(out, aliases(fn("length", ids{tText}, tI4, length, "Number of characters"), "char_length", "character_length")...)
+	chars := safe(fn("length", ids{tText}, tI4, length, "Number of characters"))
+	chars.Fuse = fuseLength
+	out = append(out, aliases(chars, "char_length", "character_length")...)
 	out = append(out, aliases(fn("length", ids{types.Bpchar}, tI4, kernel.U1(func(s string) int64 {
 		return int64(utf8.RuneCountInString(strings.TrimRight(s, " ")))
 	}), "Number of characters without padding"), "char_length", "character_length")...)
