@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime"
 	"runtime/metrics"
 	"time"
@@ -24,6 +25,18 @@ func used() usage {
 		{Name: "/cpu/classes/gc/mark/idle:cpu-seconds"}}
 	metrics.Read(sample)
 	return usage{time.Now(), cpuTime().Seconds(), sample[0].Value.Float64() - sample[3].Value.Float64(), float64(sample[1].Value.Uint64()), float64(sample[2].Value.Uint64())}
+}
+
+// split is the options of the sources, with a split for each instance to read.
+func (s *spec) split() map[string]string {
+	options := maps.Clone(s.Generator)
+	if options == nil {
+		options = map[string]string{}
+	}
+	if _, set := options["nexmark.split.num"]; !set && s.Parallelism > 1 {
+		options["nexmark.split.num"] = fmt.Sprint(s.Parallelism)
+	}
+	return options
 }
 
 // measureServer runs the query from its creation until its result holds all
@@ -89,7 +102,7 @@ func (b *bed) prepare(s *spec, q *query) error {
 	if q.side {
 		tables = append(tables, "side_input")
 	}
-	if err := b.make(tables, s.Events, s.Generator); err != nil {
+	if err := b.make(tables, s.Events, s.split()); err != nil {
 		return err
 	}
 	if err := b.set(s.Set); err != nil {
