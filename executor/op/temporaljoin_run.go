@@ -35,6 +35,7 @@ type temporalJoin struct {
 	leftDec *storage.RowDecoder
 
 	pending []*stream.Batch    // left rows of this epoch
+	waits   int                // about the bytes of pending
 	marks   []stream.Watermark // of the left side, behind them
 	ready   bool               // the right side is complete
 	arrived bool               // it became so in this epoch
@@ -82,6 +83,7 @@ func (t *temporalJoin) Process(ctx *executor.Ctx, in int, b *stream.Batch, out e
 		return t.join.Process(ctx, 1, b, out) // no left row is there: nothing is output
 	}
 	t.pending = append(t.pending, b)
+	t.waits += b.Bytes()
 	return nil
 }
 
@@ -115,30 +117,14 @@ func (t *temporalJoin) Barrier(ctx *executor.Ctx, b stream.Barrier, out executor
 	if err != nil {
 		return err
 	}
-	t.pending = nil
-	switch {
-	case !t.ready:
-		t.hold(come, gone)
-	case t.arrived:
-		t.hold(come, gone)
-		err = t.release(ctx, out)
-		t.arrived = false
-	default:
-		for _, x := range gone {
-			if err = t.takeBack(x, out); err != nil {
-				return err
-			}
+	t.pending, t.waits = nil, 0
+	if !t.ready {
+		t.drop(gone)
+		t.hold(come)
+	} else {
+		if err := t.settle(ctx, come, gone, out); err != nil {
+			return err
 		}
-		for _, x := range come {
-			if err = t.lookUp(ctx, x, out); err != nil {
-				return err
-			}
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if t.ready {
 		for _, w := range t.marks {
 			if err := out.EmitWatermark(w); err != nil {
 				return err
@@ -147,6 +133,31 @@ func (t *temporalJoin) Barrier(ctx *executor.Ctx, b stream.Barrier, out executor
 		t.marks = t.marks[:0]
 	}
 	return t.join.Barrier(ctx, b, out)
+}
+
+// settle outputs what left changes come to, once the right side is complete. When it
+// has become so in this epoch, rows that went were held, and none were given; those
+// that came need not be: they are here.
+func (t *temporalJoin) settle(ctx *executor.Ctx, come, gone []*stream.Batch, out executor.Emitter) error {
+	if t.arrived {
+		t.arrived = false
+		t.drop(gone)
+		if err := t.release(ctx, out); err != nil {
+			return err
+		}
+		gone = nil
+	}
+	for _, x := range gone {
+		if err := t.takeBack(x, out); err != nil {
+			return err
+		}
+	}
+	for _, x := range come {
+		if err := t.lookUp(ctx, x, out); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // netChange is what the epoch's left changes come to: rows that came and rows that went.
@@ -324,8 +335,8 @@ func (t *temporalJoin) takeBack(b *stream.Batch, out executor.Emitter) error {
 	return out.Emit(stream.NewBatch(len(rows), res, slices.Repeat([]stream.Op{stream.Delete}, len(rows))))
 }
 
-// hold keeps left rows until the right side is complete.
-func (t *temporalJoin) hold(come, gone []*stream.Batch) {
+// drop forgets held rows that went.
+func (t *temporalJoin) drop(gone []*stream.Batch) {
 	for _, b := range gone {
 		cols := b.Cols()
 		vnodes := executor.VNodes(cols, t.spec.L.Keys, t.types, b.Rows(), nil)
@@ -334,6 +345,10 @@ func (t *temporalJoin) hold(come, gone []*stream.Batch) {
 			t.held.Delete(v, t.buf)
 		}
 	}
+}
+
+// hold keeps left rows until the right side is complete.
+func (t *temporalJoin) hold(come []*stream.Batch) {
 	var row []byte
 	for _, b := range come {
 		cols := b.Cols()

@@ -38,3 +38,7 @@ func (j *hashJoin) Withheld() (n int) {
 	}
 	return n
 }
+
+// Withheld implements executor.Withholder: the left rows of the epoch, and what the
+// right side changed.
+func (t *temporalJoin) Withheld() int { return t.waits + t.join.Withheld() }
