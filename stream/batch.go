@@ -41,6 +41,13 @@ func Full(rows int, builders []*vec.Builder) bool {
 type Batch struct {
 	Ops []Op // one per row; nil: all Insert
 
+	// Once is set by an operator that changes each of its groups once an epoch: no
+	// group of these rows is in any other batch of the epoch, but for a batch of deleted
+	// rows and the batch of inserted rows right behind it, which begin with the groups
+	// that are in both, in the same order. Calc passes it on, also where it leaves out
+	// rows, of either; other batches that are made of it do not have it.
+	Once bool
+
 	n    int
 	cols []vec.Vec
 }

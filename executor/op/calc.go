@@ -183,5 +183,7 @@ func (s *Calc) result(b *stream.Batch, sel []int32, res []vec.Vec) *stream.Batch
 			res[j] = res[j].Gather(sel)
 		}
 	}
-	return stream.NewBatch(rows, res, ops)
+	made := stream.NewBatch(rows, res, ops)
+	made.Once = b.Once
+	return made
 }

@@ -131,7 +131,7 @@ func (a *hashAgg) drop(ctx *executor.Ctx, ids []int32, out executor.Emitter) err
 			for i := range rows {
 				rows[i] = int32(i)
 			}
-			if err := a.emit(part, results, rows, stream.Insert, out); err != nil {
+			if err := a.emit(changedGroups{part, rows}, results, stream.Insert, out); err != nil {
 				return err
 			}
 		}

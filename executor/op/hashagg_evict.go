@@ -51,6 +51,7 @@ func (a *hashAgg) spill(ctx *executor.Ctx, out executor.Emitter) error {
 	if !a.memory.over() {
 		return nil
 	}
+	a.again = true
 	if err := a.flushAll(ctx, out); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package op
 
 import (
 	"math"
+	"slices"
 
 	"streamdb/executor"
 	"streamdb/internal/sqlerr"
@@ -24,7 +25,7 @@ func (a *hashAgg) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emit
 		return err
 	}
 	a.started = len(a.spec.Keys) == 0
-	a.spilled = false
+	a.spilled, a.again = false, false
 	if err := a.closeWindows(ctx, out); err != nil {
 		return err
 	}
@@ -113,23 +114,46 @@ func (a *hashAgg) emitChanges(ctx *executor.Ctx, ids, had []int32, olds []vec.Ve
 	if err != nil {
 		return err
 	}
-	var del, delRows, ins, insRows []int32
+	del, ins := newChangedGroups(len(ids)), newChangedGroups(len(ids))
 	for k, id := range ids {
-		o, n := had[k], row[k]
-		if o >= 0 && n >= 0 && a.unchanged(olds, int(o), news, int(n)) {
-			continue
-		}
-		if o >= 0 {
-			del, delRows = append(del, id), append(delRows, o)
-		}
-		if n >= 0 {
-			ins, insRows = append(ins, id), append(insRows, n)
+		if o, n := had[k], row[k]; o >= 0 && n >= 0 && !a.unchanged(olds, int(o), news, int(n)) {
+			del.add(id, o)
+			ins.add(id, n)
 		}
 	}
-	if err := a.emit(del, olds, delRows, stream.Delete, out); err != nil {
+	for k, id := range ids { // behind those that are in both: see stream.Batch.Once
+		if o, n := had[k], row[k]; o >= 0 && n < 0 {
+			del.add(id, o)
+		} else if o < 0 && n >= 0 {
+			ins.add(id, n)
+		}
+	}
+	if err := a.emit(del, olds, stream.Delete, out); err != nil {
 		return err
 	}
-	return a.emit(ins, news, insRows, stream.Insert, out)
+	return a.emit(ins, news, stream.Insert, out)
+}
+
+// changedGroups are groups to emit, and where their results are.
+type changedGroups struct{ ids, rows []int32 }
+
+func newChangedGroups(most int) changedGroups {
+	return changedGroups{make([]int32, 0, most), make([]int32, 0, most)}
+}
+
+func (c *changedGroups) add(id, row int32) { c.ids, c.rows = append(c.ids, id), append(c.rows, row) }
+
+// all reports whether the rows are all n, in order.
+func (c *changedGroups) all(n int) bool {
+	if len(c.rows) != n {
+		return false
+	}
+	for i, r := range c.rows {
+		if int(r) != i {
+			return false
+		}
+	}
+	return true
 }
 
 // results computes the aggregates of groups.
@@ -155,26 +179,26 @@ func (a *hashAgg) unchanged(olds []vec.Vec, o int, news []vec.Vec, n int) bool {
 	return true
 }
 
-func (a *hashAgg) emit(ids []int32, results []vec.Vec, rows []int32, o stream.Op, out executor.Emitter) error {
-	if len(ids) == 0 {
+func (a *hashAgg) emit(c changedGroups, results []vec.Vec, o stream.Op, out executor.Emitter) error {
+	n := len(c.ids)
+	if n == 0 {
 		return nil
 	}
-	cols := a.keys.Keys(ids)
+	cols := a.keys.Keys(c.ids)
 	for j := range results {
-		if len(rows) == results[j].N { // all of them, in order
+		if c.all(results[j].N) {
 			cols = append(cols, results[j])
 		} else {
-			cols = append(cols, results[j].Gather(rows))
+			cols = append(cols, results[j].Gather(c.rows))
 		}
 	}
 	var ops []stream.Op
 	if o == stream.Delete {
-		ops = make([]stream.Op, len(ids))
-		for i := range ops {
-			ops[i] = o
-		}
+		ops = slices.Repeat([]stream.Op{o}, n)
 	}
-	return out.Emit(stream.NewBatch(len(ids), cols, ops))
+	b := stream.NewBatch(n, cols, ops)
+	b.Once = !a.again
+	return out.Emit(b)
 }
 
 // write records the state of touched groups, gone ones included.

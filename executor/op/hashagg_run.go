@@ -105,6 +105,7 @@ type hashAgg struct {
 	old     []*vec.Builder // per aggregate: results before this epoch
 	oldRows int32
 	started bool // without Keys: the group exists in the state
+	again   bool // what has been emitted in this epoch may be emitted once more: not stream.Batch.Once
 
 	ids   []int32
 	sel   []int32

@@ -64,5 +64,9 @@ func (m *Materialize) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 	case m.AppendOnly:
 		return &appendRows{rowWriter: w}, nil
 	}
-	return &netRows{epochWriter: epochWriter{rowWriter: w}}, nil
+	net := netRows{epochWriter: epochWriter{rowWriter: w}}
+	if from := onceBelow(m); from != nil {
+		return &pairedRows{netRows: net, compare: !from.whole}, nil
+	}
+	return &net, nil
 }
