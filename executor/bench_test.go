@@ -63,7 +63,7 @@ func BenchmarkHashSplit(b *testing.B) {
 	out := newOutput(Distribution{Kind: Hash, Cols: []int{0}}, schema, edges)
 	b.ReportAllocs()
 	for range b.N {
-		if err := out.batch(context.Background(), batch); err != nil {
+		if err := out.batch(context.Background(), stream.Message{Batch: batch}); err != nil {
 			b.Fatal(err)
 		}
 		for _, e := range edges {

@@ -142,6 +142,7 @@ func (e *Edge) receive() (m stream.Message, ok, ended bool) {
 	}
 	m = e.popLocked()
 	var more []*stream.Batch
+	var lent []*stream.Lease
 	if m.Batch != nil && m.Batch.Rows() < coalesceRows {
 		rows, size := m.Batch.Rows(), m.Batch.Bytes()
 		for e.n > 0 {
@@ -153,13 +154,18 @@ func (e *Edge) receive() (m stream.Message, ok, ended bool) {
 				break
 			}
 			rows += b.Rows()
-			more = append(more, e.popLocked().Batch)
+			next := e.popLocked()
+			more, lent = append(more, next.Batch), append(lent, next.Lease)
 		}
 	}
 	e.mu.Unlock()
 	wake(e.space)
 	if more != nil {
-		m.Batch = concat(append([]*stream.Batch{m.Batch}, more...))
+		m.Batch = concat(append([]*stream.Batch{m.Batch}, more...)) // a copy
+		for _, l := range append(lent, m.Lease) {
+			l.Release()
+		}
+		m.Lease = nil
 	}
 	return m, true, false
 }

@@ -120,7 +120,7 @@ func TestHashExchangeSplitsByVNode(t *testing.T) {
 		for i := range rows {
 			count[fmt.Sprint(batch.Cols()[0].Datum(i), batch.Cols()[1].Datum(i), batch.Op(i))]++
 		}
-		if err := out.batch(context.Background(), batch); err != nil {
+		if err := out.batch(context.Background(), stream.Message{Batch: batch}); err != nil {
 			t.Fatal(err)
 		}
 		sets := storage.SplitVNodes(n)

@@ -151,6 +151,16 @@ func (t *tree) open(spec Spec, openCtx func(n *node) *OpenCtx) (*node, error) {
 	return n, nil
 }
 
+// borrows reports whether no operator keeps batches.
+func (t *tree) borrows() bool {
+	for _, n := range t.order {
+		if b, ok := n.op.(Borrower); !ok || !b.Borrows() {
+			return false
+		}
+	}
+	return true
+}
+
 // close closes every operator once, and the tables opened for them.
 func (t *tree) close() error {
 	var errs []error

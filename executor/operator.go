@@ -86,7 +86,18 @@ type Ctx struct {
 	context.Context
 	Expr  *expr.Ctx
 	Epoch stream.Epoch // the epoch now being processed
+
+	lease *stream.Lease // of the columns that are being processed
 }
+
+// Lend says that the columns that a Poller emits in this call of Poll, now, are
+// lent to those who get them.
+func (c *Ctx) Lend(l *stream.Lease) { c.lease = l }
+
+// Borrower is an operator that keeps nothing of the batches that it gets, nor of
+// those that it emits, once Process or Poll has returned. A task of Borrowers gives
+// memory back that was lent with a batch. A leaf says it for what it emits.
+type Borrower interface{ Borrows() bool }
 
 // OpenCtx is what an operator may use while it is opened.
 type OpenCtx struct {

@@ -36,26 +36,30 @@ func newOutput(dist Distribution, cols types.Schema, edges []*Edge) *output {
 	return o
 }
 
-// batch sends the rows where they belong.
-func (o *output) batch(ctx context.Context, b *stream.Batch) error {
-	if len(o.edges) == 1 {
-		return o.edges[0].send(ctx, o.gauge, stream.Message{Batch: b})
-	}
-	switch o.dist.Kind {
-	case Hash:
-		return o.split(ctx, b)
-	case Random:
+// batch sends the rows where they belong. What gets the columns as they are holds
+// their lease.
+func (o *output) batch(ctx context.Context, m stream.Message) error {
+	to := 0
+	switch {
+	case len(o.edges) == 1:
+	case o.dist.Kind == Hash:
+		return o.split(ctx, m)
+	case o.dist.Kind == Random:
 		o.next = (o.next + 1) % len(o.edges)
-		return o.edges[o.next].send(ctx, o.gauge, stream.Message{Batch: b})
-	case Broadcast:
-		return o.all(ctx, stream.Message{Batch: b})
-	default:
-		return o.edges[0].send(ctx, o.gauge, stream.Message{Batch: b})
+		to = o.next
+	case o.dist.Kind == Broadcast:
+		for range o.edges {
+			m.Lease.Hold()
+		}
+		return o.all(ctx, m)
 	}
+	m.Lease.Hold()
+	return o.edges[to].send(ctx, o.gauge, m)
 }
 
 // split sends each row to the owner of its vnode.
-func (o *output) split(ctx context.Context, b *stream.Batch) error {
+func (o *output) split(ctx context.Context, m stream.Message) error {
+	b := m.Batch
 	n := b.Rows()
 	o.vnodes = VNodes(b.Cols(), o.dist.Cols, o.types, n, o.vnodes)
 	clear(o.counts)
@@ -75,15 +79,16 @@ func (o *output) split(ctx context.Context, b *stream.Batch) error {
 		o.counts[t]++
 	}
 	for t, sel := range o.sels {
-		part := b
+		part := stream.Message{Batch: b}
 		switch len(sel) {
 		case 0:
 			continue
 		case n: // all rows are for one target
+			part.Lease = m.Lease.Hold()
 		default:
-			part = b.Take(sel)
+			part.Batch = b.Take(sel) // a copy
 		}
-		if err := o.edges[t].send(ctx, o.gauge, stream.Message{Batch: part}); err != nil {
+		if err := o.edges[t].send(ctx, o.gauge, part); err != nil {
 			return err
 		}
 	}

@@ -120,6 +120,8 @@ func (in *Input) Open(*OpenCtx) (Operator, error) { return passThrough{}, nil }
 // at its parent, so it only runs when it is the root of a fragment.
 type passThrough struct{ Base }
 
+func (passThrough) Borrows() bool { return true }
+
 func (passThrough) Process(_ *Ctx, _ int, b *stream.Batch, out Emitter) error { return out.Emit(b) }
 
 func (passThrough) Watermark(_ *Ctx, _ int, w stream.Watermark, out Emitter) error {

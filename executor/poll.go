@@ -47,8 +47,13 @@ func (t *Task) pollOne() (did bool, err error) {
 		}
 		t.tree.flow.emitted = false
 		more, err := p.op.Poll(t.call, &p.node.out)
+		lent := t.call.lease
+		t.call.lease = nil
 		if err != nil {
 			return true, err
+		}
+		if t.borrows {
+			lent.Release()
 		}
 		grown := t.reportDirty()
 		if t.tree.flow.emitted || grown {

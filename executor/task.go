@@ -75,6 +75,7 @@ type Task struct {
 	dirty    int                // as reported to the coordinator
 	held     bool               // its pollers bring no more rows into this epoch
 	timed    bool               // the operators have the time of this epoch
+	borrows  bool               // its operators are Borrowers
 	marks    []stream.Watermark // the last one sent, by column: what a new output must know
 }
 
@@ -271,6 +272,7 @@ func (t *Task) open() (err error) {
 		t.edges = append(t.edges, in.edges...)
 	}
 	t.live = len(t.edges)
+	t.borrows = t.tree.borrows()
 	for _, n := range t.tree.order {
 		if p, ok := n.op.(Poller); ok {
 			t.pollers = append(t.pollers, &poller{node: n, op: p, ready: true})
@@ -371,8 +373,14 @@ func (t *Task) message(e *inEdge, m stream.Message) (finished bool, err error) {
 		t.gauge.rowsIn.Add(int64(m.Batch.Rows()))
 		t.setTime()
 		in := e.input
-		if err := in.to.op.Process(t.call, in.in, m.Batch, &in.to.out); err != nil {
+		t.call.lease = m.Lease
+		err := in.to.op.Process(t.call, in.in, m.Batch, &in.to.out)
+		t.call.lease = nil
+		if err != nil {
 			return false, err
+		}
+		if t.borrows {
+			m.Lease.Release()
 		}
 		t.reportDirty()
 		return false, nil
@@ -434,7 +442,7 @@ func (s *taskSink) batch(b *stream.Batch) error {
 	}
 	t.gauge.rowsOut.Add(int64(b.Rows()))
 	for _, o := range t.outs {
-		if err := o.batch(t.ctx, b); err != nil {
+		if err := o.batch(t.ctx, stream.Message{Batch: b, Lease: t.call.lease}); err != nil {
 			return err
 		}
 	}

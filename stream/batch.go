@@ -37,7 +37,8 @@ func Full(rows int, builders []*vec.Builder) bool {
 }
 
 // Batch is a set of changed rows. It is immutable once made, and owned by the
-// garbage collector: no Retain, no Release.
+// garbage collector: operators neither retain nor release it. (A Lease is between
+// a source and the tasks.)
 type Batch struct {
 	Ops []Op // one per row; nil: all Insert
 

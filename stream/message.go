@@ -51,6 +51,7 @@ type TaskID struct {
 // Message is exactly one of batch, watermark and barrier.
 type Message struct {
 	Batch     *Batch
+	Lease     *Lease // of the batch's columns; nil: they are the receiver's for ever
 	Watermark *Watermark
 	Barrier   *Barrier
 }

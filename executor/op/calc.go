@@ -60,7 +60,8 @@ func (s *Calc) Explain() string {
 
 // Open implements executor.Spec.
 func (s *Calc) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
-	c := &calc{spec: s, prog: expr.Prepare(append([]expr.Expr{s.Where}, s.Exprs...)...), pace: newBatchPace(s.computed()), failed: newFailedRows(s.Failed, s.In.Schema(), ctx)}
+	prog := expr.Prepare(append([]expr.Expr{s.Where}, s.Exprs...)...)
+	c := &calc{spec: s, prog: prog, where: prog.Exprs[0], exprs: prog.Exprs[1:], pace: newBatchPace(s.computed()), failed: newFailedRows(s.Failed, s.In.Schema(), ctx)}
 	for _, j := range s.Rising {
 		c.risesOf = append(c.risesOf, risingColumn(s.Exprs[j]))
 	}
@@ -83,7 +84,9 @@ func (s *Calc) computed() []types.Layout {
 type calc struct {
 	executor.Base
 	spec    *Calc
-	prog    *expr.Program // Where, then Exprs
+	prog    *expr.Program // of where and exprs; nil: they are the spec's as they are
+	where   expr.Expr
+	exprs   []expr.Expr
 	pace    batchPace
 	sel     []int32
 	risesOf []int       // per Rising: the column it reads
@@ -133,9 +136,11 @@ func (c *calc) some(ctx *executor.Ctx, b *stream.Batch, out executor.Emitter) er
 // not stay have any values.
 func (c *calc) eval(ctx *expr.Ctx, b *stream.Batch) (sel []int32, res []vec.Vec, err error) {
 	n, cols := b.Rows(), b.Cols()
-	defer c.prog.Next()
-	if where := c.prog.Exprs[0]; where != nil {
-		if c.sel, err = expr.FilterSel(ctx, where, cols, nil, n, c.sel); err != nil {
+	if c.prog != nil {
+		defer c.prog.Next()
+	}
+	if c.where != nil {
+		if c.sel, err = expr.FilterSel(ctx, c.where, cols, nil, n, c.sel); err != nil {
 			return nil, nil, err
 		}
 		if len(c.sel) < n {
@@ -146,7 +151,7 @@ func (c *calc) eval(ctx *expr.Ctx, b *stream.Batch) (sel []int32, res []vec.Vec,
 		return sel, nil, nil
 	}
 	res = make([]vec.Vec, len(c.spec.Exprs))
-	for j, e := range c.prog.Exprs[1:] {
+	for j, e := range c.exprs {
 		if res[j], err = e.Eval(ctx, cols, sel, n); err != nil {
 			return nil, nil, err
 		}

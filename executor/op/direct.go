@@ -123,7 +123,7 @@ func (d *Direct) Run(ctx *expr.Ctx, snapshot storage.Snapshot) (*stream.Batch, e
 		if err != nil || b == nil || b.Rows() == 0 {
 			return nil, err
 		}
-		c := calc{spec: s}
+		c := calc{spec: s, where: s.Where, exprs: s.Exprs}
 		sel, res, failed := c.eval(ctx, b)
 		if failed != nil || sel != nil && len(sel) == 0 {
 			return nil, failed

@@ -179,7 +179,7 @@ func (s *source) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) {
 		if rows == 0 && r.chunk.Next == r.Next && !r.chunk.Done && len(r.chunk.Bad) == 0 {
 			continue
 		}
-		if err := s.take(r, rows, out); err != nil {
+		if err := s.take(ctx, r, rows, out); err != nil {
 			return false, err
 		}
 		s.limit.spend(rows)
@@ -204,7 +204,7 @@ func (s *source) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) {
 const ratePause = 5 * time.Millisecond
 
 // take passes a chunk on.
-func (s *source) take(r *splitReader, rows int, out executor.Emitter) error {
+func (s *source) take(ctx *executor.Ctx, r *splitReader, rows int, out executor.Emitter) error {
 	c := &r.chunk
 	// Those who catch up rely on it: nothing at or above the published offset
 	// has been emitted.
@@ -228,7 +228,7 @@ func (s *source) take(r *splitReader, rows int, out executor.Emitter) error {
 		s.env.active(s.octx.Job)
 		return nil
 	}
-	return out.Emit(s.widen(s.batch(r)))
+	return out.Emit(s.widen(s.batch(ctx, r)))
 }
 
 func (s *source) quarantine(r *splitReader) error {

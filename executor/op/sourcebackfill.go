@@ -8,7 +8,6 @@ import (
 	"streamdb/internal/sqlerr"
 	"streamdb/storage"
 	"streamdb/stream"
-	"streamdb/vec"
 )
 
 // sourceBackfill runs a SourceBackfill. Each split is read privately from its
@@ -108,6 +107,9 @@ func (b *sourceBackfill) Process(_ *executor.Ctx, _ int, batch *stream.Batch, ou
 	ids := batch.Cols()[len(b.spec.Conf.Schema)]
 	n := batch.Rows()
 	mask := ids.Mask()
+	if b.live(ids.I64[0], ids.I64[(n-1)&mask]) {
+		return out.Emit(projectBatch(batch, b.cols))
+	}
 	sel := make([]int32, 0, n)
 	last, from := int64(-1), int64(-1) // rows of one split follow each other
 	var split *splitReader
@@ -131,6 +133,17 @@ func (b *sourceBackfill) Process(_ *executor.Ctx, _ int, batch *stream.Batch, ou
 		return out.Emit(projectBatch(batch, b.cols))
 	}
 	return out.Emit(projectBatch(batch, b.cols).Take(sel))
+}
+
+// live reports whether rows of one split, from the first to the last, are all to be
+// passed. Rows of one split follow each other, and rise.
+func (b *sourceBackfill) live(first, last int64) bool {
+	split := b.byNum[first>>rowIDShift]
+	if split == nil || !split.Done || last>>rowIDShift != first>>rowIDShift || first&(1<<rowIDShift-1) < split.Next {
+		return false
+	}
+	split.Seen, split.dirty = max(split.Seen, last&(1<<rowIDShift-1)+1), true
+	return true
 }
 
 // Watermark passes once all splits have caught up.
@@ -251,7 +264,7 @@ func (b *sourceBackfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, er
 		if rows == 0 {
 			return true, nil
 		}
-		return true, out.Emit(b.rows(s))
+		return true, out.Emit(b.rows(ctx, s))
 	}
 	// The live source may publish at any time that both have met.
 	b.rest(b.splits, longestIdle)
@@ -275,8 +288,8 @@ func (b *sourceBackfill) show() {
 }
 
 // rows is the chunk read last, as the columns asked for.
-func (b *sourceBackfill) rows(s *splitReader) *stream.Batch {
-	batch := b.batch(s)
+func (b *sourceBackfill) rows(ctx *executor.Ctx, s *splitReader) *stream.Batch {
+	batch := b.batch(ctx, s)
 	if b.whole {
 		batch = stream.NewBatch(batch.Rows(), pickCols(batch.Cols(), b.cols), nil)
 	}
@@ -330,7 +343,7 @@ func (b *sourceBackfill) meets(s *splitReader) bool {
 	}
 	s.Done, s.dirty = true, true
 	b.shut(s)
-	s.chunk = connector.Chunk{Cols: []*vec.Builder(nil)}
+	s.chunk, s.memory = connector.Chunk{}, nil
 	return true
 }
 

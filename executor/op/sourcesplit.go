@@ -3,13 +3,14 @@ package op
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"streamdb/connector"
+	"streamdb/executor"
 	"streamdb/internal/sqlerr"
 	"streamdb/stream"
-	"streamdb/types"
 	"streamdb/vec"
 )
 
@@ -20,6 +21,7 @@ type splitReader struct {
 	reader  connector.Reader
 	stop    context.CancelFunc // ends the goroutine that forwards wake-ups
 	chunk   connector.Chunk
+	memory  *chunkMemory  // of the chunk
 	pause   time.Duration // after the last error
 	retryAt time.Time
 	dirty   bool
@@ -30,11 +32,11 @@ type splitReader struct {
 // readers is what Source and SourceBackfill share: the connector, the search
 // for splits in the background, and reading with retries.
 type readers struct {
-	conf    *SourceConf
-	def     *connector.Def
-	cols    []int
-	log     *slog.Logger
-	layouts []types.Layout
+	conf *SourceConf
+	def  *connector.Def
+	cols []int
+	log  *slog.Logger
+	pool *chunkPool
 
 	wake   chan struct{}
 	timer  *time.Timer   // sends to wake
@@ -70,10 +72,7 @@ func newReaders(conf *SourceConf, cols []int, env *Env, log *slog.Logger) (*read
 	if !ok || def.OpenSource == nil {
 		return nil, sqlerr.New(sqlerr.UndefinedObject, "connector %q of source %s does not exist", conf.Connector, conf.Name)
 	}
-	r.def = def
-	for _, c := range cols {
-		r.layouts = append(r.layouts, conf.Schema[c].Type.Layout())
-	}
+	r.def, r.pool = def, newChunkPool(conf.Schema, cols)
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.timer = time.AfterFunc(time.Hour, r.notify)
 	return r, nil
@@ -208,13 +207,10 @@ func (r *readers) read(ctx context.Context, src connector.Source, s *splitReader
 		return 0
 	}
 	c := &s.chunk
-	*c = connector.Chunk{Cols: c.Cols, Offsets: c.Offsets[:0], Bad: c.Bad[:0], Next: s.Next}
-	if c.Cols == nil {
-		c.Cols = make([]*vec.Builder, len(r.cols))
-		for i, l := range r.layouts {
-			c.Cols[i] = vec.NewBuilder(l, 0)
-		}
+	if s.memory == nil {
+		s.memory = r.pool.take()
 	}
+	*c = connector.Chunk{Cols: s.memory.cols, Offsets: c.Offsets[:0], Bad: c.Bad[:0], Next: s.Next}
 	err := error(nil)
 	if s.reader == nil {
 		err = r.open(ctx, src, s)
@@ -248,21 +244,24 @@ func (r *readers) read(ctx context.Context, src connector.Source, s *splitReader
 	return 0
 }
 
-// batch makes a batch of the chunk's rows, the row ids last, and empties it.
-func (r *readers) batch(s *splitReader) *stream.Batch {
-	c := &s.chunk
+// batch makes a batch of the chunk's rows, the row ids last, and empties it. Its
+// memory is lent.
+func (r *readers) batch(ctx *executor.Ctx, s *splitReader) *stream.Batch {
+	c, m, pool := &s.chunk, s.memory, r.pool
 	n := len(c.Offsets)
 	cols := make([]vec.Vec, len(c.Cols)+1)
 	for i, b := range c.Cols {
 		cols[i] = b.Vec()
-		b.Reset(0)
 	}
-	ids := make([]int64, n)
+	s.memory, c.Cols = nil, nil
+	ctx.Lend(stream.NewLease(func() { pool.give(m) }))
+	m.ids = slices.Grow(m.ids[:0], n)[:n]
+	ids := m.ids
 	high := int64(s.Number) << rowIDShift
 	for i, off := range c.Offsets {
 		ids[i] = high | off
 	}
-	cols[len(c.Cols)] = vec.Ints(ids)
+	cols[len(cols)-1] = vec.Ints(ids)
 	return stream.NewBatch(n, cols, nil)
 }
 

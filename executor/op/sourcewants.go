@@ -78,10 +78,7 @@ func (s *source) choose() {
 	if generation == s.generation {
 		return
 	}
-	s.generation, s.cols, s.layouts = generation, cols, nil
-	for _, c := range cols {
-		s.layouts = append(s.layouts, s.conf.Schema[c].Type.Layout())
-	}
+	s.generation, s.cols, s.pool = generation, cols, newChunkPool(s.conf.Schema, cols)
 	for _, r := range s.splits {
 		s.again(r)
 	}
@@ -90,7 +87,7 @@ func (s *source) choose() {
 // again drops what was read of a split and not emitted.
 func (s *source) again(r *splitReader) {
 	s.shut(r)
-	r.chunk = connector.Chunk{}
+	r.chunk, r.memory = connector.Chunk{}, nil
 }
 
 // widen puts NULL in place of the columns that nobody uses.

@@ -187,7 +187,27 @@ func (h *Harness) TryPush(in int, cs []Change) error {
 	if len(cs) == 0 {
 		return nil
 	}
-	return h.PushBatch(in, Batch(h.schemas[in], cs))
+	b := Batch(h.schemas[in], cs)
+	if err := h.PushBatch(in, b); err != nil {
+		return err
+	}
+	if h.borrowed(in) {
+		for _, c := range b.Cols() {
+			c.Scramble()
+		}
+	}
+	return nil
+}
+
+// borrowed reports whether no operator above an input keeps batches: their memory
+// is somebody else's afterwards.
+func (h *Harness) borrowed(in int) bool {
+	for n := h.leaves[in]; n != nil; n = n.parent {
+		if b, ok := n.op.(executor.Borrower); !ok || !b.Borrows() {
+			return false
+		}
+	}
+	return true
 }
 
 // PushBatch feeds a batch as it is.

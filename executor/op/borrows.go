@@ -1,0 +1,34 @@
+package op
+
+// This file lists the operators that keep nothing of a batch: see
+// executor.Borrower. What they remember of rows are copies.
+
+// Borrows implements executor.Borrower.
+func (s *source) Borrows() bool { return true }
+
+// Borrows implements executor.Borrower.
+func (b *sourceBackfill) Borrows() bool { return true }
+
+// Borrows implements executor.Borrower.
+func (f *watermarkFilter) Borrows() bool { return true }
+
+// Borrows implements executor.Borrower.
+func (c *calc) Borrows() bool { return true }
+
+// Borrows implements executor.Borrower.
+func (h *hop) Borrows() bool { return true }
+
+// Borrows implements executor.Borrower.
+func (p *partialAgg) Borrows() bool { return true }
+
+// Borrows implements executor.Borrower.
+func (a *hashAgg) Borrows() bool { return true }
+
+// Borrows implements executor.Borrower.
+func (a *appendRows) Borrows() bool { return true }
+
+// Borrows implements executor.Borrower.
+func (k *sink) Borrows() bool { return true }
+
+// Borrows implements executor.Borrower.
+func (d *discardSink) Borrows() bool { return true }
