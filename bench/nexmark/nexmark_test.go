@@ -168,6 +168,9 @@ func TestVerdict(t *testing.T) {
 	if p := report.Trimmed(r.perRate); math.Abs(p-.2) > .05 {
 		t.Errorf("a checkpoint every second costs %.3f %%, want 0.2 %%", p)
 	}
+	if p := report.Trimmed(r.lossRate); math.Abs(p-.2) > .001 {
+		t.Errorf("a checkpoint every second takes %.3f %% of the throughput, want 0.2 %%", p)
+	}
 	if us := report.Median(r.perEpoch); math.Abs(us-200) > 60 { // 2 % of 0.1 s for ten of them
 		t.Errorf("a checkpoint takes %.0f us", us)
 	}
