@@ -42,3 +42,17 @@ func (j *hashJoin) Withheld() (n int) {
 // Withheld implements executor.Withholder: the left rows of the epoch, and what the
 // right side changed.
 func (t *temporalJoin) Withheld() int { return t.waits + t.join.Withheld() }
+
+// withheld is what changes that wait for the barrier take; see Withheld of the operators.
+func (c *rowChanges) withheld() int { return int(c.arena.used) + withheldRow*len(c.list) }
+
+// Withheld implements executor.Withholder: of each changed row of a partition what is
+// written of it. How many results of others that changes is not known before.
+func (w *overWindow) Withheld() int { return w.changes.withheld() }
+
+// Withheld implements executor.Withholder.
+func (j *asOfJoin) Withheld() int { return j.changes[0].withheld() + j.changes[1].withheld() }
+
+// Withheld implements executor.Withholder: the left rows. One right row that changes
+// may bring all that are kept.
+func (j *singletonJoin) Withheld() int { return j.changes.withheld() }
