@@ -128,14 +128,29 @@ func pick(dst []vec.Vec, cols []vec.Vec, at []int) []vec.Vec {
 
 // filterRows is the rows of a FILTER column that are TRUE.
 func filterRows(c *vec.Vec, n int, buf []int32) []int32 {
-	buf = buf[:0]
-	m := c.Mask()
-	for i := range n {
-		if c.Bool[i&m] && !c.Null(i) {
-			buf = append(buf, int32(i))
+	if c.Const || c.HasNulls() {
+		buf, m := buf[:0], c.Mask()
+		for i := range n {
+			if c.Bool[i&m] && !c.Null(i) {
+				buf = append(buf, int32(i))
+			}
 		}
+		return buf
 	}
-	return buf
+	if cap(buf) < n {
+		buf = make([]int32, max(n, stream.BatchRows))
+	}
+	buf = buf[:n]
+	k := 0
+	for i, is := range c.Bool[:n] { // each row is written, and the next one over it if it is not TRUE
+		buf[k] = int32(i)
+		add := 0
+		if is {
+			add = 1
+		}
+		k += add
+	}
+	return buf[:k]
 }
 
 // equalRows reports whether row i of a and row j of b hold the same bytes; NULL
