@@ -6,6 +6,8 @@ import (
 	"math"
 	"unsafe"
 
+	"github.com/zeebo/xxh3"
+
 	"streamdb/types"
 	"streamdb/vec"
 )
@@ -85,7 +87,12 @@ func (t *keyTable) encode(cols []vec.Vec, sel []int32, n int) {
 			t.enc = t.appendColumn(t.enc, j, &cols[j], i)
 		}
 		t.encEnd = append(t.encEnd, int32(len(t.enc)))
-		t.hashes[i] = hashBytes(t.enc[from:])
+		if !t.mixed {
+			t.hashes[i] = hashBytes(t.enc[from:])
+		}
+	}
+	if t.mixed {
+		t.hashTexts(cols, n)
 	}
 }
 
@@ -201,6 +208,8 @@ func (t *keyTable) AppendKeys(ids []int32, out []*vec.Builder) {
 					b.AppendNull()
 				case t.kinds[j] == kindBool:
 					b.AppendBool(x != 0)
+				case t.kinds[j] == kindBytes:
+					b.AppendString(t.dicts[j].texts[x])
 				default:
 					b.AppendInt(x)
 				}
@@ -266,6 +275,28 @@ func (t *keyTable) Keys(ids []int32) []vec.Vec {
 		cols[j] = out[j].Vec()
 	}
 	return cols
+}
+
+// tagOfBytes is the tag of a key of integers and texts.
+func (t *keyTable) tagOfBytes(key []byte) uint32 {
+	h := uint64(0)
+	for j, kind := range t.kinds {
+		x := uint64(hashOfNull)
+		null := key[0] == 0
+		key = key[1:]
+		switch {
+		case null:
+		case kind == kindInt:
+			x, key = binary.LittleEndian.Uint64(key), key[8:]
+		case kind == kindBool:
+			x, key = uint64(key[0]), key[1:]
+		default:
+			n, k := binary.Uvarint(key)
+			x, key = xxh3.Hash(key[k:k+int(n)]), key[k+int(n):]
+		}
+		h = hashStep(h, x, j)
+	}
+	return uint32(h>>32 | 1)
 }
 
 // Column is column j of the keys of ids.

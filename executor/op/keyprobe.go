@@ -14,8 +14,17 @@ func (t *keyTable) lookup(cols []vec.Vec, sel []int32, n int, ids []int32, inser
 	if cap(t.hashes) < n {
 		t.hashes = make([]uint64, max(n, 1024))
 	}
+	hashes := cols
+	if t.dicts != nil {
+		nums, of, ok := t.numbered(cols, sel, n, insert)
+		if !ok {
+			t.writeOut()
+		} else {
+			cols, hashes = nums, of
+		}
+	}
 	if t.ints {
-		if nulls := t.hashInts(cols, n); nulls || t.nulls != nil {
+		if nulls := t.hashInts(hashes, n); nulls || t.nulls != nil {
 			t.probeNulls(cols, sel, n, ids, insert)
 			return
 		}

@@ -24,12 +24,15 @@ import (
 // misses.
 //
 // Two forms: keys of integer-like columns only (any LInt64 type, boolean) lie
-// as int64s, width per id; all others as canonical bytes in an arena.
+// as int64s, width per id; all others as canonical bytes in an arena. Keys of
+// integers and few texts have the first form, see keydict.go.
 type keyTable struct {
 	types []types.T
 	kinds []keyKind
-	ints  bool // all columns are kindInt or kindBool
-	raw   bool // one column of kindBytes: its bytes are the key
+	ints  bool       // all columns are kindInt or kindBool, or texts of dicts
+	raw   bool       // one column of kindBytes: its bytes are the key
+	mixed bool       // columns are kindInt, kindBool and kindBytes, of each form
+	dicts []*keyDict // by column, of kindBytes; nil: there is none, or they were given up
 
 	slots []uint64 // 0: empty; else tag<<32 | id
 	live  int
@@ -47,6 +50,7 @@ type keyTable struct {
 	fresh     []int32
 	freshRows []int32
 	cols      [][]int64
+	words64   []int64
 	masks     []int
 	touched   uint64 // keeps the touch-ahead loads alive
 }
@@ -98,6 +102,14 @@ func newKeyTable(ts []types.T) *keyTable {
 		}
 	}
 	t.raw = len(ts) == 1 && t.kinds[0] == kindBytes
+	if t.mixed = mixedKinds(t.kinds); t.mixed {
+		t.ints, t.dicts = true, make([]*keyDict, len(ts))
+		for j, k := range t.kinds {
+			if k == kindBytes {
+				t.dicts[j] = newKeyDict()
+			}
+		}
+	}
 	t.reslot(64)
 	return t
 }
@@ -125,7 +137,13 @@ func (t *keyTable) All() []int32 {
 
 // Bytes is the memory the table takes.
 func (t *keyTable) Bytes() int64 {
-	return int64(8*cap(t.slots)+8*cap(t.lives)+4*cap(t.frees)+8*cap(t.vals)+8*cap(t.nulls)+16*cap(t.refs)) + t.arena.size
+	n := int64(8*cap(t.slots)+8*cap(t.lives)+4*cap(t.frees)+8*cap(t.vals)+8*cap(t.nulls)+16*cap(t.refs)) + t.arena.size
+	for _, d := range t.dicts {
+		if d != nil {
+			n += d.bytes()
+		}
+	}
+	return n
 }
 
 // Spare is about how much of Bytes holds nothing, and is there for new keys.
@@ -227,6 +245,9 @@ func (t *keyTable) Tag(id int32) uint32 {
 		if t.raw && r.tail == 1 {
 			return 1
 		}
+		if t.mixed {
+			return t.tagOfBytes(t.arena.get(r.at, int(r.key)))
+		}
 		return uint32(hashBytes(t.arena.get(r.at, int(r.key))))
 	}
 	w := len(t.types)
@@ -235,8 +256,11 @@ func (t *keyTable) Tag(id int32) uint32 {
 	}
 	h := uint64(0)
 	for j, x := range t.vals[int(id)*w:][:w] {
-		if t.nulls != nil && t.nulls[id]&(1<<j) != 0 {
+		switch {
+		case t.nulls != nil && t.nulls[id]&(1<<j) != 0:
 			x = hashOfNull
+		case t.dicts != nil && t.dicts[j] != nil:
+			x = int64(t.dicts[j].hashes[x])
 		}
 		h = hashStep(h, uint64(x), j)
 	}
@@ -348,6 +372,7 @@ func (t *keyTable) Clear() {
 func (t *keyTable) Pack(ids []int32) *keyTable {
 	n, w := len(ids), len(t.types)
 	p := newKeyTable(t.types)
+	p.ints, p.dicts = t.ints, t.dicts
 	p.reslot(max(64, n*6/5+1))
 	p.ids, p.live, p.lives = n, n, make([]uint64, (n+63)/64)
 	switch {

@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,6 +28,10 @@ var keyCases = []struct {
 		return optest.Row{genInt(t, 3), genInt(t, 3), types.BoolDatum(rapid.Bool().Draw(t, "b"))}
 	}},
 	{"a text", func(t *rapid.T) optest.Row { return optest.Row{genText(t)} }},
+	{"a int8, b text", func(t *rapid.T) optest.Row { return optest.Row{genInt(t, 3), genText(t)} }},
+	{"a text, b bool, c text", func(t *rapid.T) optest.Row {
+		return optest.Row{genText(t), types.BoolDatum(rapid.Bool().Draw(t, "b")), genText(t)}
+	}},
 	{"a numeric", func(t *rapid.T) optest.Row { return optest.Row{genNumeric(t)} }},
 	{"a int8, b text, c numeric, d float8", func(t *rapid.T) optest.Row {
 		return optest.Row{genInt(t, 2), genText(t), genNumeric(t), types.FloatDatum(float64(rapid.IntRange(0, 2).Draw(t, "f")))}
@@ -75,9 +80,13 @@ func TestKeyTable(t *testing.T) {
 		t.Run(c.schema, func(t *testing.T) {
 			schema := testSchema(t, c.schema)
 			ts := schemaTypes(schema)
+			texts := dictTexts
+			t.Cleanup(func() { dictTexts = texts })
 			rapid.Check(t, func(rt *rapid.T) {
+				dictTexts = rapid.SampledFrom([]int{0, 2, 4, 100}).Draw(rt, "texts")
 				kt := newKeyTable(ts)
 				model := map[string]int32{}
+				tags := map[string]uint32{}
 				for range rapid.IntRange(1, 8).Draw(rt, "batches") {
 					n := rapid.IntRange(1, 40).Draw(rt, "rows")
 					changes := make([]optest.Change, n)
@@ -134,10 +143,35 @@ func TestKeyTable(t *testing.T) {
 						if got != key {
 							rt.Fatalf("id %d: key %q, want %q", id, got, key)
 						}
+						tag, had := tags[key]
+						if tags[key] = kt.Tag(id); had && tag != tags[key] {
+							rt.Fatalf("id %d: tag %d, before %d", id, tags[key], tag)
+						}
 						if rapid.IntRange(0, 3).Draw(rt, "delete") == 0 {
 							kt.Delete(id)
 							delete(model, key)
 						}
+					}
+					switch rapid.IntRange(0, 5).Draw(rt, "then") {
+					case 0:
+						var gone []int32
+						for key, id := range model {
+							if rapid.Bool().Draw(rt, "gone") {
+								gone = append(gone, id)
+								delete(model, key)
+							}
+						}
+						slices.Sort(gone)
+						kt.DeleteAll(gone)
+					case 1:
+						all := kt.All()
+						kt = kt.Pack(all)
+						for key, id := range model {
+							model[key] = int32(slices.Index(all, id))
+						}
+					case 2:
+						kt.Clear()
+						clear(model)
 					}
 				}
 			})
@@ -195,7 +229,7 @@ func TestKeyTableGrow(t *testing.T) {
 
 func BenchmarkKeyTable(b *testing.B) {
 	for _, keys := range []int{1000, 100_000, 1_000_000} {
-		for _, schema := range []string{"a int8", "a int8, b int8", "a int8, b int8, c int8", "a text", "a int8, b text"} {
+		for _, schema := range []string{"a int8", "a int8, b int8", "a int8, b int8, c int8", "a text", "a int8, b text", "a int8, few text"} {
 			b.Run(fmt.Sprintf("%s/%d", schema, keys), func(b *testing.B) {
 				rng := rand.New(rand.NewPCG(1, 2))
 				const batches = 64
@@ -212,6 +246,9 @@ func BenchmarkKeyTable(b *testing.B) {
 							if t.Layout() == types.LInt64 {
 								bl.AppendInt((x >> (2 * j)) * 7919)
 							} else {
+								if schema == "a int8, few text" {
+									x %= 7
+								}
 								bl.AppendString(fmt.Sprintf("user-%09d", x))
 							}
 						}
