@@ -1,8 +1,23 @@
 package vec
 
-// growFast is the length from which slices grow by an eighth instead of
-// doubling: what a large column holds in reserve is then an eighth of it.
-const growFast = 1 << 16
+// Large slices and tables grow by less than doubling: what they hold in reserve is
+// at most a quarter, or an eighth, of them. A smaller step means more copies: four
+// of each element at a quarter, eight at an eighth.
+const (
+	growQuarter = 1 << 16
+	growEighth  = 1 << 22
+)
+
+// Larger is the next capacity of something that has outgrown one.
+func Larger(capacity int) int {
+	switch {
+	case capacity >= growEighth:
+		return capacity + capacity/8
+	case capacity >= growQuarter:
+		return capacity + capacity/4
+	}
+	return min(2*capacity, growQuarter)
+}
 
 // Grow returns s with length n, if it is shorter; new elements are zero if those
 // beyond the length of s are. For columns by id: they grow often and by little.
@@ -13,11 +28,7 @@ func Grow[T any](s []T, n int) []T {
 	if n <= cap(s) {
 		return s[:n]
 	}
-	size := 2 * cap(s)
-	if size > growFast {
-		size = max(cap(s)+cap(s)/8, growFast)
-	}
-	out := make([]T, n, max(n, size))
+	out := make([]T, n, max(n, Larger(cap(s))))
 	copy(out, s)
 	return out
 }

@@ -19,7 +19,7 @@ import (
 //
 // Open addressing with linear probing; a slot is a 32-bit tag and the id. A
 // slot's home is the tag's part of 2^32 times the number of slots, so growing, by
-// an eighth where it is large, moves slots in order, without looking at keys. A
+// less than doubling where it is large, moves slots in order, without looking at keys. A
 // batch is hashed first and the probe loop touches slots ahead, which hides cache
 // misses.
 //
@@ -181,7 +181,7 @@ func (t *keyTable) insertInts(tag uint32, key []int64, nulls uint64, row int32) 
 // newID puts a new key's tag into the slots and makes room for its id.
 func (t *keyTable) newID(tag uint32, row int32) int32 {
 	if (t.live+1)*6 > len(t.slots)*5 {
-		t.reslot(slotsAfter(len(t.slots)))
+		t.reslot(vec.Larger(len(t.slots)))
 	}
 	var id int32
 	if k := len(t.frees); k > 0 {
@@ -218,14 +218,6 @@ func (t *keyTable) place(slot uint64) {
 		}
 	}
 	t.slots[pos] = slot
-}
-
-// slotsAfter is the next size of a table of slots.
-func slotsAfter(size int) int {
-	if size < 1<<16 {
-		return 2 * size
-	}
-	return size + size/8
 }
 
 func (t *keyTable) reslot(size int) {
