@@ -43,9 +43,14 @@ type Def struct {
 	// cheaper one: an expression with the same result for every row that fails for
 	// no others; nil: it has none. May be nil. Only Prepare asks; what it gives is never stored.
 	Fuse func(c *Call) Expr
-	Safe bool // Eval never fails
-	Cost int  // about ns a row, where that is worth considering (dear)
-	Doc  string
+	// Together gives an evaluation of several calls that are alike but for their last
+	// argument, which are the given constants: args are those that they share, the
+	// results are theirs. nil: it cannot. Only for immutable strict functions that
+	// fail for none of these. May be nil.
+	Together func(last []types.Datum) func(c *CallCtx, args []vec.Vec) ([]vec.Vec, error)
+	Safe     bool // Eval never fails
+	Cost     int  // about ns a row, where that is worth considering (dear)
+	Doc      string
 }
 
 // DefKind tells functions, operators and casts apart.

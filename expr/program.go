@@ -4,19 +4,18 @@ import (
 	"math/bits"
 	"slices"
 
-	"streamdb/types"
 	"streamdb/vec"
 )
 
 // Program is expressions that one goroutine evaluates over many batches, prepared
-// for that: calls that have a cheaper form together take it (Def.Fuse), arguments
-// of AND and OR that cost much wait for those that cost little, and what the
-// expressions have in common is computed once a batch. Exprs have the results of
+// for that: calls that have a cheaper form together take it (Def.Fuse, Def.Together),
+// arguments of AND and OR that cost much wait for those that cost little, and what
+// the expressions have in common is computed once a batch. Exprs have the results of
 // those that they were made of, and fail for the same rows or fewer; they are to
 // be evaluated only, not looked into. Safe for one goroutine.
 type Program struct {
 	Exprs []Expr
-	parts []*part
+	parts []interface{ forget() }
 }
 
 // Prepare makes a program. An expression may be nil.
@@ -29,6 +28,7 @@ func Prepare(es ...Expr) *Program {
 	for _, e := range p.Exprs {
 		c.count(e)
 	}
+	c.join(p)
 	for i, e := range p.Exprs {
 		p.Exprs[i] = c.share(p, e)
 	}
@@ -38,8 +38,7 @@ func Prepare(es ...Expr) *Program {
 // Next forgets what was computed for a batch.
 func (p *Program) Next() {
 	for _, x := range p.parts {
-		x.have = false
-		x.col = vec.Vec{}
+		x.forget()
 	}
 }
 
@@ -112,6 +111,8 @@ type common struct {
 	byText map[string][]Expr
 	uses   map[Expr]int
 	made   map[Expr]Expr
+
+	members map[Expr]*member // calls that are evaluated together
 }
 
 // only is the one node that stands for all that are equal.
@@ -156,7 +157,10 @@ func (c *common) share(p *Program, x Expr) Expr {
 	if changed {
 		y = withChildren(x, args)
 	}
-	if call, ok := x.(*Call); ok && c.uses[x] > 1 && VolatilityOf(x) != VolatileFn && len(Cols(call)) > 0 {
+	if m := c.members[x]; m != nil {
+		m.of.call = y.(*Call) // any of them: they share what is asked for
+		y = m
+	} else if call, ok := x.(*Call); ok && c.uses[x] > 1 && VolatilityOf(x) != VolatileFn && len(Cols(call)) > 0 {
 		s := &part{Expr: y}
 		p.parts = append(p.parts, s)
 		y = s
@@ -169,50 +173,58 @@ func (c *common) share(p *Program, x Expr) Expr {
 // batch, and given to who asks for the same rows or some of them.
 type part struct {
 	Expr
-	have bool
-	all  bool     // the column has all rows
-	rows []uint64 // else: a bit for each row that it has
-	col  vec.Vec
+	memo
+	col vec.Vec
 }
-
-// Type is that of the call.
-func (s *part) Type() types.T { return s.Expr.Type() }
 
 // Eval gives the column that was computed before, if that has the rows.
-func (s *part) Eval(ctx *Ctx, in []vec.Vec, sel []int32, n int) (vec.Vec, error) {
-	if s.have && s.covers(sel, n) {
+func (s *part) Eval(ctx *Ctx, in []vec.Vec, sel []int32, n int) (_ vec.Vec, err error) {
+	if s.covers(sel, n) {
 		return s.col, nil
 	}
-	v, err := s.Expr.Eval(ctx, in, sel, n)
-	if err != nil {
+	if s.col, err = s.Expr.Eval(ctx, in, sel, n); err != nil {
 		return vec.Vec{}, err
 	}
-	s.col, s.have, s.all = v, true, sel == nil
-	if sel != nil {
-		words := (n + 63) / 64
-		s.rows = slices.Grow(s.rows[:0], words)[:words]
-		clear(s.rows)
-		for _, i := range sel {
-			s.rows[i>>6] |= 1 << (i & 63)
-		}
-	}
-	return v, nil
+	s.note(sel, n)
+	return s.col, nil
 }
 
-func (s *part) covers(sel []int32, n int) bool {
-	if s.all {
-		return true
+func (s *part) forget() { s.have, s.col = false, vec.Vec{} }
+
+// memo knows the rows of a batch for which something was computed.
+type memo struct {
+	have bool
+	all  bool     // all rows
+	rows []uint64 // else: a bit for each of them
+}
+
+func (m *memo) note(sel []int32, n int) {
+	m.have, m.all = true, sel == nil
+	if m.all {
+		return
+	}
+	words := (n + 63) / 64
+	m.rows = slices.Grow(m.rows[:0], words)[:words]
+	clear(m.rows)
+	for _, i := range sel {
+		m.rows[i>>6] |= 1 << (i & 63)
+	}
+}
+
+func (m *memo) covers(sel []int32, n int) bool {
+	if !m.have || m.all {
+		return m.have
 	}
 	if sel == nil {
 		has := 0
-		for _, w := range s.rows {
+		for _, w := range m.rows {
 			has += bits.OnesCount64(w)
 		}
 		return has == n
 	}
 	missing := uint64(0)
 	for _, i := range sel {
-		missing |= ^s.rows[i>>6] >> (i & 63)
+		missing |= ^m.rows[i>>6] >> (i & 63)
 	}
 	return missing&1 == 0
 }

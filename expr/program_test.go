@@ -21,6 +21,7 @@ var programTexts = []string{
 	"0.908 * c0", "0.908 * c0 > 1.5", "1.5 >= c0 * 0.5", "c0 * -0.25 < 0.75", "c0 * 2.0 = 4", "c0 * 2.0 <> 3", "c0 * 3.0 = 4", "c0::numeric > 1.5", "-1 <= c0::numeric",
 	"c3 * c0", "c3 > 1.5", "0.908 * c0 > c3", "c3 + 0.908 * c0",
 	"extract(hour from c2) >= 8 and extract(hour from c2) <= 18", "extract(hour from c2)", "extract(year from c2) > 2000", "extract(dow from c2) < 3.5", "7 = extract(month from c2)",
+	"split_part(c1, 'd', 1)", "split_part(c1, 'd', 2)", "split_part(c1, 'd', 4) = ''", "split_part(c1, '', 1)", "split_part(c1, '', 2)", "split_part(c1, 'id', 2)", "split_part(c1, 'd', -1)",
 	"case when c0 = 0 then -1 else 6 / c0 end", "6 / c0", "c0 <> 0 and 6 / c0 > 1", "6 / c0 > 1 or 6 / c0 < -1", "coalesce(6 / nullif(c0, 0), length(c1))",
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/big"
+	"math/bits"
 
 	"streamdb/internal/sqlerr"
 )
@@ -112,12 +113,28 @@ func AppendDecimal(dst []byte, d Decimal) []byte {
 
 // appendMinimal appends x big-endian without leading zero bytes.
 func appendMinimal(dst []byte, x uint64) []byte {
-	for shift := 56; shift >= 0; shift -= 8 {
-		if x>>uint(shift) != 0 {
-			dst = append(dst, byte(x>>uint(shift)))
-		}
+	n := (bits.Len64(x) + 7) / 8
+	return binary.BigEndian.AppendUint64(dst, x<<(64-8*n))[:len(dst)+n]
+}
+
+// AppendProduct appends the byte form of d * y. ok: d is a number of at most 64
+// bits, and so is the product; otherwise dst is as it was, and Mul has to do it.
+func AppendProduct(dst []byte, d *Decimal, y int64) (_ []byte, ok bool) {
+	if d.form > formNeg || d.big != nil || d.coef.hi != 0 {
+		return dst, false
 	}
-	return dst
+	form, m := d.form, uint64(y)
+	if y < 0 {
+		form, m = form^formNeg, -m
+	}
+	hi, lo := bits.Mul64(d.coef.lo, m)
+	if hi != 0 {
+		return dst, false
+	}
+	if lo == 0 {
+		form = formPos
+	}
+	return appendMinimal(append(dst, form, byte(d.scale>>8), byte(d.scale)), lo), true
 }
 
 // Datum returns the decimal as a value.

@@ -1,8 +1,10 @@
 package types
 
 import (
+	"bytes"
 	"math"
 	"math/big"
+	"math/rand/v2"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -199,5 +201,33 @@ func BenchmarkJsonbParse(b *testing.B) {
 	b.SetBytes(int64(len(s)))
 	for b.Loop() {
 		dst, _ = AppendJsonb(dst[:0], s)
+	}
+}
+
+// TestAppendProduct holds products of a decimal and an integer against Mul.
+func TestAppendProduct(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	done := 0
+	for range 20000 {
+		d := DecimalOfScaled(rng.Int64N(1<<rng.IntN(62)+1)-rng.Int64N(1<<rng.IntN(62)+1), rng.IntN(4))
+		y := (rng.Int64N(1<<rng.IntN(62)+1) - 1) * (1 - 2*rng.Int64N(2))
+		want, err := d.Mul(DecimalOfInt(y))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok := AppendProduct([]byte("x"), &d, y)
+		if !ok {
+			if string(got) != "x" {
+				t.Fatalf("%s * %d left %q", d, y, got)
+			}
+			continue
+		}
+		done++
+		if !bytes.Equal(got, AppendDecimal([]byte("x"), want)) {
+			t.Fatalf("%s * %d: %x, want %s", d, y, got, want)
+		}
+	}
+	if done < 5000 {
+		t.Errorf("only %d products fit", done)
 	}
 }

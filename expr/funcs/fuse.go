@@ -15,6 +15,12 @@ import (
 // place of a call and its arguments where that is cheaper. The Defs that they use
 // are in no list, as nothing that is stored names them.
 
+// together sets a Def's Together.
+func together(d *expr.Def, f func(last []types.Datum) func(*expr.CallCtx, []vec.Vec) ([]vec.Vec, error)) *expr.Def {
+	d.Together = f
+	return d
+}
+
 // callTo is e if it calls the function or operator with so many arguments.
 func callTo(e expr.Expr, name string, args int) *expr.Call {
 	if c, ok := e.(*expr.Call); ok && c.Def.Name == name && len(c.Args) == args {
@@ -124,14 +130,19 @@ func wholeNumber(e expr.Expr) expr.Expr {
 var productWhole = &expr.Def{Name: "product", Args: ids{tNum, types.Int8}, Ret: tNum, Doc: "Product of a numeric and an integer",
 	Eval: func(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
 		o := kernel.NewOut(types.LBytes, c.N)
-		a, m := decimals(&args[0]), args[1].Mask()
+		a, m := decimals(&args[0])(0), args[1].Mask() // a constant
 		for k := range c.Rows() {
 			i := c.Row(k)
-			r, err := a(i).Mul(types.DecimalOfInt(args[1].I64[i&m]))
-			if err != nil {
-				return vec.Vec{}, err
+			y := args[1].I64[i&m]
+			buf, ok := types.AppendProduct(o.Begin(i), &a, y)
+			if !ok {
+				r, err := a.Mul(types.DecimalOfInt(y))
+				if err != nil {
+					return vec.Vec{}, err
+				}
+				buf = types.AppendDecimal(buf, r)
 			}
-			o.End(i, types.AppendDecimal(o.Begin(i), r))
+			o.End(i, buf)
 		}
 		return o.Vec(), nil
 	}}
@@ -221,4 +232,57 @@ func wholeField(e expr.Expr) expr.Expr {
 		return &expr.Call{Def: wholeFields[c.Def], Args: c.Args, T: types.Of(types.Int8)}
 	}
 	return nil
+}
+
+// splitParts takes several fields of a text in one pass: split_part(s, sep, n) for
+// some n, counted from the beginning.
+func splitParts(fields []types.Datum) func(*expr.CallCtx, []vec.Vec) ([]vec.Vec, error) {
+	most := int64(0)
+	for _, n := range fields {
+		if n.I < 1 || n.I > 1000 {
+			return nil
+		}
+		most = max(most, n.I)
+	}
+	wanted := make([][]int, most) // by field: the results that take it
+	for k, n := range fields {
+		wanted[n.I-1] = append(wanted[n.I-1], k)
+	}
+	return func(c *expr.CallCtx, args []vec.Vec) ([]vec.Vec, error) {
+		outs := make([]*kernel.Out, len(fields))
+		for k := range outs {
+			outs[k] = kernel.NewOut(types.LBytes, c.N)
+		}
+		for k := range c.Rows() {
+			i := c.Row(k)
+			s, sep := kernel.String(args[0].Bytes(i)), kernel.String(args[1].Bytes(i))
+			for _, results := range wanted {
+				field := s
+				if at := indexSep(s, sep); at >= 0 {
+					field, s = s[:at], s[at+len(sep):]
+				} else {
+					s = ""
+				}
+				for _, r := range results {
+					outs[r].SetBytes(i, field)
+				}
+			}
+		}
+		cols := make([]vec.Vec, len(outs))
+		for k, o := range outs {
+			cols[k] = o.Vec()
+		}
+		return cols, nil
+	}
+}
+
+// indexSep is where a separator begins; -1: nowhere. An empty one separates nothing.
+func indexSep(s, sep string) int {
+	switch len(sep) {
+	case 0:
+		return -1
+	case 1:
+		return strings.IndexByte(s, sep[0])
+	}
+	return strings.Index(s, sep)
 }

@@ -32,7 +32,7 @@ func strMoreFuncs() []*expr.Def {
 	})
 	return []*expr.Def{
 		fn("translate", ids{tText, tText, tText}, tText, kernel.U3(translate), "Characters replaced one by one"),
-		fn("split_part", ids{tText, tText, tI4}, tText, kernel.E3(splitPart), "The n-th field of a text; negative: from the end"),
+		together(fn("split_part", ids{tText, tText, tI4}, tText, kernel.E3(splitPart), "The n-th field of a text; negative: from the end"), splitParts),
 		fn("ascii", ids{tText}, tI4, kernel.U1(func(s string) int64 {
 			if s == "" {
 				return 0
