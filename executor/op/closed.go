@@ -137,6 +137,8 @@ func LateTable(s executor.Spec) (ref TableRef, ok bool) {
 		ref = s.Closed
 	case *OverWindow:
 		ref = s.Closed
+	case *SessionAgg:
+		ref = s.Closed
 	case *Session:
 		ref = s.Closed
 	case *EmitOnClose:

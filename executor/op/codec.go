@@ -40,6 +40,7 @@ var kinds = []specKind{
 	{"PartialAgg", 3, func() executor.Spec { return &PartialAgg{} }},
 	{"ProjectSet", 1, func() executor.Spec { return &ProjectSet{} }},
 	{"Session", 1, func() executor.Spec { return &Session{} }},
+	{"SessionAgg", 1, func() executor.Spec { return &SessionAgg{} }},
 	{"SingleRow", 1, func() executor.Spec { return &SingleRow{} }},
 	{"SingletonJoin", 1, func() executor.Spec { return &SingletonJoin{} }},
 	{"Sink", 1, func() executor.Spec { return &Sink{} }},

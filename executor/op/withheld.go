@@ -56,3 +56,9 @@ func (j *asOfJoin) Withheld() int { return j.changes[0].withheld() + j.changes[1
 // Withheld implements executor.Withholder: the left rows. One right row that changes
 // may bring all that are kept.
 func (j *singletonJoin) Withheld() int { return j.changes.withheld() }
+
+// Withheld implements executor.Withholder: of each session its part of a row of
+// state, and the results before and after.
+func (x *sessionAgg) Withheld() int {
+	return (withheldRow + withheldColumn*(len(x.spec.Out)+len(x.aggs))) * len(x.touched)
+}

@@ -29,6 +29,12 @@ func (l *lowerer) agg(n *logical.Agg, need logical.Set) (*rel, error) {
 		return nil, err
 	}
 	if r == nil {
+		var done *rel
+		if done, r, err = l.sessionAgg(n, items, below); done != nil || err != nil {
+			return done, err
+		}
+	}
+	if r == nil {
 		if r, err = l.lower(n.In, below); err != nil {
 			return nil, err
 		}

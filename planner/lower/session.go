@@ -7,13 +7,19 @@ import (
 	"streamdb/planner/logical"
 )
 
-// session becomes op.Session: over sorted rows in a SELECT. Of its windows only
-// the end has watermarks: an open session may have begun long ago.
+// session becomes op.Session: over sorted rows in a SELECT.
 func (l *lowerer) session(n *logical.Session, need logical.Set) (*rel, error) {
 	r, err := l.lower(n.In, union(union(need, n.Time), n.Partition...))
 	if err != nil {
 		return nil, err
 	}
+	return l.sessionOver(n, r, need)
+}
+
+// sessionOver is session over lowered rows. Of the windows only the end has
+// watermarks: an open session may have begun long ago.
+func (l *lowerer) sessionOver(n *logical.Session, r *rel, need logical.Set) (*rel, error) {
+	var err error
 	l.ends.Add(n.End)
 	s := &op.Session{Gap: n.Gap}
 	if !l.job {

@@ -113,11 +113,9 @@ func equalTo(col logical.ColID, t types.T, conds []expr.Expr) expr.Expr {
 }
 
 func (l *lowerer) project(n *logical.Project, need logical.Set) (*rel, error) {
-	var items []logical.Item
 	var below logical.Set
 	for _, it := range n.Items {
 		if need.Has(it.Col) {
-			items = append(items, it)
 			below.AddSet(logical.Cols(it.E))
 			if err := l.noNow("the select list or a grouping", it.E); err != nil {
 				return nil, err
@@ -128,6 +126,17 @@ func (l *lowerer) project(n *logical.Project, need logical.Set) (*rel, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l.projectOver(n, r, need), nil
+}
+
+// projectOver is project over lowered rows.
+func (l *lowerer) projectOver(n *logical.Project, r *rel, need logical.Set) *rel {
+	var items []logical.Item
+	for _, it := range n.Items {
+		if need.Has(it.Col) {
+			items = append(items, it)
+		}
+	}
 	if l.job {
 		for _, k := range r.key {
 			if !slices.ContainsFunc(items, func(it logical.Item) bool { return it.Col == k }) {
@@ -136,9 +145,9 @@ func (l *lowerer) project(n *logical.Project, need logical.Set) (*rel, error) {
 		}
 	}
 	if samePass(items, r.cols) {
-		return r, nil
+		return r
 	}
-	return l.calc(r, nil, items), nil
+	return l.calc(r, nil, items)
 }
 
 // samePass reports whether the items pass on exactly the columns there are.
