@@ -25,6 +25,9 @@ func (p *partialAgg) Borrows() bool { return true }
 func (a *hashAgg) Borrows() bool { return true }
 
 // Borrows implements executor.Borrower.
+func (x *sessionAgg) Borrows() bool { return true }
+
+// Borrows implements executor.Borrower.
 func (a *appendRows) Borrows() bool { return true }
 
 // Borrows implements executor.Borrower.

@@ -62,3 +62,7 @@ func (j *singletonJoin) Withheld() int { return j.changes.withheld() }
 func (x *sessionAgg) Withheld() int {
 	return (withheldRow + withheldColumn*(len(x.spec.Out)+len(x.aggs))) * len(x.touched)
 }
+
+// Withheld implements executor.Withholder: the rows of the epoch. How many of others
+// get another window is not known before.
+func (x *session) Withheld() int { return x.net.Withheld() }
