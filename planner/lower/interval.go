@@ -4,7 +4,6 @@ import (
 	"streamdb/executor/op"
 	"streamdb/expr"
 	"streamdb/planner/logical"
-	"streamdb/types"
 )
 
 // interval finds in the conditions of a join how far apart the times of its sides
@@ -64,51 +63,20 @@ func (l *lowerer) interval(j *op.HashJoin, out *rel, lr, rr *rel, rest []expr.Ex
 // type: left - right is at least at (low), or at most.
 func distance(c expr.Expr, lr, rr *rel) (lt, rt logical.ColID, low bool, at int64, ok bool) {
 	call, isCall := c.(*expr.Call)
-	if !isCall || len(call.Args) != 2 || turned[call.Def.Name] == "" {
+	if !isCall || len(call.Args) != 2 || logical.Turned[call.Def.Name] == "" {
 		return 0, 0, false, 0, false
 	}
-	x, a, ok1 := shifted(call.Args[0])
-	y, b, ok2 := shifted(call.Args[1])
+	x, a, ok1 := logical.Shifted(call.Args[0])
+	y, b, ok2 := logical.Shifted(call.Args[1])
 	if !ok1 || !ok2 || x.T.ID != y.T.ID {
 		return 0, 0, false, 0, false
 	}
 	by := call.Def.Name
 	if rr.has(x.Index) && lr.has(y.Index) {
-		x, y, a, b, by = y, x, b, a, turned[by]
+		x, y, a, b, by = y, x, b, a, logical.Turned[by]
 	}
 	if !lr.has(x.Index) || !rr.has(y.Index) {
 		return 0, 0, false, 0, false
 	}
 	return x.Index, y.Index, by[0] == '>', b - a, true
-}
-
-// shifted recognises a timestamp column, and one plus or minus a constant
-// interval without months and, for timestamptz, days: at that many microseconds.
-func shifted(e expr.Expr) (*expr.Col, int64, bool) {
-	call, isCall := e.(*expr.Call)
-	by := int64(0)
-	if isCall {
-		if len(call.Args) != 2 || call.Def.Name != "+" && call.Def.Name != "-" {
-			return nil, 0, false
-		}
-		k, isConst := call.Args[1].(*expr.Const)
-		if !isConst || k.Value.Null || k.T.ID != types.Interval {
-			return nil, 0, false
-		}
-		v := types.DecodeInterval([]byte(k.Value.S))
-		const day = 24 * 3600 * 1_000_000
-		if v.Months != 0 || v.Days != 0 && call.Args[0].Type().ID == types.TimestampTZ || v.Days > 1<<20 || v.Days < -1<<20 {
-			return nil, 0, false
-		}
-		by = v.Micros + int64(v.Days)*day
-		if call.Def.Name == "-" {
-			by = -by
-		}
-		e = call.Args[0]
-	}
-	c, isCol := e.(*expr.Col)
-	if !isCol || c.T.ID != types.Timestamp && c.T.ID != types.TimestampTZ {
-		return nil, 0, false
-	}
-	return c, by, true
 }

@@ -149,14 +149,11 @@ func (l *lowerer) asOfSide(r *rel, keys []logical.ColID, time logical.ColID, nam
 	return s
 }
 
-// turned is the operator that means the same with the operands exchanged.
-var turned = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-
 // inequality recognises left < right and its kin, in either order, over types
 // whose order is that of their keys.
 func inequality(c expr.Expr, left, right logical.Set) (k equi, by string, ok bool) {
 	call, isCall := c.(*expr.Call)
-	if !isCall || len(call.Args) != 2 || turned[call.Def.Name] == "" {
+	if !isCall || len(call.Args) != 2 || logical.Turned[call.Def.Name] == "" {
 		return equi{}, "", false
 	}
 	k, by = equi{l: call.Args[0], r: call.Args[1]}, call.Def.Name
@@ -165,7 +162,7 @@ func inequality(c expr.Expr, left, right logical.Set) (k equi, by string, ok boo
 		return equi{}, "", false
 	}
 	if lc.Subset(right) && rc.Subset(left) {
-		k.l, k.r, by, lc, rc = k.r, k.l, turned[by], rc, lc
+		k.l, k.r, by, lc, rc = k.r, k.l, logical.Turned[by], rc, lc
 	}
 	if !lc.Subset(left) || !rc.Subset(right) {
 		return equi{}, "", false

@@ -14,11 +14,11 @@ import (
 //
 //	R a JOIN (SELECT g, max(v) AS m FROM R GROUP BY g) b ON a.g = b.g AND a.v = b.m
 //
-// (a.v >= b.m is the same: no v is above its own group's maximum) into the first rows of each group, ties included: one operator with one copy of
-// R in its state in place of three. Every column of g has to be joined by an
-// equality, so that a row meets the maximum of its own group and no other one:
-// Nexmark's q7 in its BETWEEN form, where a row on the border of two windows
-// meets both, is not of this form. Types whose equal values may differ (numeric,
+// (a.v >= b.m is the same: no v is above its own group's maximum) into the first rows
+// of each group, ties included: one operator with one copy of R in its state in place
+// of three. Every column of g has to be joined by an equality, so that a row meets the
+// maximum of its own group and no other one; borderRows knows windows that are joined
+// by time. Types whose equal values may differ (numeric,
 // floats) are left alone, as the join's columns take each other's place.
 func extremeRows(m *logical.Meta, n logical.Node) logical.Node {
 	j, ok := n.(*logical.Join)
@@ -33,6 +33,9 @@ func extremeRows(m *logical.Meta, n logical.Node) logical.Node {
 	}
 	for _, sides := range [2][2]logical.Node{{j.L, j.R}, {j.R, j.L}} {
 		if out := topRows(m, j, sides[0], sides[1]); out != nil {
+			return out
+		}
+		if out := borderRows(m, j, sides[0], sides[1]); out != nil {
 			return out
 		}
 	}

@@ -75,14 +75,13 @@ func ordered(c expr.Expr, j *logical.Join) (x, y expr.Expr, op string, ok bool) 
 	if !isCall || len(call.Args) != 2 {
 		return nil, nil, "", false
 	}
-	turned := map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 	x, y, op = call.Args[0], call.Args[1], call.Def.Name
-	if turned[op] == "" {
+	if logical.Turned[op] == "" {
 		return nil, nil, "", false
 	}
 	l, r := logical.OutSet(j.L), logical.OutSet(j.R)
 	if !logical.Cols(x).Subset(l) {
-		x, y, op = y, x, turned[op]
+		x, y, op = y, x, logical.Turned[op]
 	}
 	xc, yc := logical.Cols(x), logical.Cols(y)
 	return x, y, op, !xc.Empty() && !yc.Empty() && xc.Subset(l) && yc.Subset(r)
