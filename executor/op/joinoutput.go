@@ -95,6 +95,7 @@ func (o *joinOutput) flush() error {
 // emit emits some of what was collected.
 func (o *joinOutput) emit(from, to int) error {
 	n := to - from
+	whole := o.whole(from, to)
 	cols := make([]vec.Vec, len(o.cols))
 	for i, c := range o.cols {
 		side, c := o.place(c)
@@ -104,6 +105,8 @@ func (o *joinOutput) emit(from, to int) error {
 		case o.batch == nil:
 			null := vec.ConstOf(o.layout[i], types.NullDatum, n)
 			cols[i] = null.Dense()
+		case whole:
+			cols[i] = o.batch[c]
 		default:
 			cols[i] = o.batch[c].Gather(o.rows[from:to])
 		}
@@ -113,6 +116,20 @@ func (o *joinOutput) emit(from, to int) error {
 		ops = append(ops, o.ops[from:to]...)
 	}
 	return o.out.Emit(stream.NewBatch(n, cols, ops))
+}
+
+// whole reports whether what is to be emitted is each row of the batch once, in order,
+// as where each finds the one row that it refers to. Then its columns are.
+func (o *joinOutput) whole(from, to int) bool {
+	if len(o.batch) == 0 || from > 0 || to != o.batch[0].N {
+		return false
+	}
+	for i, row := range o.rows[:to] {
+		if row != int32(i) {
+			return false
+		}
+	}
+	return true
 }
 
 // place is the side of an output column, and its place there.

@@ -25,6 +25,9 @@ func (j *hashJoin) build(b *stream.Batch) error {
 func (j *hashJoin) probe(in int, b *stream.Batch) error {
 	d, o := &j.sides[in], &j.sides[1-in]
 	alone := d.outer || in == 0 && j.anti
+	if j.pairs && b.Ops == nil && !alone && !j.semi && !d.stored && !(j.ctx.Bounded && o.outer) {
+		return j.probePairs(o)
+	}
 	for i, id := range j.ids {
 		op := b.Op(i)
 		matches := int32(0)
@@ -60,6 +63,27 @@ func (j *hashJoin) probe(in int, b *stream.Batch) error {
 			if err := j.turn(o, s, old == 0); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// probePairs is probe where rows that come output their pairs with rows of the other
+// side, and nothing else.
+func (j *hashJoin) probePairs(o *joinSide) error {
+	out, next := &j.out, o.rows.next
+	for i, id := range j.ids {
+		if id < 0 {
+			continue
+		}
+		for s := o.heads[id]; s >= 0; s = next[s] {
+			if w := o.rows.weight(s); w != 1 || len(out.ops) >= stream.BatchRows-1 {
+				if err := out.add(int32(i), s, stream.Insert, w); err != nil {
+					return err
+				}
+				continue
+			}
+			out.rows, out.slots, out.ops = append(out.rows, int32(i)), append(out.slots, s), append(out.ops, stream.Insert)
 		}
 	}
 	return nil
