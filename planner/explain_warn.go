@@ -65,10 +65,10 @@ func (w *warner) look(s executor.Spec) {
 
 func (w *warner) join(s *op.HashJoin) {
 	var sides []string
-	if s.L.WindowKey < 0 && s.L.AppendOnly && w.endless(s.Left) {
+	if s.L.WindowKey < 0 && s.L.AppendOnly && !s.CleansLeft() && w.endless(s.Left) {
 		sides = append(sides, "left")
 	}
-	if s.R.WindowKey < 0 && s.R.AppendOnly && w.endless(s.Right) {
+	if s.R.WindowKey < 0 && s.R.AppendOnly && !s.CleansRight() && w.endless(s.Right) {
 		sides = append(sides, "right")
 	}
 	if len(sides) > 0 {
