@@ -118,8 +118,9 @@ func (j *hashJoin) meet(d *joinSide, cols []vec.Vec, i int, id int32, tag uint32
 	return true
 }
 
-// writeAside hands over what has changed of rows that are away, and forgets it. What
-// goes is written before what comes, which may have its row key.
+// writeAside hands over what has changed of rows that are away, and forgets it: the
+// key has rows in the table then, if it had none before. What goes is written before
+// what comes, which may have its row key.
 func (j *hashJoin) writeAside(d *joinSide, changes []int32) error {
 	var comes, goes []int32
 	for _, s := range changes {
@@ -153,6 +154,7 @@ func (j *hashJoin) writeAside(d *joinSide, changes []int32) error {
 	}
 	for _, s := range changes {
 		id := d.rows.key[s]
+		d.gone.evict(j.keys.Tag(id)) // it may have left as one without rows
 		d.rows.remove(s)
 		d.heads[id], d.sums[id] = -1, 0
 	}

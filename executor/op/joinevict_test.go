@@ -265,3 +265,26 @@ func BenchmarkJoinBeyondMemory(b *testing.B) {
 		})
 	}
 }
+
+// TestJoinAsideOfNothing: a key whose side leaves memory without rows gets its first
+// one while it is away. Once the key has left altogether, the row is still found.
+func TestJoinAsideOfNothing(t *testing.T) {
+	defer func(n int64) { joinEvictMin = n }(joinEvictMin)
+	joinEvictMin = 0
+	schema := optest.Schema(t, "k text, v int8, id int8")
+	c := joinCase{kind: InnerJoin, keyed: [2]bool{true, true}, grow: [2]bool{true, true}}
+	for limit := int64(1); limit < 1<<15; limit += limit/8 + 1 {
+		h := optest.New(t, []types.Schema{schema, schema}, c.build(t, schema), optest.Options{Evict: true, Limit: limit})
+		h.PushText(0, "+ x 0 0\n+ x 0 1")
+		h.PushText(1, "+ bb 0 0\n+ a 0 1")
+		h.Barrier()
+		h.PushText(0, "+ a 3 7\n+ bb 3 5\n+ x 0 6")
+		h.Barrier()
+		h.PushText(1, "+ a 1 5")
+		h.Barrier()
+		if n := len(h.Sum()); n != 3 {
+			t.Fatalf("with %d bytes: %d pairs, want 3: %v", limit, n, h.Sum())
+		}
+		h.Close()
+	}
+}
