@@ -204,7 +204,7 @@ func (x *eventLaw) create() {
 		"string_agg(id::text, ',' order by id) as ids", "sum(v) filter (where k = 1) as s, avg(v) as a")
 	key := lawPick(x.lawGen, "", "k, ", "v, ")
 	group := key + "window_start, window_end"
-	switch x.IntN(14) {
+	switch x.IntN(15) {
 	case 0, 1:
 		v.query = fmt.Sprintf("select %s, %s from tumble(%s, ts, interval '%s')%s group by %s", group, aggs, from,
 			lawPick(x.lawGen, "5 minutes", "1 minute", "1 hour"), where, group)
@@ -239,6 +239,9 @@ func (x *eventLaw) create() {
 			x.plain = append(x.plain, v.name)
 			return
 		}
+	case 14:
+		x.extremes(from)
+		return
 	}
 	x.exec("create materialized view " + v.name + " as " + v.query + " emit on window close")
 	x.views = append(x.views, v)
