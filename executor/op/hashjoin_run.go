@@ -109,7 +109,7 @@ func makeHashJoin(s *HashJoin, ctx *executor.OpenCtx, keepLeft bool) (*hashJoin,
 	schemas := [2]types.Schema{s.Left.Schema(), s.Right.Schema()}
 	width := len(schemas[0])
 	j.windowed = !ctx.Bounded && s.L.WindowKey >= 0 && s.L.WindowKey == s.R.WindowKey && len(s.L.Keys) > 0
-	j.interval = !ctx.Bounded && !j.windowed && s.Residual != nil && (s.CleansLeft() || s.CleansRight())
+	j.interval = !ctx.Bounded && !j.windowed && (s.CleansLeft() || s.CleansRight())
 	j.keyTypes = colTypes(schemas[0], s.L.Keys)
 	if s.Residual != nil {
 		j.residual = newJoinResidual(s.Residual, width)
@@ -204,10 +204,8 @@ func (j *hashJoin) openSide(d *joinSide, side, from, to int) {
 		}
 	}
 	if j.interval {
-		if side == 0 && j.spec.CleansLeft() {
-			d.timeAt = at[j.spec.Interval.L]
-		} else if side == 1 && j.spec.CleansRight() {
-			d.timeAt = at[j.spec.Interval.R]
+		if side == 0 && j.spec.CleansLeft() || side == 1 && j.spec.CleansRight() {
+			d.timeAt = at[j.spec.timeOf(side)]
 		}
 	}
 	j.out.at[side] = at

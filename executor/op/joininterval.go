@@ -23,6 +23,19 @@ type JoinInterval struct {
 	// Which of the columns have watermarks.
 	MarkL bool `json:"markL,omitempty"`
 	MarkR bool `json:"markR,omitempty"`
+	// Until bounds the side that Low, or High, says nothing of by another of its
+	// columns; nil: there is none.
+	Until *JoinUntil `json:"until,omitempty"`
+}
+
+// JoinUntil says that a row of the side In (0: left) of an inner join only matches
+// rows of the other side whose time is at most its own in Col, less By microseconds. So
+// it is dropped when Col is at most the watermark of the other side's column of the
+// interval, plus By. The side is append-only.
+type JoinUntil struct {
+	In  int   `json:"in"`
+	Col int   `json:"col"`
+	By  int64 `json:"by,omitempty"`
 }
 
 // CleansLeft and CleansRight report whether rows of a side are ever dropped.
@@ -34,34 +47,60 @@ type JoinInterval struct {
 // dropped, so that a count that is made anew after a restart is the same. A full
 // join would have each side wait for the other: it drops nothing.
 func (j *HashJoin) CleansLeft() bool {
-	i := &j.Interval
-	return i.On && j.Type != FullJoin && i.HasLow && i.MarkR && (j.L.AppendOnly || i.MarkL) && (j.Type != RightJoin || j.cleansRightBase())
+	return j.until(0) || j.cleansLeftBase() && j.Type != FullJoin && (j.Type != RightJoin || j.cleansRightBase())
 }
 
 // CleansRight is the mirror image.
 func (j *HashJoin) CleansRight() bool {
 	counted := j.Type == LeftJoin || j.Type == SemiJoin || j.Type == AntiJoin
+	return j.until(1) || j.cleansRightBase() && j.Type != FullJoin && (!counted || j.cleansLeftBase())
+}
+
+func (j *HashJoin) cleansLeftBase() bool {
 	i := &j.Interval
-	return j.Type != FullJoin && j.cleansRightBase() && (!counted || i.HasLow && i.MarkR && (j.L.AppendOnly || i.MarkL))
+	return i.On && j.Residual != nil && i.HasLow && i.MarkR && (j.L.AppendOnly || i.MarkL)
 }
 
 func (j *HashJoin) cleansRightBase() bool {
 	i := &j.Interval
-	return i.On && i.HasHigh && i.MarkL && (j.R.AppendOnly || i.MarkR)
+	return i.On && j.Residual != nil && i.HasHigh && i.MarkL && (j.R.AppendOnly || i.MarkR)
+}
+
+// until reports whether rows of a side are dropped by Until.
+func (j *HashJoin) until(side int) bool {
+	u := j.Interval.Until
+	return u != nil && u.In == side
+}
+
+// timeOf is the column by which rows of a side are dropped.
+func (j *HashJoin) timeOf(side int) int {
+	if j.until(side) {
+		return j.Interval.Until.Col
+	}
+	return [2]int{j.Interval.L, j.Interval.R}[side]
+}
+
+// past is what is added to the other side's watermark for the times at and below which
+// rows of a side are dropped.
+func (j *HashJoin) past(side int) int64 {
+	if j.until(side) {
+		return j.Interval.Until.By
+	}
+	return [2]int64{j.Interval.Low, -j.Interval.High}[side]
 }
 
 // cleaning describes for EXPLAIN when rows are dropped.
 func (j *HashJoin) cleaning() string {
-	l, r := colName(j.Left.Schema(), j.Interval.L), colName(j.Right.Schema(), j.Interval.R)
+	ls, rs := j.Left.Schema(), j.Right.Schema()
 	text := ""
 	if j.CleansLeft() {
-		text += fmt.Sprintf(" left when %s <= watermark(%s)%s", l, r, signed(j.Interval.Low))
+		text += fmt.Sprintf(" left when %s <= watermark(%s)%s", colName(ls, j.timeOf(0)), colName(rs, j.Interval.R), signed(j.past(0)))
 	}
 	if j.CleansRight() {
 		if text != "" {
 			text += ","
 		}
-		text += fmt.Sprintf(" right when %s <= watermark(%s)%s", r, l, signed(-j.Interval.High))
+		text += fmt.Sprintf(" right when %s <= watermark(%s)%s", colName(rs, j.timeOf(1)), colName(ls, j.Interval.L), signed(j.past(1)))
 	}
 	if text == "" {
 		return ""
@@ -112,6 +151,12 @@ func (j *hashJoin) bounds() [2]int64 {
 			right = none
 		} else {
 			right = min(right, left-i.High)
+		}
+	case InnerJoin:
+		if s.until(0) && r.has {
+			left = r.mark + s.past(0)
+		} else if s.until(1) && l.has {
+			right = l.mark + s.past(1)
 		}
 	}
 	return [2]int64{left, right}

@@ -14,16 +14,17 @@ import (
 	"streamdb/types"
 )
 
-// intervalCase joins (k, t, id) with (k, t, id) on equal k and -2 <= l.t - r.t <= 3.
+// intervalCase joins (k, t, id, u) with (k, t, id, u) on equal k and -2 <= l.t - r.t <= 3.
 type intervalCase struct {
 	kind    JoinKind
 	grow    bool // both sides are append-only
 	noMarkR bool // the right side has no watermarks
 	noHigh  bool // only -2 <= l.t - r.t
+	until   int  // -1: r.t <= l.u + 1 in place of the lower bound; 1: l.t <= r.u + 1 in place of the upper one
 }
 
 func (c intervalCase) String() string {
-	return fmt.Sprintf("%s,append=%v,nomark=%v,nohigh=%v", c.kind, c.grow, c.noMarkR, c.noHigh)
+	return fmt.Sprintf("%s,append=%v,nomark=%v,nohigh=%v,until=%d", c.kind, c.grow, c.noMarkR, c.noHigh, c.until)
 }
 
 func (c intervalCase) build(t testing.TB, s types.Schema) optest.Build {
@@ -36,17 +37,26 @@ func (c intervalCase) build(t testing.TB, s types.Schema) optest.Build {
 		return e
 	}
 	num := func(i int64) expr.Expr { return &expr.Const{Value: types.IntDatum(i), T: i8} }
-	diff := call("-", &expr.Col{Index: 1, T: i8}, &expr.Col{Index: 4, T: i8})
-	conds := []expr.Expr{call(">=", diff, num(-2))}
+	col := func(at int) expr.Expr { return &expr.Col{Index: at, T: i8} }
+	diff := call("-", col(1), col(5))
+	lower, upper := call(">=", diff, num(-2)), call("<=", diff, num(3))
+	interval := JoinInterval{On: true, L: 1, R: 1, HasLow: c.until >= 0, HasHigh: !c.noHigh && c.until <= 0, Low: -2, High: 3, MarkL: true, MarkR: !c.noMarkR}
+	switch c.until {
+	case -1:
+		lower, interval.Until = call("<=", col(5), call("+", col(3), num(1))), &JoinUntil{In: 0, Col: 3, By: -1}
+	case 1:
+		upper, interval.Until = call("<=", col(1), call("+", col(7), num(1))), &JoinUntil{In: 1, Col: 3, By: -1}
+	}
+	conds := []expr.Expr{lower}
 	if !c.noHigh {
-		conds = append(conds, call("<=", diff, num(3)))
+		conds = append(conds, upper)
 	}
 	return func(in []executor.Spec) executor.Spec {
 		side := JoinSide{Keys: []int{0}, RowKey: []int{2}, WindowKey: -1, AppendOnly: c.grow}
 		j := &HashJoin{Left: in[0], Right: in[1], Type: c.kind, NullSafe: []bool{false}, L: side, R: side, Residual: expr.AndOf(conds),
-			Interval: JoinInterval{On: true, L: 1, R: 1, HasLow: true, HasHigh: !c.noHigh, Low: -2, High: 3, MarkL: true, MarkR: !c.noMarkR}}
+			Interval: interval}
 		j.L.Table, j.R.Table = TableRef{ID: 101, Name: "left"}, TableRef{ID: 102, Name: "right"}
-		j.Cols = []int{2, 1, 5, 4}
+		j.Cols = []int{2, 1, 6, 5}
 		if c.kind == SemiJoin || c.kind == AntiJoin {
 			j.Cols = []int{2, 1}
 		}
@@ -64,7 +74,15 @@ func (c intervalCase) oracle(in [2][]optest.Row) []optest.Row {
 	for _, l := range in[0] {
 		any := false
 		for k, r := range in[1] {
-			if d := l[1].I - r[1].I; l[0].S == r[0].S && d >= -2 && (c.noHigh || d <= 3) {
+			d := l[1].I - r[1].I
+			lower, upper := d >= -2, c.noHigh || d <= 3
+			switch c.until {
+			case -1:
+				lower = r[1].I <= l[3].I+1
+			case 1:
+				upper = l[1].I <= r[3].I+1
+			}
+			if l[0].S == r[0].S && lower && upper {
 				any, matched[k] = true, true
 				if c.kind < SemiJoin {
 					out = append(out, optest.Row{l[2], l[1], r[2], r[1]})
@@ -95,13 +113,14 @@ func TestIntervalJoin(t *testing.T) {
 		cases = append(cases, intervalCase{kind: kind, grow: true}, intervalCase{kind: kind},
 			intervalCase{kind: kind, grow: true, noMarkR: true}, intervalCase{kind: kind, grow: true, noHigh: true})
 	}
+	cases = append(cases, intervalCase{grow: true, until: -1}, intervalCase{grow: true, until: 1})
 	for _, c := range cases {
 		t.Run(c.String(), func(t *testing.T) { rapid.Check(t, func(rt *rapid.T) { c.history(t, rt) }) })
 	}
 }
 
 func (c intervalCase) history(t *testing.T, rt *rapid.T) {
-	schema := optest.Schema(t, "k text, t int8, id int8")
+	schema := optest.Schema(t, "k text, t int8, id int8, u int8")
 	build := c.build(t, schema)
 	h := optest.New(t, []types.Schema{schema, schema}, build, optest.Options{})
 	defer h.Close()
@@ -134,8 +153,9 @@ func (c intervalCase) history(t *testing.T, rt *rapid.T) {
 				continue
 			}
 			id++
+			at := low + int64(rapid.IntRange(0, 6).Draw(rt, "t"))
 			r := optest.Row{types.BytesDatum(rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "k")),
-				types.IntDatum(low + int64(rapid.IntRange(0, 6).Draw(rt, "t"))), types.IntDatum(id)}
+				types.IntDatum(at), types.IntDatum(id), types.IntDatum(at + int64(rapid.IntRange(-3, 6).Draw(rt, "u")))}
 			all[in] = append(all[in], r)
 			h.Push(in, []optest.Change{{Op: stream.Insert, Row: r}})
 		}
@@ -170,7 +190,7 @@ func (c intervalCase) history(t *testing.T, rt *rapid.T) {
 // TestIntervalJoinDrops tells, per kind, what is left of 40 rows a side once both
 // watermarks have passed them.
 func TestIntervalJoinDrops(t *testing.T) {
-	schema := optest.Schema(t, "k text, t int8, id int8")
+	schema := optest.Schema(t, "k text, t int8, id int8, u int8")
 	for _, c := range []struct {
 		intervalCase
 		left, right int
@@ -182,12 +202,14 @@ func TestIntervalJoinDrops(t *testing.T) {
 		{intervalCase{kind: InnerJoin, grow: true, noHigh: true}, 0, 40},
 		{intervalCase{kind: InnerJoin, grow: true, noMarkR: true}, 40, 0},
 		{intervalCase{kind: FullJoin, grow: true}, 40, 40},
+		{intervalCase{grow: true, until: -1}, 0, 0},
+		{intervalCase{grow: true, until: 1}, 0, 0},
 	} {
 		t.Run(c.String(), func(t *testing.T) {
 			h := optest.New(t, []types.Schema{schema, schema}, c.build(t, schema), optest.Options{})
 			for i := range 40 {
-				h.PushText(0, fmt.Sprintf("+ a %d %d", i, i))
-				h.PushText(1, fmt.Sprintf("+ a %d %d", i, i))
+				h.PushText(0, fmt.Sprintf("+ a %d %d %d", i, i, i))
+				h.PushText(1, fmt.Sprintf("+ a %d %d %d", i, i, i))
 			}
 			h.Barrier()
 			at := int64(39)

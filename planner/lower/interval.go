@@ -6,34 +6,16 @@ import (
 	"streamdb/planner/logical"
 )
 
+// timePair is a column of the left and one of the right side of a join.
+type timePair struct{ l, r logical.ColID }
+
 // interval finds in the conditions of a join how far apart the times of its sides
 // may be, for a pair of columns of which one at least has watermarks; and what is
 // then known of the output's.
 func (l *lowerer) interval(j *op.HashJoin, out *rel, lr, rr *rel, rest []expr.Expr) {
-	type pair struct{ l, r logical.ColID }
-	found := map[pair]*op.JoinInterval{}
-	var order []pair
-	for _, c := range rest {
-		for _, part := range expr.Conjuncts(c) {
-			lt, rt, low, at, ok := distance(part, lr, rr)
-			if !ok {
-				continue
-			}
-			p := pair{lt, rt}
-			if found[p] == nil {
-				found[p] = &op.JoinInterval{On: true, L: lr.pos(lt), R: rr.pos(rt), MarkL: lr.marks.Has(lt), MarkR: rr.marks.Has(rt)}
-				order = append(order, p)
-			}
-			if i := found[p]; low {
-				if !i.HasLow || at > i.Low {
-					i.HasLow, i.Low = true, at
-				}
-			} else if !i.HasHigh || at < i.High {
-				i.HasHigh, i.High = true, at
-			}
-		}
-	}
+	found, order := distances(lr, rr, rest)
 	most := 0
+	var best timePair
 	for _, p := range order {
 		i := found[p]
 		j2 := *j
@@ -47,7 +29,7 @@ func (l *lowerer) interval(j *op.HashJoin, out *rel, lr, rr *rel, rest []expr.Ex
 		if use <= most {
 			continue
 		}
-		most, j.Interval = use, *i
+		most, best, j.Interval = use, p, *i
 		var marks []logical.ColID
 		if i.MarkL && i.MarkR && i.HasLow {
 			marks = append(marks, p.l)
@@ -57,6 +39,48 @@ func (l *lowerer) interval(j *op.HashJoin, out *rel, lr, rr *rel, rest []expr.Ex
 		}
 		out.marks = logical.SetOf(marks...)
 	}
+	if j.Type != op.InnerJoin || most == 0 {
+		return
+	}
+	// A side that is left is dropped by another of its columns.
+	for _, p := range order {
+		i := found[p]
+		switch {
+		case !j.CleansLeft() && p.r == best.r && i.HasLow && i.MarkR && j.L.AppendOnly:
+			j.Interval.Until = &op.JoinUntil{In: 0, Col: i.L, By: i.Low}
+		case !j.CleansRight() && p.l == best.l && i.HasHigh && i.MarkL && j.R.AppendOnly:
+			j.Interval.Until = &op.JoinUntil{In: 1, Col: i.R, By: -i.High}
+		default:
+			continue
+		}
+		return
+	}
+}
+
+// distances lists the pairs of columns whose distance conditions bound, in order.
+func distances(lr, rr *rel, rest []expr.Expr) (found map[timePair]*op.JoinInterval, order []timePair) {
+	found = map[timePair]*op.JoinInterval{}
+	for _, c := range rest {
+		for _, part := range expr.Conjuncts(c) {
+			lt, rt, low, at, ok := distance(part, lr, rr)
+			if !ok {
+				continue
+			}
+			p := timePair{lt, rt}
+			if found[p] == nil {
+				found[p] = &op.JoinInterval{On: true, L: lr.pos(lt), R: rr.pos(rt), MarkL: lr.marks.Has(lt), MarkR: rr.marks.Has(rt)}
+				order = append(order, p)
+			}
+			if i := found[p]; low {
+				if !i.HasLow || at > i.Low {
+					i.HasLow, i.Low = true, at
+				}
+			} else if !i.HasHigh || at < i.High {
+				i.HasHigh, i.High = true, at
+			}
+		}
+	}
+	return found, order
 }
 
 // distance recognises left + a <= right + b and its kin over timestamps of one
