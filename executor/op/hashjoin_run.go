@@ -35,9 +35,9 @@ type joinSide struct {
 	has   bool
 
 	// For an interval join:
-	timeAt int        // position in keep of the time; -1: rows are never dropped by it
-	ages   windowHeap // slots by time
-	passed int64      // the watermark that was passed on
+	timeAt int      // position in keep of the time; -1: rows are never dropped by it
+	ages   timeline // slots by time
+	passed int64    // the watermark that was passed on
 	sent   bool
 }
 
@@ -73,7 +73,7 @@ type hashJoin struct {
 	nullSafe []bool
 	complete bool // every key of the state tables is in memory
 	emptied  []int32
-	windows  windowHeap
+	windows  timeline
 	times    []int64 // by key id: its window, where windowed
 	windowed bool
 	interval bool // rows are dropped by their time
@@ -227,13 +227,13 @@ func (j *hashJoin) counts(side int) bool {
 // reset empties the memory.
 func (j *hashJoin) reset() {
 	j.keys = newKeyTable(j.keyTypes)
-	j.vnodes, j.emptied, j.windows, j.times = nil, nil, nil, nil
+	j.vnodes, j.emptied, j.windows, j.times = nil, nil, timeline{}, nil
 	j.cache.clock = clock{}
 	for k := range j.sides {
 		d := &j.sides[k]
 		single := d.spec.AppendOnly || j.ctx.Bounded // rows come once and stay
 		d.rows = newJoinRows(d.keepTs, !single || j.windowed || d.timeAt >= 0, !single, !single, j.counts(k))
-		d.heads, d.sums, d.dirty, d.ages, d.away = nil, nil, nil, nil, nil
+		d.heads, d.sums, d.dirty, d.ages, d.away = nil, nil, nil, timeline{}, nil
 	}
 }
 
@@ -242,10 +242,10 @@ func (j *hashJoin) FirstInput() int { return 1 }
 
 // bytes is what the join holds.
 func (j *hashJoin) bytes() int64 {
-	n := j.keys.Bytes() + j.cache.bytes() + int64(cap(j.vnodes))
+	n := j.keys.Bytes() + j.cache.bytes() + j.windows.bytes() + int64(cap(j.vnodes))
 	for k := range j.sides {
 		d := &j.sides[k]
-		n += d.rows.bytes() + d.gone.bytes() + int64(4*(cap(d.heads)+cap(d.sums)+cap(d.dirty))+16*cap(d.ages)+8*cap(d.away))
+		n += d.rows.bytes() + d.gone.bytes() + int64(4*(cap(d.heads)+cap(d.sums)+cap(d.dirty))+8*cap(d.away)) + d.ages.bytes()
 	}
 	return n
 }
@@ -397,7 +397,7 @@ func (j *hashJoin) addKeys(key []vec.Vec, fresh, rows []int32) {
 			}
 			if !w.Null(k) {
 				j.times[id] = w.I64[k&w.Mask()]
-				j.windows.push(j.times[id], id)
+				j.windows.add(j.times[id], id)
 			}
 		}
 	}
@@ -455,9 +455,7 @@ func (j *hashJoin) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitt
 		return err
 	}
 	if j.interval {
-		if err := j.cleanInterval(); err != nil {
-			return err
-		}
+		j.cleanInterval()
 	}
 	for k := range j.sides {
 		if err := j.write(&j.sides[k]); err != nil {

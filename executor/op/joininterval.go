@@ -1,7 +1,6 @@
 package op
 
 import (
-	"container/heap"
 	"fmt"
 	"math"
 	"time"
@@ -199,40 +198,27 @@ func (j *hashJoin) intervalWatermark(in int, w stream.Watermark, out executor.Em
 }
 
 // cleanInterval drops the rows that nothing to come can match.
-func (j *hashJoin) cleanInterval() error {
+func (j *hashJoin) cleanInterval() {
 	bounds := j.bounds()
 	for k := range j.sides {
+		if bounds[k] == math.MinInt64 { // not even infinite times are past
+			continue
+		}
 		d := &j.sides[k]
 		var slots []int32
-		for len(d.ages) > 0 && d.ages[0].time <= bounds[k] {
-			s := heap.Pop(&d.ages).(windowKey).id
+		for _, a := range d.ages.due(bounds[k]) {
 			// The slot may have been freed, and used again, since.
-			if d.rows.key[s] >= 0 && !d.rows.cols[d.timeAt].null(s) && d.rows.cols[d.timeAt].i64[s] <= bounds[k] {
+			if s := a.id; d.rows.key[s] >= 0 && !d.rows.cols[d.timeAt].null(s) && d.rows.cols[d.timeAt].i64[s] <= bounds[k] {
 				slots = append(slots, s)
 			}
 		}
-		for len(slots) > 0 {
-			part := slots[:d.rows.batch(slots)]
-			slots = slots[len(part):]
-			kept := d.gatherAll(part)
-			for i, s := range part {
-				if d.rows.key[s] < 0 {
-					continue // it was listed twice
-				}
-				if d.rows.flags[s]&rowStored != 0 {
-					j.key = d.stateKey(j, j.key[:0], kept, i)
-					d.table.Delete(j.vnodes[d.rows.key[s]], j.key)
-				}
-				j.unlink(d, s)
-			}
-		}
+		j.forget(d, slots)
 	}
-	return nil
 }
 
 // age lists a row by its time, if rows of the side are ever dropped.
 func (d *joinSide) age(slot int32) {
 	if c := &d.rows.cols[d.timeAt]; !c.null(slot) {
-		d.ages.push(c.i64[slot], slot)
+		d.ages.add(c.i64[slot], slot)
 	}
 }

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -225,5 +226,30 @@ func TestIntervalJoinDrops(t *testing.T) {
 				t.Fatalf("%d and %d rows are left, want %d and %d", l, r, c.left, c.right)
 			}
 		})
+	}
+}
+
+// TestIntervalJoinInfinite: before there are watermarks nothing is behind them, not
+// even what is infinitely long ago.
+func TestIntervalJoinInfinite(t *testing.T) {
+	schema := optest.Schema(t, "k text, t int8, id int8, u int8")
+	c := intervalCase{grow: true}
+	h := optest.New(t, []types.Schema{schema, schema}, c.build(t, schema), optest.Options{})
+	defer h.Close()
+	row := func(id int64) []optest.Change {
+		return []optest.Change{{Op: stream.Insert, Row: optest.Row{types.BytesDatum("a"), types.IntDatum(math.MinInt64), types.IntDatum(id), types.IntDatum(0)}}}
+	}
+	h.Push(0, row(1))
+	h.Barrier()
+	h.Push(1, row(2))
+	h.Barrier()
+	if l, r := h.StateRows(TableRef{ID: 101}), h.StateRows(TableRef{ID: 102}); l != 1 || r != 1 {
+		t.Fatalf("%d and %d rows are left, want 1 and 1", l, r)
+	}
+	h.Watermark(0, 1, 0)
+	h.Watermark(1, 1, 0)
+	h.Barrier()
+	if l, r := h.StateRows(TableRef{ID: 101}), h.StateRows(TableRef{ID: 102}); l != 0 || r != 0 {
+		t.Fatalf("%d and %d rows are left, want none", l, r)
 	}
 }

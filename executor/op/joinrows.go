@@ -25,6 +25,7 @@ type joinRows struct {
 	index []int32 // open addressing by tag: slot+1
 	shift uint
 	live  int
+	many  bool // rows are removed that compact is called after
 }
 
 // The flags of a slot.
@@ -146,13 +147,22 @@ func (r *joinRows) remove(slot int32) {
 		}
 		col.arena.free(int(col.lens[slot]))
 		col.lens[slot] = 0
-		if col.arena.wasteful() {
+		if !r.many && col.arena.wasteful() {
 			col.compact()
 		}
 	}
 	r.key[slot] = -1
 	r.free = append(r.free, slot)
 	r.live--
+}
+
+// compact gives the memory of removed rows back where it is much.
+func (r *joinRows) compact() {
+	for c := range r.cols {
+		if col := &r.cols[c]; col.layout == types.LBytes && col.arena.wasteful() {
+			col.compact()
+		}
+	}
 }
 
 // set stores a value at a slot: the one past the end, or one that was freed.

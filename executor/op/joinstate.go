@@ -1,7 +1,6 @@
 package op
 
 import (
-	"container/heap"
 	"encoding/binary"
 	"fmt"
 
@@ -377,10 +376,9 @@ func (j *hashJoin) closeWindows() error {
 	if !j.windowed || !ok {
 		return nil
 	}
-	for len(j.windows) > 0 && j.windows[0].time <= upTo {
-		time := j.windows[0].time
-		id := j.windows.pop()
-		if !j.keys.Live(id) || j.times[id] != time {
+	for _, w := range j.windows.due(upTo) {
+		id := w.id
+		if !j.keys.Live(id) || j.times[id] != w.time {
 			continue
 		}
 		for k := range j.sides {
@@ -389,18 +387,7 @@ func (j *hashJoin) closeWindows() error {
 			for s := d.heads[id]; s >= 0; s = d.rows.next[s] {
 				slots = append(slots, s)
 			}
-			for len(slots) > 0 {
-				part := slots[:d.rows.batch(slots)]
-				slots = slots[len(part):]
-				kept := d.gatherAll(part)
-				for i, s := range part {
-					if d.rows.flags[s]&rowStored != 0 {
-						j.key = d.stateKey(j, j.key[:0], kept, i)
-						d.table.Delete(j.vnodes[id], j.key)
-					}
-					j.unlink(d, s)
-				}
-			}
+			j.forget(d, slots)
 			d.sums[id] = 0
 		}
 		j.dropKey(id)
@@ -408,32 +395,35 @@ func (j *hashJoin) closeWindows() error {
 	return nil
 }
 
-// windowHeap orders key ids by the time of their window, the earliest first. An
-// id whose key was deleted and given out again may stand in it twice.
-type windowHeap []windowKey
-
-type windowKey struct {
-	time int64
-	id   int32
+// forget drops rows, of which only those that were written have to be found in the
+// state table. A slot may be listed twice.
+func (j *hashJoin) forget(d *joinSide, slots []int32) {
+	r := d.rows
+	var stored []int32
+	for _, s := range slots {
+		if r.flags[s]&rowStored != 0 {
+			r.flags[s] &^= rowStored
+			stored = append(stored, s)
+		}
+	}
+	for len(stored) > 0 {
+		part := stored[:r.batch(stored)]
+		stored = stored[len(part):]
+		kept := d.gatherAll(part)
+		for i, s := range part {
+			j.key = d.stateKey(j, j.key[:0], kept, i)
+			d.table.Delete(j.vnodes[r.key[s]], j.key)
+		}
+	}
+	r.many = true
+	for _, s := range slots {
+		if r.key[s] >= 0 {
+			j.unlink(d, s)
+		}
+	}
+	r.many = false
+	r.compact()
 }
-
-func (h windowHeap) Len() int           { return len(h) }
-func (h windowHeap) Less(a, b int) bool { return h[a].time < h[b].time }
-func (h windowHeap) Swap(a, b int)      { h[a], h[b] = h[b], h[a] }
-
-// Push and Pop serve container/heap.
-func (h *windowHeap) Push(x any) { *h = append(*h, x.(windowKey)) }
-
-// Pop serves container/heap.
-func (h *windowHeap) Pop() any {
-	old := *h
-	last := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return last
-}
-
-func (h *windowHeap) push(time int64, id int32) { heap.Push(h, windowKey{time, id}) }
-func (h *windowHeap) pop() int32                { return heap.Pop(h).(windowKey).id }
 
 var _ executor.Operator = (*hashJoin)(nil)
 
