@@ -28,6 +28,9 @@ func (a *hashAgg) Borrows() bool { return true }
 func (x *sessionAgg) Borrows() bool { return true }
 
 // Borrows implements executor.Borrower.
+func (t *topNFirst) Borrows() bool { return true }
+
+// Borrows implements executor.Borrower.
 func (a *appendRows) Borrows() bool { return true }
 
 // Borrows implements executor.Borrower.

@@ -282,13 +282,18 @@ func (r *joinRows) batch(slots []int32) int {
 	n := min(len(slots), stream.BatchRows)
 	size := int64(0)
 	for k, s := range slots[:n] {
-		for c := range r.cols {
-			if r.cols[c].lens != nil {
-				size += int64(r.cols[c].lens[s])
-			}
-		}
-		if size > stream.BatchBytes {
+		if size += int64(r.texts(s)); size > stream.BatchBytes {
 			return k + 1
+		}
+	}
+	return n
+}
+
+// texts is the bytes of a row's values of no fixed width.
+func (r *joinRows) texts(slot int32) (n int) {
+	for c := range r.cols {
+		if r.cols[c].lens != nil {
+			n += int(r.cols[c].lens[slot])
 		}
 	}
 	return n

@@ -14,6 +14,9 @@ import (
 
 // Open implements executor.Spec.
 func (s *TopN) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
+	if !ctx.Bounded && s.firstOfFew() {
+		return s.openFirst(ctx)
+	}
 	in := s.In.Schema()
 	t := &topN{
 		rowGroups: makeRowGroups(in, s.Group, s.Dist, s.window(), s.WindowKey),

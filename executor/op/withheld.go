@@ -66,3 +66,8 @@ func (x *sessionAgg) Withheld() int {
 // Withheld implements executor.Withholder: the rows of the epoch. How many of others
 // get another window is not known before.
 func (x *session) Withheld() int { return x.net.Withheld() }
+
+// Withheld implements executor.Withholder: changes, and rows that wait for a watermark.
+func (t *topN) Withheld() int {
+	return t.changes.withheld() + (withheldRow+withheldColumn*len(t.in))*t.heldRows
+}

@@ -29,6 +29,8 @@ func TestWithheld(t *testing.T) {
 		"not paired": {spec: &Materialize{In: &HashAgg{In: in, Keys: []int{0, 1, 2}, Out: s}, Table: RowTable{Def: TableRef{ID: 50}, Cols: s, Key: []SortKey{{Col: 0}, {Col: 1}, {Col: 2}}}}},
 		"window": {spec: &OverWindow{In: in, Partition: []int{1}, Keys: []SortKey{{Col: 0}}, RowKey: []int{0}, Rows: TableRef{ID: 50},
 			Calls: []WindowCall{{Func: "row_number", T: out[3].Type}}, Out: out}},
+		"top-N":           {spec: &TopN{In: in, Group: []int{1}, Keys: []SortKey{{Col: 0}}, RowKey: []int{0}, Limit: 3, Rows: TableRef{ID: 50}}},
+		"top-N of groups": {spec: &TopN{In: in, Group: []int{0}, Keys: []SortKey{{Col: 1}}, RowKey: []int{0}, Limit: 3, AppendOnly: true, Rows: TableRef{ID: 50}}},
 		"as-of join": {spec: &AsOfJoin{Left: in, Right: in, Op: "<=", NullSafe: []bool{false}, Cols: []int{0, 1, 2, 5}, Out: append(slices.Clone(s), s[2]),
 			L: AsOfSide{Keys: []int{1}, Time: 0, RowKey: []int{0}, Table: TableRef{ID: 50}}, R: AsOfSide{Keys: []int{1}, Time: 0, RowKey: []int{0}, Table: TableRef{ID: 51}}}},
 		"singleton join": {spec: &SingletonJoin{Left: in, Right: in, Dist: []int{1}, RowKey: []int{0}, Cols: []int{0, 1, 2, 5}, Out: append(slices.Clone(s), s[2]),
