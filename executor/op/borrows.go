@@ -38,3 +38,7 @@ func (k *sink) Borrows() bool { return true }
 
 // Borrows implements executor.Borrower.
 func (d *discardSink) Borrows() bool { return true }
+
+// Borrows implements executor.Borrower: the batches that it keeps are those of an
+// aggregate, which are made of memory of their own.
+func (w *pairedRows) Borrows() bool { return true }

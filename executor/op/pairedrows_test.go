@@ -90,6 +90,8 @@ type countingRows struct {
 	n *int
 }
 
+func (c countingRows) Borrows() bool { return true }
+
 func (c countingRows) Process(_ *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {
 	*c.n += b.Rows()
 	return out.Emit(b)
