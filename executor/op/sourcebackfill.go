@@ -8,6 +8,7 @@ import (
 	"streamdb/internal/sqlerr"
 	"streamdb/storage"
 	"streamdb/stream"
+	"streamdb/vec"
 )
 
 // sourceBackfill runs a SourceBackfill. Each split is read privately from its
@@ -107,7 +108,7 @@ func (b *sourceBackfill) Process(_ *executor.Ctx, _ int, batch *stream.Batch, ou
 	ids := batch.Cols()[len(b.spec.Conf.Schema)]
 	n := batch.Rows()
 	mask := ids.Mask()
-	if b.live(ids.I64[0], ids.I64[(n-1)&mask]) {
+	if b.live(ids, n) {
 		return out.Emit(projectBatch(batch, b.cols))
 	}
 	sel := make([]int32, 0, n)
@@ -135,11 +136,21 @@ func (b *sourceBackfill) Process(_ *executor.Ctx, _ int, batch *stream.Batch, ou
 	return out.Emit(projectBatch(batch, b.cols).Take(sel))
 }
 
-// live reports whether rows of one split, from the first to the last, are all to be
-// passed. Rows of one split follow each other, and rise.
-func (b *sourceBackfill) live(first, last int64) bool {
+// live reports whether n rows, one or more, are of one split and all to be passed. Rows
+// of one split rise, but an edge that puts small batches together may have put those of
+// another between them.
+func (b *sourceBackfill) live(ids vec.Vec, n int) bool {
+	mask := ids.Mask()
+	first, last := ids.I64[0], ids.I64[(n-1)&mask]
 	split := b.byNum[first>>rowIDShift]
-	if split == nil || !split.Done || last>>rowIDShift != first>>rowIDShift || first&(1<<rowIDShift-1) < split.Next {
+	if split == nil || !split.Done || first&(1<<rowIDShift-1) < split.Next {
+		return false
+	}
+	other := int64(0)
+	for _, id := range ids.I64[:min(n, len(ids.I64))] {
+		other |= id ^ first
+	}
+	if other>>rowIDShift != 0 {
 		return false
 	}
 	split.Seen, split.dirty = max(split.Seen, last&(1<<rowIDShift-1)+1), true
