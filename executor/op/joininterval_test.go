@@ -39,14 +39,15 @@ func (c intervalCase) build(t testing.TB, s types.Schema) optest.Build {
 	}
 	num := func(i int64) expr.Expr { return &expr.Const{Value: types.IntDatum(i), T: i8} }
 	col := func(at int) expr.Expr { return &expr.Col{Index: at, T: i8} }
-	diff := call("-", col(1), col(5))
+	right := len(s) // the right side's first column
+	diff := call("-", col(1), col(right+1))
 	lower, upper := call(">=", diff, num(-2)), call("<=", diff, num(3))
 	interval := JoinInterval{On: true, L: 1, R: 1, HasLow: c.until >= 0, HasHigh: !c.noHigh && c.until <= 0, Low: -2, High: 3, MarkL: true, MarkR: !c.noMarkR}
 	switch c.until {
 	case -1:
-		lower, interval.Until = call("<=", col(5), call("+", col(3), num(1))), &JoinUntil{In: 0, Col: 3, By: -1}
+		lower, interval.Until = call("<=", col(right+1), call("+", col(3), num(1))), &JoinUntil{In: 0, Col: 3, By: -1}
 	case 1:
-		upper, interval.Until = call("<=", col(1), call("+", col(7), num(1))), &JoinUntil{In: 1, Col: 3, By: -1}
+		upper, interval.Until = call("<=", col(1), call("+", col(right+3), num(1))), &JoinUntil{In: 1, Col: 3, By: -1}
 	}
 	conds := []expr.Expr{lower}
 	if !c.noHigh {
@@ -57,7 +58,7 @@ func (c intervalCase) build(t testing.TB, s types.Schema) optest.Build {
 		j := &HashJoin{Left: in[0], Right: in[1], Type: c.kind, NullSafe: []bool{false}, L: side, R: side, Residual: expr.AndOf(conds),
 			Interval: interval}
 		j.L.Table, j.R.Table = TableRef{ID: 101, Name: "left"}, TableRef{ID: 102, Name: "right"}
-		j.Cols = []int{2, 1, 6, 5}
+		j.Cols = []int{2, 1, right + 2, right + 1}
 		if c.kind == SemiJoin || c.kind == AntiJoin {
 			j.Cols = []int{2, 1}
 		}
