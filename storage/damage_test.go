@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -93,4 +95,69 @@ func TestCompactionMeetsDamage(t *testing.T) {
 	a.Close()
 	b.Close()
 	closeStore(t, s)
+}
+
+// TestFlushMeetsDamage: where an epoch that was ingested over a full log cannot be
+// flushed, as its place is among damaged blocks, the store ends and says so, and is
+// refused when it is opened again. Neither tries for ever.
+func TestFlushMeetsDamage(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	fs := vfs.NewCrashableMem()
+	s := open(t, fs, func(o *Options) { o.IngestBytes = 8_000 })
+	table := s.OpenTable(TableDef{ID: 20}, AllVNodes)
+	for i := range 3000 {
+		table.Put(0, fmt.Appendf(nil, "key%05d", i), noise(i))
+	}
+	commit(t, s, CommitReq{Deltas: []*Delta{table.Seal(1)}})
+	table.Close()
+	closeStore(t, s)
+	closeStore(t, open(t, fs)) // which flushes what is in the log
+	for name, b := range contents(t, fs, "db") {
+		// The first block has the manifest.
+		for at := 20_000; strings.HasSuffix(name, ".sst") && at < len(b)*9/10; at += 10_000 {
+			flipByte(t, fs, "db/"+name, int64(at))
+		}
+	}
+	ended := make(chan string, 1)
+	s = open(t, fs, func(o *Options) {
+		o.IngestBytes = 8_000
+		o.MemTableBytes, o.noCompactions = 64<<10, true
+		o.Fatal = func(msg string) {
+			ended <- msg
+			select {} // the process has ended: nothing goes on from here
+		}
+	})
+	table = s.OpenTable(TableDef{ID: 20}, AllVNodes)
+	table.Put(0, []byte("key00600"), noise(1))
+	commit(t, s, CommitReq{Epoch: 2, Deltas: []*Delta{table.Seal(2)}, Sync: true})
+	for i := 300; i < 1300; i++ { // several files, whose places are looked for one by one
+		table.Put(0, fmt.Appendf(nil, "key%05d", i), noise(i))
+	}
+	d := table.Seal(3)
+	go s.Commit(CommitReq{Epoch: 3, Deltas: []*Delta{d}, Sync: true})
+	select {
+	case msg := <-ended:
+		if !strings.Contains(msg, "flush met damage") {
+			t.Errorf("it ended because of %q", msg)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the store neither ended nor went on")
+	}
+	refused := make(chan error, 1)
+	crashed := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
+	go func() {
+		s, err := Open(Options{Dir: "db", FS: crashed, MemTableBytes: 64 << 10})
+		if err == nil {
+			err = s.Close()
+		}
+		refused <- err
+	}()
+	select {
+	case err := <-refused:
+		if sqlerr.Code(err) != sqlerr.DataCorrupted || !strings.Contains(detailOf(err), ".sst") {
+			t.Errorf("it was opened again: %v (%s)", err, detailOf(err))
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("it neither opens nor fails")
+	}
 }

@@ -86,6 +86,7 @@ type Store struct {
 	pressure   pressure
 	failed     atomic.Pointer[error]
 	isOpen     atomic.Bool // Pebble is open: it has no one to return some errors to
+	openFlush  chan error  // of the flush of an open that met damage
 }
 
 // Open opens or creates the store in o.Dir and locks the directory against
@@ -107,7 +108,7 @@ func Open(o Options) (*Store, error) {
 	if o.level0Stop == 0 {
 		o.level0Stop = level0Stop
 	}
-	s := &Store{opts: o, log: o.Log}
+	s := &Store{opts: o, log: o.Log, openFlush: make(chan error, 1)}
 	s.fs = guardFS{o.FS, s}
 	if !o.readOnly {
 		if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
@@ -143,7 +144,7 @@ func Open(o Options) (*Store, error) {
 			return nil, errors.Join(err, lock.Close())
 		}
 	}
-	s.db, err = pebble.Open(o.Dir, s.popts)
+	s.db, err = s.openPebble()
 	if err != nil {
 		s.cache.Unref()
 		if unreadable(err) {
@@ -209,7 +210,10 @@ func (s *Store) pebbleOptions(lock *pebble.Lock) *pebble.Options {
 			// A memtable is full: it has a log of its own.
 			WALCreated: func(pebble.WALCreateInfo) { s.pressure.stale.Store(true) },
 			// They have written to the MANIFEST.
-			FlushEnd: func(pebble.FlushInfo) { s.tablesChanged() },
+			FlushEnd: func(i pebble.FlushInfo) {
+				s.tablesChanged()
+				s.flushEnds(i.Err)
+			},
 			CompactionEnd: func(i pebble.CompactionInfo) {
 				s.tablesChanged()
 				if i.Err == nil {

@@ -41,7 +41,7 @@ func (r *run) check(ctx context.Context, p *point) (nested *point, err error) {
 		c.at, c.how, c.seed = int64(1+p.rng.IntN(25)), randomLoss(p.rng), p.rng.Uint64()
 		d.before = c.cut
 	}
-	srv, err := open(ctx, options(d, p.ledger, 1+p.rng.IntN(3), nil))
+	srv, err := open(ctx, options(d, p.ledger, 1+p.rng.IntN(3), p.fatal))
 	if err != nil {
 		return nil, &failure{p, fmt.Errorf("the database does not open: %w", err)}
 	}

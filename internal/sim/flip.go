@@ -41,8 +41,28 @@ func (r *run) flip(ctx context.Context, p *point, rng *rand.Rand) (what, outcome
 	if err := writeFile(q.mem, f.name, f.data); err != nil {
 		return what, "", err
 	}
-	_, err = r.check(ctx, &q)
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	q.fatal = func(msg string) {
+		end(&fatalError{msg})
+		select {} // as in faulty
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := r.check(ctx, &q)
+		done <- err
+	}()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	var ended *fatalError
 	switch {
+	case errors.As(err, &ended) && strings.Contains(ended.msg, "a flush met damage"):
+		return what, "detected", nil
 	case err == nil:
 		return what, "unused", nil
 	case corrupt(err), strings.HasSuffix(f.name, "/STREAMDB") && strings.Contains(err.Error(), "newer version"): // refused

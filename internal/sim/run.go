@@ -26,6 +26,7 @@ type point struct {
 	before      *point   // the crash that the last of them came after
 	trace       []string // and what it had done
 	rng         *rand.Rand
+	fatal       func(string) // ends the server that is opened on it; nil: it must not end
 }
 
 // run is one history of a schedule.
