@@ -141,3 +141,33 @@ func (o *rowOrder) compare(cols []vec.Vec, i int, r *joinRows, slot int32) int {
 
 // bytesAt views the value at a slot of a column of bytes.
 func (c *joinCol) bytesAt(slot int32) []byte { return c.arena.get(c.spans[slot], int(c.lens[slot])) }
+
+// same reports whether two rows that are kept stand in one place.
+func (o *rowOrder) same(r *joinRows, a, b int32) bool {
+	for j := range o.keys {
+		c := &r.cols[o.keys[j].Col]
+		an, bn := c.null(a), c.null(b)
+		if an || bn {
+			if an != bn {
+				return false
+			}
+			continue
+		}
+		same := true
+		switch c.layout {
+		case types.LInt64:
+			same = c.i64[a] == c.i64[b]
+		case types.LFloat64:
+			same = types.CompareFloat(c.f64[a], c.f64[b]) == 0
+		case types.LBool:
+			same = c.b[a] == c.b[b]
+		default:
+			x, y := c.bytesAt(a), c.bytesAt(b)
+			same = bytes.Equal(x, y) || !o.types[j].PlainBytes() && types.CompareBytes(o.types[j], x, y) == 0
+		}
+		if !same {
+			return false
+		}
+	}
+	return true
+}

@@ -11,10 +11,11 @@ import (
 )
 
 // topNFirst is topN for an input without retractions of which few rows per group
-// come out, from the first on: what is not among them when it comes never will be.
-// These rows are all there is in memory and in the table, the former in columns, so
-// that a row is compared by its values with the last one of its group, and nothing of
-// a row that is not taken is copied. Rows are made bytes at the barrier only, by
+// come out, from the first on, and those that tie with the last of them if so asked:
+// what is not among them when it comes never will be. These rows are all there is in
+// memory and in the table, the former in columns, so that a row is compared by its
+// values with the last one of its group, and nothing of a row that is not taken is
+// copied. Rows are made bytes at the barrier only, by
 // whoever writes the table: one that came and went within the epoch never is.
 //
 //	group | sort key | row key -> length of the sort key (uvarint), row
@@ -22,8 +23,8 @@ type topNFirst struct {
 	executor.Base
 	rowGroups
 	spec      *TopN
-	end       int32 // rows per group
-	order     rowOrder
+	end       int32    // rows per group, more if they tie
+	order     rowOrder // of ties none: the later one comes last
 	sort, row *sortEncoder
 	dec       *storage.RowDecoder
 	memory    memory
@@ -45,24 +46,28 @@ type firstRows struct {
 	worst int64 // rowOrder.head of the last row
 	last  int32 // slot of the last row, -1: there is none
 	size  int32
+	tied  int32 // last rows that tie with one another; without ties one
 	vnode storage.VNode
 }
 
 // topNFew is up to how many rows of a group are kept in a list.
 const topNFew = 64
 
-// firstOfFew reports whether topNFirst can run the spec.
+// firstOfFew reports whether topNFirst can run the spec. The first dense rank has the
+// rows that tie with the first one.
 func (s *TopN) firstOfFew() bool {
-	return s.AppendOnly && !s.WithTies && !s.Dense && s.Offset == 0 && s.Limit > 0 && s.Limit <= topNFew
+	return s.AppendOnly && (!s.Dense || s.Limit == 1) && s.Offset == 0 && s.Limit > 0 && s.Limit <= topNFew
 }
 
 func (s *TopN) openFirst(ctx *executor.OpenCtx) (executor.Operator, error) {
-	in := s.In.Schema()
+	in, keys := s.In.Schema(), s.Keys
+	if !s.WithTies {
+		keys = append(keys[:len(keys):len(keys)], ascending(s.RowKey)...)
+	}
 	t := &topNFirst{
 		rowGroups: makeRowGroups(in, s.Group, s.Dist, s.window(), s.WindowKey),
 		spec:      s, end: int32(s.Limit), sort: newSortEncoder(in, s.Keys), row: newSortEncoder(in, ascending(s.RowKey)),
-		order: newRowOrder(in, append(s.Keys[:len(s.Keys):len(s.Keys)], ascending(s.RowKey)...)),
-		dec:   storage.NewRowDecoder(schemaLayouts(in), nil), memory: memory{acc: ctx.Memory},
+		order: newRowOrder(in, keys), dec: storage.NewRowDecoder(schemaLayouts(in), nil), memory: memory{acc: ctx.Memory},
 	}
 	t.reset()
 	return t, t.open(ctx, s.Rows, s.Closed, s.Kind())
@@ -95,25 +100,39 @@ func (t *topNFirst) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.
 			return sqlerr.New(sqlerr.InternalError, "top-n: an input without retractions retracts a row")
 		}
 		g := &t.state[id]
-		if g.size == t.end && (t.heads[i] > g.worst || t.heads[i] == g.worst && t.order.compare(cols, i, t.rows, g.last) > 0) {
+		if g.size >= t.end && (t.heads[i] > g.worst || t.heads[i] == g.worst && t.order.compare(cols, i, t.rows, g.last) > 0) {
 			continue
 		}
 		t.clock.use(id)
-		if g.size == t.end {
-			t.leave(g)
-		}
 		slot := t.enter(g, id, cols, i)
 		t.rows.flags[slot] |= rowDirty
 		t.dirty, t.texts = append(t.dirty, slot), t.texts+t.rows.texts(slot)
+		if g.size-g.tied >= t.end {
+			t.cut(g)
+		}
 	}
 	return nil
 }
 
-// leave drops the last row of a group.
-func (t *topNFirst) leave(g *firstRows) {
-	slot := g.last
-	g.last = t.rows.next[slot]
-	g.size--
+// cut drops the last rows of a group, before which there are enough.
+func (t *topNFirst) cut(g *firstRows) {
+	for ; g.tied > 0; g.tied-- {
+		slot := g.last
+		g.last = t.rows.next[slot]
+		g.size--
+		t.leave(slot)
+	}
+	g.worst = t.order.headOf(t.rows, g.last)
+	g.tied = 1
+	if t.spec.WithTies {
+		for at := t.rows.next[g.last]; at >= 0 && t.order.same(t.rows, at, g.last); at = t.rows.next[at] {
+			g.tied++
+		}
+	}
+}
+
+// leave forgets a row, at the barrier only if it is stored.
+func (t *topNFirst) leave(slot int32) {
 	if t.rows.flags[slot]&rowStored != 0 {
 		t.gone, t.texts = append(t.gone, slot), t.texts+t.rows.texts(slot)
 		return
@@ -122,20 +141,26 @@ func (t *topNFirst) leave(g *firstRows) {
 	t.rows.remove(slot)
 }
 
-// enter puts a row in its place.
+// enter puts a row in its place, behind those that it ties with.
 func (t *topNFirst) enter(g *firstRows, id int32, cols []vec.Vec, i int) int32 {
-	prev, at := int32(-1), g.last
-	for at >= 0 && t.order.compare(cols, i, t.rows, at) < 0 {
-		prev, at = at, t.rows.next[at]
+	prev, at, d := int32(-1), g.last, 0
+	for ; at >= 0; prev, at = at, t.rows.next[at] {
+		if d = t.order.compare(cols, i, t.rows, at); d >= 0 {
+			break
+		}
 	}
 	slot := t.rows.insert(cols, i, id)
 	t.rows.next[slot] = at
-	if prev < 0 {
-		g.last = slot
-	} else {
+	switch {
+	case prev >= 0:
 		t.rows.next[prev] = slot
+	case at >= 0 && d == 0:
+		g.last = slot
+		g.tied++
+	default:
+		g.last, g.tied = slot, 1
+		g.worst = t.order.headOf(t.rows, slot)
 	}
-	g.worst = t.order.headOf(t.rows, g.last)
 	g.size++
 	t.came++
 	return slot
@@ -158,7 +183,7 @@ func (t *topNFirst) load(ids []int32) error {
 			cols[c] = b.Vec()
 		}
 		for i, id := range of {
-			if g := &t.state[id]; g.size < t.end {
+			if g := &t.state[id]; g.size < t.end || t.spec.WithTies {
 				t.rows.flags[t.enter(g, id, cols, i)] |= rowStored
 			}
 		}

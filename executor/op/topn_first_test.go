@@ -27,11 +27,14 @@ func TestTopNFewOrders(t *testing.T) {
 		{"interval", []string{"1 mon", "30 days", "720:00:00", "-1 day"}},
 		{"int8[]", []string{"{}", "{1}", "{1,2}", "{2}"}},
 	} {
-		for k := n % 2; k < 4; k += 2 {
+		for k := range 4 {
 			s := optest.Schema(t, "id int8, g int8, x "+c.typ+", y text")
-			spec := TopN{Limit: int64(1 + k), Group: []int{1}, AppendOnly: true, RowKey: []int{0}, Rows: TableRef{ID: 100},
+			spec := TopN{Limit: int64(1 + k), WithTies: (k+n)%2 != 0, Group: []int{1}, AppendOnly: true, RowKey: []int{0}, Rows: TableRef{ID: 100},
 				Keys: []SortKey{{Col: 2, Desc: k&1 != 0, NullsFirst: k&2 != 0}, {Col: 3, Desc: k == 2}}}
-			t.Run(fmt.Sprintf("%s/desc=%v,first=%v", c.typ, k&1 != 0, k&2 != 0), func(t *testing.T) {
+			if spec.WithTies {
+				spec.Keys = spec.Keys[:1]
+			}
+			t.Run(fmt.Sprintf("%s/desc=%v,first=%v,ties=%v", c.typ, k&1 != 0, k&2 != 0, spec.WithTies), func(t *testing.T) {
 				if !spec.firstOfFew() {
 					t.Fatal("it is kept in another way")
 				}

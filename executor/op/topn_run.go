@@ -72,11 +72,6 @@ type topGroup struct {
 	loaded bool
 	all    bool // no row of the group is only in the table
 	hot    bool // changed since the last eviction
-	// The least sort key of the epoch's changes, in changes; length 0: none. Kept where
-	// one row, and those that tie with it, are all that an input without
-	// retractions can give.
-	first    span
-	firstLen uint32
 }
 
 // noLimit is where a LIMIT or OFFSET is as good as infinite.
@@ -122,9 +117,6 @@ func (t *topN) take(b *stream.Batch, ids []int32) error {
 		if (t.table == nil || t.spec.AppendOnly) && t.beyond(g, key, sortLen) {
 			continue
 		}
-		if t.firstOnly() && g.firstLen > 0 && bytes.Compare(key[:sortLen], t.changes.arena.get(g.first, int(g.firstLen))) > 0 {
-			continue
-		}
 		klen := len(key)
 		t.buf = binary.AppendUvarint(t.buf, uint64(sortLen))
 		t.buf = storage.AppendRow(t.buf, cols, i)
@@ -136,18 +128,12 @@ func (t *topN) take(b *stream.Batch, ids []int32) error {
 			continue
 		}
 		t.changes.add(ids[i], b.Op(i), t.buf[:klen], t.buf[klen:], sortLen)
-		if t.firstOnly() {
-			g.first, g.firstLen = t.changes.list[len(t.changes.list)-1].at, uint32(sortLen)
-		}
 	}
 	if t.table == nil {
 		return t.memory.grow(t.set.Bytes() + t.groups.Bytes() - had)
 	}
 	return nil
 }
-
-// firstOnly says that only the least sort key of a group counts.
-func (t *topN) firstOnly() bool { return t.spec.AppendOnly && t.end == 1 }
 
 // beyond reports whether a row of an input without retractions can never be in
 // the window.
@@ -231,7 +217,7 @@ func (t *topN) Barrier(ctx *executor.Ctx, _ stream.Barrier, out executor.Emitter
 
 func (t *topN) applyGroup(id int32, cs []rowChange, out executor.Emitter) error {
 	g := &t.state[id]
-	g.hot, g.firstLen = true, 0
+	g.hot = true
 	prefix := t.prefix(id)
 	apply := t.applyRows
 	if t.spec.Dense {
