@@ -48,7 +48,7 @@ var queries = []query{
 	{name: "q4", reads: columns{"auction": "id date_time expires category", "bid": "auction price date_time"}, loop: newQ4, state: .94, weight: 1, check: "sum(floor(avg))"},
 	{name: "q5", reads: columns{"bid": "auction date_time"}, loop: newQ5, state: .09, weight: 5, check: "sum(num)"},
 	{name: "q6", reads: columns{"auction": "id date_time expires seller category", "bid": "auction bidder price date_time"}, loop: newQ6, state: .94, weight: 1, check: "sum(seller)"},
-	{name: "q7", reads: columns{"bid": bidAndExtra}, loop: newQ7, weight: 1, check: "sum(price)"},
+	{name: "q7", reads: columns{"bid": bidAndExtra}, loop: newQ7, weight: 5, check: "sum(price)"},
 	{name: "q8", reads: columns{"person": "id name date_time", "auction": "seller date_time"}, loop: newQ8, state: .04, weight: 10, check: "sum(id)"},
 	{name: "q9", reads: columns{"auction": wideAuction, "bid": bidAndExtra}, loop: newQ9, state: .98, weight: 1, check: "sum(price)"},
 	{name: "q10", reads: columns{"bid": bidAndExtra}, loop: func() loop { return &q10{} }, weight: 5, check: "sum(length(dt) + length(hm))"},

@@ -7,6 +7,12 @@ package op
 func (s *source) Borrows() bool { return true }
 
 // Borrows implements executor.Borrower.
+func (u *union) Borrows() bool { return true }
+
+// Borrows implements executor.Borrower.
+func (j *hashJoin) Borrows() bool { return true }
+
+// Borrows implements executor.Borrower.
 func (b *sourceBackfill) Borrows() bool { return true }
 
 // Borrows implements executor.Borrower.
