@@ -84,6 +84,7 @@ type hashJoin struct {
 	out      joinOutput
 
 	ids    []int32
+	placed []int32 // slots of the rows of a batch, -1: none; or of rows to forget
 	sel    []int32
 	hashes []uint64
 	deg    []int32

@@ -270,7 +270,8 @@ func (j *hashJoin) packRows(d, old *joinSide, ids []int32, to int32) {
 		}
 		for i, s := range slots[:n] {
 			id := keys[i]
-			slot := j.link(d, kept, i, id, old.rows.weight(s))
+			slot := d.rows.insert(kept, i, id)
+			j.link(d, slot, id, old.rows.weight(s))
 			d.rows.flags[slot] = old.rows.flags[s]
 			if d.rows.deg != nil {
 				d.rows.deg[slot] = old.rows.deg[s]

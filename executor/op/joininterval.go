@@ -205,13 +205,14 @@ func (j *hashJoin) cleanInterval() {
 			continue
 		}
 		d := &j.sides[k]
-		var slots []int32
-		for _, a := range d.ages.due(bounds[k]) {
+		times, slots := &d.rows.cols[d.timeAt], j.placed[:0]
+		d.ages.due(bounds[k], func(a windowKey) {
 			// The slot may have been freed, and used again, since.
-			if s := a.id; d.rows.key[s] >= 0 && !d.rows.cols[d.timeAt].null(s) && d.rows.cols[d.timeAt].i64[s] <= bounds[k] {
+			if s := a.id; d.rows.key[s] >= 0 && !times.null(s) && times.i64.at(s) <= bounds[k] {
 				slots = append(slots, s)
 			}
-		}
+		})
+		j.placed = slots
 		j.forget(d, slots)
 	}
 }
@@ -219,6 +220,6 @@ func (j *hashJoin) cleanInterval() {
 // age lists a row by its time, if rows of the side are ever dropped.
 func (d *joinSide) age(slot int32) {
 	if c := &d.rows.cols[d.timeAt]; !c.null(slot) {
-		d.ages.add(c.i64[slot], slot)
+		d.ages.add(c.i64.at(slot), slot)
 	}
 }

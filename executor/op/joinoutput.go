@@ -162,12 +162,13 @@ func (o *joinOutput) lengths(sizes []int64) (total int64) {
 		side, c := o.place(c)
 		switch {
 		case side != o.in:
-			lens := o.other.cols[o.at[side][c]].lens
+			lens := &o.other.cols[o.at[side][c]].lens
 			for k, s := range o.slots {
 				if s >= 0 {
-					total += int64(lens[s])
+					n := int64(lens.at(s))
+					total += n
 					if sizes != nil {
-						sizes[k] += int64(lens[s])
+						sizes[k] += n
 					}
 				}
 			}

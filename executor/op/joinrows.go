@@ -39,11 +39,11 @@ const (
 type joinCol struct {
 	layout types.Layout
 	valid  []byte // bitmap; nil while there is no NULL
-	b      []bool
-	i64    []int64
-	f64    []float64
-	spans  []span
-	lens   []uint32
+	b      paged[bool]
+	i64    paged[int64]
+	f64    paged[float64]
+	spans  paged[span]
+	lens   paged[uint32]
 	arena  arena
 }
 
@@ -69,7 +69,7 @@ func newJoinRows(ts []types.T, linked, counted, indexed, degrees bool) *joinRows
 	return r
 }
 
-// reserve makes room for n rows, in columns of fixed width and lists.
+// reserve makes room for n rows in lists, which do not lie in pages.
 func (r *joinRows) reserve(n int) {
 	r.next, r.key, r.flags = slices.Grow(r.next, n), slices.Grow(r.key, n), slices.Grow(r.flags, n)
 	for _, list := range []*[]int32{&r.prev, &r.count, &r.deg} {
@@ -79,18 +79,6 @@ func (r *joinRows) reserve(n int) {
 	}
 	if r.tags != nil {
 		r.tags = slices.Grow(r.tags, n)
-	}
-	for i := range r.cols {
-		switch c := &r.cols[i]; c.layout {
-		case types.LBool:
-			c.b = slices.Grow(c.b, n)
-		case types.LInt64:
-			c.i64 = slices.Grow(c.i64, n)
-		case types.LFloat64:
-			c.f64 = slices.Grow(c.f64, n)
-		default:
-			c.spans, c.lens = slices.Grow(c.spans, n), slices.Grow(c.lens, n)
-		}
 	}
 }
 
@@ -104,35 +92,59 @@ func (r *joinRows) weight(slot int32) int32 {
 
 // insert copies row i of the columns in; the caller links it.
 func (r *joinRows) insert(cols []vec.Vec, i int, key int32) int32 {
-	var slot int32
+	slot := r.slot(key)
+	for c := range r.cols {
+		r.cols[c].set(slot, &cols[c], i)
+	}
+	return slot
+}
+
+// insertAll copies the rows in that have a key and appends a slot for each row, -1 for
+// one without a key; the caller links them. Not for rows that are found by index.
+func (r *joinRows) insertAll(cols []vec.Vec, keys, slots []int32) []int32 {
+	for _, key := range keys {
+		slot := int32(-1)
+		if key >= 0 {
+			slot = r.slot(key)
+		}
+		slots = append(slots, slot)
+	}
+	for c := range r.cols {
+		r.cols[c].setAll(slots, len(r.key), &cols[c])
+	}
+	return slots
+}
+
+// slot gives out a slot, whose values are still to be set.
+func (r *joinRows) slot(key int32) int32 {
 	r.live++
 	if k := len(r.free); k > 0 {
-		slot = r.free[k-1]
+		slot := r.free[k-1]
 		r.free = r.free[:k-1]
 		r.key[slot], r.next[slot], r.flags[slot] = key, -1, 0
 		if r.deg != nil {
 			r.deg[slot] = 0
 		}
-	} else {
-		slot = int32(len(r.key))
-		r.key, r.next, r.flags = append(r.key, key), append(r.next, -1), append(r.flags, 0)
-		if r.prev != nil {
-			r.prev = append(r.prev, -1)
-		}
-		if r.count != nil {
-			r.count = append(r.count, 0)
-		}
-		if r.deg != nil {
-			r.deg = append(r.deg, 0)
-		}
-		if r.tags != nil {
-			r.tags = append(r.tags, 0)
-		}
+		return slot
 	}
-	for c := range r.cols {
-		r.cols[c].set(int(slot), &cols[c], i)
+	slot := len(r.key)
+	if slot == cap(r.key) {
+		r.reserve(max(vec.Larger(slot), 16) - slot)
 	}
-	return slot
+	r.key, r.next, r.flags = append(r.key, key), append(r.next, -1), append(r.flags, 0)
+	if r.prev != nil {
+		r.prev = append(r.prev, -1)
+	}
+	if r.count != nil {
+		r.count = append(r.count, 0)
+	}
+	if r.deg != nil {
+		r.deg = append(r.deg, 0)
+	}
+	if r.tags != nil {
+		r.tags = append(r.tags, 0)
+	}
+	return int32(slot)
 }
 
 // remove frees a slot that is no longer linked.
@@ -145,8 +157,8 @@ func (r *joinRows) remove(slot int32) {
 		if col.layout != types.LBytes {
 			continue
 		}
-		col.arena.free(int(col.lens[slot]))
-		col.lens[slot] = 0
+		col.arena.free(int(col.lens.at(slot)))
+		col.lens.put(slot, 0)
 		if !r.many && col.arena.wasteful() {
 			col.compact()
 		}
@@ -166,7 +178,7 @@ func (r *joinRows) compact() {
 }
 
 // set stores a value at a slot: the one past the end, or one that was freed.
-func (c *joinCol) set(slot int, v *vec.Vec, i int) {
+func (c *joinCol) set(slot int32, v *vec.Vec, i int) {
 	null := v.Null(i)
 	if null || c.valid != nil {
 		c.setValid(slot, !null)
@@ -174,39 +186,52 @@ func (c *joinCol) set(slot int, v *vec.Vec, i int) {
 	j := i & v.Mask()
 	switch c.layout {
 	case types.LBool:
-		if slot == len(c.b) {
-			c.b = append(c.b, v.Bool[j])
-		} else {
-			c.b[slot] = v.Bool[j]
-		}
+		c.b.put(slot, v.Bool[j])
 	case types.LInt64:
-		if slot == len(c.i64) {
-			c.i64 = append(c.i64, v.I64[j])
-		} else {
-			c.i64[slot] = v.I64[j]
-		}
+		c.i64.put(slot, v.I64[j])
 	case types.LFloat64:
-		if slot == len(c.f64) {
-			c.f64 = append(c.f64, v.F64[j])
-		} else {
-			c.f64[slot] = v.F64[j]
-		}
+		c.f64.put(slot, v.F64[j])
 	default:
 		var b []byte
 		if !null {
 			b = v.Data[v.Off[j]:v.Off[j+1]]
 		}
-		at := c.arena.add(b)
-		if slot == len(c.spans) {
-			c.spans, c.lens = append(c.spans, at), append(c.lens, uint32(len(b)))
-		} else {
-			c.spans[slot], c.lens[slot] = at, uint32(len(b))
+		c.spans.put(slot, c.arena.add(b))
+		c.lens.put(slot, uint32(len(b)))
+	}
+}
+
+// setAll stores the value of each row at its slot, unless that is negative; n slots
+// are there afterwards.
+func (c *joinCol) setAll(slots []int32, n int, v *vec.Vec) {
+	if v.HasNulls() || c.valid != nil {
+		for i, s := range slots {
+			if s >= 0 {
+				c.setValid(s, !v.Null(i))
+			}
+		}
+	}
+	switch c.layout {
+	case types.LBool:
+		c.b.grow(n)
+		c.b.scatter(slots, v.Bool, v.Mask())
+	case types.LInt64:
+		c.i64.grow(n)
+		c.i64.scatter(slots, v.I64, v.Mask())
+	case types.LFloat64:
+		c.f64.grow(n)
+		c.f64.scatter(slots, v.F64, v.Mask())
+	default:
+		for i, s := range slots {
+			if s >= 0 {
+				c.set(s, v, i)
+			}
 		}
 	}
 }
 
-func (c *joinCol) setValid(slot int, valid bool) {
-	for len(c.valid) <= slot>>3 {
+func (c *joinCol) setValid(slot int32, valid bool) {
+	for len(c.valid) <= int(slot>>3) {
 		c.valid = append(c.valid, 0xff)
 	}
 	if valid {
@@ -223,8 +248,11 @@ func (c *joinCol) null(slot int32) bool {
 // compact moves the living strings to a new arena. Freed slots have length 0.
 func (c *joinCol) compact() {
 	var to arena
-	for slot, n := range c.lens {
-		c.spans[slot] = to.add(c.arena.get(c.spans[slot], int(n)))
+	for p, lens := range c.lens.pages {
+		spans := c.spans.pages[p]
+		for k, n := range lens {
+			spans[k] = to.add(c.arena.get(spans[k], int(n)))
+		}
 	}
 	c.arena = to
 }
@@ -253,23 +281,23 @@ func (r *joinRows) gather(col int, slots []int32) vec.Vec {
 	}
 	switch c.layout {
 	case types.LBool:
-		out.Bool = gatherSlots(c.b, slots, nulls)
+		out.Bool = c.b.gather(slots, nulls)
 	case types.LInt64:
-		out.I64 = gatherSlots(c.i64, slots, nulls)
+		out.I64 = c.i64.gather(slots, nulls)
 	case types.LFloat64:
-		out.F64 = gatherSlots(c.f64, slots, nulls)
+		out.F64 = c.f64.gather(slots, nulls)
 	default:
 		size := 0
 		for _, s := range slots {
 			if s >= 0 {
-				size += int(c.lens[s])
+				size += int(c.lens.at(s))
 			}
 		}
 		out.Off = make([]int32, n+1)
 		out.Data = make([]byte, 0, size)
 		for k, s := range slots {
 			if s >= 0 {
-				out.Data = append(out.Data, c.arena.get(c.spans[s], int(c.lens[s]))...)
+				out.Data = append(out.Data, c.bytesAt(s)...)
 			}
 			out.Off[k+1] = int32(len(out.Data))
 		}
@@ -292,27 +320,11 @@ func (r *joinRows) batch(slots []int32) int {
 // texts is the bytes of a row's values of no fixed width.
 func (r *joinRows) texts(slot int32) (n int) {
 	for c := range r.cols {
-		if r.cols[c].lens != nil {
-			n += int(r.cols[c].lens[slot])
+		if r.cols[c].layout == types.LBytes {
+			n += int(r.cols[c].lens.at(slot))
 		}
 	}
 	return n
-}
-
-func gatherSlots[T any](src []T, slots []int32, negative bool) []T {
-	out := make([]T, len(slots))
-	if negative {
-		for k, s := range slots {
-			if s >= 0 {
-				out[k] = src[s]
-			}
-		}
-		return out
-	}
-	for k, s := range slots {
-		out[k] = src[s]
-	}
-	return out
 }
 
 // equal reports whether the row at slot has exactly the values of row i.
@@ -329,19 +341,19 @@ func (r *joinRows) equal(slot int32, cols []vec.Vec, i int) bool {
 		j := i & v.Mask()
 		switch c.layout {
 		case types.LBool:
-			if c.b[slot] != v.Bool[j] {
+			if c.b.at(slot) != v.Bool[j] {
 				return false
 			}
 		case types.LInt64:
-			if c.i64[slot] != v.I64[j] {
+			if c.i64.at(slot) != v.I64[j] {
 				return false
 			}
 		case types.LFloat64:
-			if math.Float64bits(c.f64[slot]) != math.Float64bits(v.F64[j]) {
+			if math.Float64bits(c.f64.at(slot)) != math.Float64bits(v.F64[j]) {
 				return false
 			}
 		default:
-			if !bytes.Equal(c.arena.get(c.spans[slot], int(c.lens[slot])), v.Data[v.Off[j]:v.Off[j+1]]) {
+			if !bytes.Equal(c.bytesAt(slot), v.Data[v.Off[j]:v.Off[j+1]]) {
 				return false
 			}
 		}
@@ -413,7 +425,7 @@ func (r *joinRows) bytes() int64 {
 	n := int64(4*(cap(r.next)+cap(r.prev)+cap(r.key)+cap(r.count)+cap(r.tags)+cap(r.deg)+cap(r.free)+cap(r.index)) + cap(r.flags))
 	for i := range r.cols {
 		c := &r.cols[i]
-		n += int64(cap(c.valid)+cap(c.b)+8*cap(c.i64)+8*cap(c.f64)+8*cap(c.spans)+4*cap(c.lens)) + c.arena.size
+		n += int64(cap(c.valid)+c.b.size()+8*c.i64.size()+8*c.f64.size()+8*c.spans.size()+4*c.lens.size()) + c.arena.size
 	}
 	return n
 }

@@ -21,9 +21,10 @@ func (j *hashJoin) store(d *joinSide, b *stream.Batch) error {
 				return fmt.Errorf("op: a retraction reached an append-only side of a join")
 			}
 		}
-		for i, id := range j.ids {
-			if id >= 0 {
-				j.addRow(d, kept, i, id, 1)
+		j.placed = d.rows.insertAll(kept, j.ids, j.placed[:0])
+		for i, slot := range j.placed {
+			if slot >= 0 {
+				j.added(d, i, slot, j.ids[i], 1)
 			}
 		}
 		return nil
@@ -74,7 +75,14 @@ func rowTag(hash uint64, id int32) uint32 {
 
 // addRow links a new row in, with a weight, to be written.
 func (j *hashJoin) addRow(d *joinSide, kept []vec.Vec, i int, id, weight int32) int32 {
-	slot := j.link(d, kept, i, id, weight)
+	slot := d.rows.insert(kept, i, id)
+	j.added(d, i, slot, id, weight)
+	return slot
+}
+
+// added links row i of a batch, which lies at a slot, to be written.
+func (j *hashJoin) added(d *joinSide, i int, slot, id, weight int32) {
+	j.link(d, slot, id, weight)
 	j.cache.came++
 	if r := d.rows; r.deg != nil && i < len(j.deg) {
 		r.deg[slot] = j.deg[i]
@@ -88,13 +96,11 @@ func (j *hashJoin) addRow(d *joinSide, kept []vec.Vec, i int, id, weight int32) 
 	if j.ctx.Bounded {
 		d.sums[id]++
 	}
-	return slot
 }
 
 // link puts a new row into the chain of its key.
-func (j *hashJoin) link(d *joinSide, kept []vec.Vec, i int, id, weight int32) int32 {
+func (j *hashJoin) link(d *joinSide, slot, id, weight int32) {
 	r := d.rows
-	slot := r.insert(kept, i, id)
 	head := d.heads[id]
 	r.next[slot] = head
 	if r.prev != nil {
@@ -107,7 +113,6 @@ func (j *hashJoin) link(d *joinSide, kept []vec.Vec, i int, id, weight int32) in
 	if r.count != nil {
 		r.count[slot] = weight
 	}
-	return slot
 }
 
 // touch marks a row to be written.
@@ -376,22 +381,22 @@ func (j *hashJoin) closeWindows() error {
 	if !j.windowed || !ok {
 		return nil
 	}
-	for _, w := range j.windows.due(upTo) {
+	j.windows.due(upTo, func(w windowKey) {
 		id := w.id
 		if !j.keys.Live(id) || j.times[id] != w.time {
-			continue
+			return
 		}
 		for k := range j.sides {
-			d := &j.sides[k]
-			var slots []int32
+			d, slots := &j.sides[k], j.placed[:0]
 			for s := d.heads[id]; s >= 0; s = d.rows.next[s] {
 				slots = append(slots, s)
 			}
+			j.placed = slots
 			j.forget(d, slots)
 			d.sums[id] = 0
 		}
 		j.dropKey(id)
-	}
+	})
 	return nil
 }
 

@@ -67,7 +67,7 @@ func (o *rowOrder) headOf(r *joinRows, slot int32) int64 {
 	case c.null(slot):
 		return k.nullHead()
 	case c.layout == types.LInt64:
-		return c.i64[slot] ^ k.flip()
+		return c.i64.at(slot) ^ k.flip()
 	case c.layout == types.LBytes && o.types[0].PlainBytes():
 		return bytesHead(c.bytesAt(slot)) ^ k.flip()
 	}
@@ -110,13 +110,13 @@ func (o *rowOrder) compare(cols []vec.Vec, i int, r *joinRows, slot int32) int {
 		at, d := i&v.Mask(), 0
 		switch c.layout {
 		case types.LInt64:
-			d = cmp.Compare(v.I64[at], c.i64[slot])
+			d = cmp.Compare(v.I64[at], c.i64.at(slot))
 		case types.LFloat64:
-			d = types.CompareFloat(v.F64[at], c.f64[slot])
+			d = types.CompareFloat(v.F64[at], c.f64.at(slot))
 		case types.LBool:
-			if v.Bool[at] != c.b[slot] {
+			if v.Bool[at] != c.b.at(slot) {
 				d = 1
-				if c.b[slot] {
+				if c.b.at(slot) {
 					d = -1
 				}
 			}
@@ -140,7 +140,9 @@ func (o *rowOrder) compare(cols []vec.Vec, i int, r *joinRows, slot int32) int {
 }
 
 // bytesAt views the value at a slot of a column of bytes.
-func (c *joinCol) bytesAt(slot int32) []byte { return c.arena.get(c.spans[slot], int(c.lens[slot])) }
+func (c *joinCol) bytesAt(slot int32) []byte {
+	return c.arena.get(c.spans.at(slot), int(c.lens.at(slot)))
+}
 
 // same reports whether two rows that are kept stand in one place.
 func (o *rowOrder) same(r *joinRows, a, b int32) bool {
@@ -156,11 +158,11 @@ func (o *rowOrder) same(r *joinRows, a, b int32) bool {
 		same := true
 		switch c.layout {
 		case types.LInt64:
-			same = c.i64[a] == c.i64[b]
+			same = c.i64.at(a) == c.i64.at(b)
 		case types.LFloat64:
-			same = types.CompareFloat(c.f64[a], c.f64[b]) == 0
+			same = types.CompareFloat(c.f64.at(a), c.f64.at(b)) == 0
 		case types.LBool:
-			same = c.b[a] == c.b[b]
+			same = c.b.at(a) == c.b.at(b)
 		default:
 			x, y := c.bytesAt(a), c.bytesAt(b)
 			same = bytes.Equal(x, y) || !o.types[j].PlainBytes() && types.CompareBytes(o.types[j], x, y) == 0

@@ -6,30 +6,32 @@ import "container/heap"
 // they came, so those of an epoch wait in a list, and only what is left of it is put
 // in order. An id that was freed and given out again may stand in it twice.
 type timeline struct {
-	fresh []windowKey
+	fresh paged[windowKey]
+	n     int32 // so many of fresh
 	later windowHeap
 }
 
-func (t *timeline) add(time int64, id int32) { t.fresh = append(t.fresh, windowKey{time, id}) }
+func (t *timeline) add(time int64, id int32) {
+	t.fresh.put(t.n, windowKey{time, id})
+	t.n++
+}
 
-// due takes out what is at or below a time.
-func (t *timeline) due(upTo int64) []windowKey {
-	var out []windowKey
-	for _, k := range t.fresh {
-		if k.time <= upTo {
-			out = append(out, k)
+// due takes out what is at or below a time, and hands it on.
+func (t *timeline) due(upTo int64, each func(windowKey)) {
+	for i := range t.n {
+		if k := t.fresh.at(i); k.time <= upTo {
+			each(k)
 		} else {
 			heap.Push(&t.later, k)
 		}
 	}
-	t.fresh = t.fresh[:0]
+	t.n = 0
 	for len(t.later) > 0 && t.later[0].time <= upTo {
-		out = append(out, heap.Pop(&t.later).(windowKey))
+		each(heap.Pop(&t.later).(windowKey))
 	}
-	return out
 }
 
-func (t *timeline) bytes() int64 { return int64(16 * (cap(t.fresh) + cap(t.later))) }
+func (t *timeline) bytes() int64 { return int64(16 * (t.fresh.size() + cap(t.later))) }
 
 // windowHeap orders ids by their time, the earliest first.
 type windowHeap []windowKey
