@@ -34,6 +34,8 @@ type WatermarkFilter struct {
 	Col   int
 	Expr  expr.Expr // usually c - interval
 	Table TableRef
+	// Rising: Expr reads no column but c, and never falls while that rises.
+	Rising bool
 	// RowID is 1 + the position of _row_id, which tells the row's split; 0: all
 	// rows are of one.
 	RowID      int
@@ -136,6 +138,7 @@ type watermarkFilter struct {
 	late   *atomic.Int64 // rows dropped
 	mark   *inputMark    // nil: bounded
 	sel    []int32
+	ends   []vec.Vec // columns of two rows, for Rising
 
 	count      int64  // late rows of all times
 	told       int64  // the bound of which the others were told at the last barrier
@@ -154,25 +157,35 @@ func (f *watermarkFilter) Close() error {
 
 func (f *watermarkFilter) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {
 	cols, n := b.Cols(), b.Rows()
-	e, err := f.spec.Expr.Eval(ctx.Expr, cols, nil, n)
-	if err != nil {
-		return err
+	var ids []int64 // nil: all rows are of one split
+	if f.spec.RowID > 0 && f.table != nil {
+		ids = cols[f.spec.RowID-1].I64[:n]
+		f.splits.now = ctx.Expr.Now.UnixMicro()
+		f.splits.join()
 	}
-	before := f.bound
-	f.sel = f.filter(ctx, cols, &e, n)
+	before, stay := f.bound, n
+	if !f.onTime(ctx, cols, ids, n) {
+		e, err := f.spec.Expr.Eval(ctx.Expr, cols, nil, n)
+		if err != nil {
+			return err
+		}
+		f.sel = f.filter(cols, ids, &e, n)
+		stay = len(f.sel)
+	}
 	if f.mark != nil {
 		f.mark.raise(f.bound)
 	}
+	var err error
 	switch {
-	case len(f.sel) == n:
+	case stay == n:
 		err = out.Emit(b)
-	case len(f.sel) > 0:
+	case stay > 0:
 		err = out.Emit(b.Take(f.sel))
 	}
 	if err != nil {
 		return err
 	}
-	if late := n - len(f.sel); late > 0 && f.late != nil {
+	if late := n - stay; late > 0 && f.late != nil {
 		f.late.Add(int64(late))
 		f.count += int64(late)
 		f.dirty = true
@@ -189,19 +202,67 @@ func (f *watermarkFilter) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out
 	return out.EmitWatermark(stream.Watermark{Column: f.spec.Col, Time: f.bound - 1})
 }
 
+// onTime raises the bound by a whole batch, if that shows that none of its rows is
+// late: none is below what the bound is after the greatest of them. It raises nothing
+// otherwise.
+func (f *watermarkFilter) onTime(ctx *executor.Ctx, cols []vec.Vec, ids []int64, n int) bool {
+	t := &cols[f.spec.Col]
+	if !f.spec.Rising || n == 0 || t.Const || t.HasNulls() {
+		return false
+	}
+	low, high := extremes(t.I64[:n])
+	if f.ends == nil {
+		f.ends = make([]vec.Vec, len(cols))
+	}
+	f.ends[f.spec.Col] = vec.Ints([]int64{low, high})
+	e, err := f.spec.Expr.Eval(ctx.Expr, f.ends, nil, 2)
+	if err != nil || e.Null(0) || e.Null(1) { // for some row: it shows when all are looked at
+		return false
+	}
+	x := e.I64[1&e.Mask()]
+	if x == math.MaxInt64 {
+		return false
+	}
+	if ids == nil {
+		if bound := max(f.bound, x); low >= bound {
+			f.bound = bound
+			return true
+		}
+		return false
+	}
+	apart := int64(0)
+	for _, id := range ids {
+		apart |= id ^ ids[0]
+	}
+	if apart>>rowIDShift != 0 {
+		return false
+	}
+	own, others := f.splits.turn(ids[0] >> rowIDShift)
+	x = max(own.bound, x)
+	bound := max(f.bound, min(x, others))
+	if low < bound {
+		return false
+	}
+	own.bound, f.bound = x, bound
+	return true
+}
+
+// extremes are the least and the greatest of some numbers.
+func extremes(list []int64) (low, high int64) {
+	low, high = math.MaxInt64, math.MinInt64
+	for _, x := range list {
+		low, high = min(low, x), max(high, x)
+	}
+	return low, high
+}
+
 // filter raises the bound row by row, so that what is late does not depend on
 // how the rows are split into batches. Infinite values raise nothing.
-func (f *watermarkFilter) filter(ctx *executor.Ctx, cols []vec.Vec, e *vec.Vec, n int) []int32 {
+func (f *watermarkFilter) filter(cols []vec.Vec, ids []int64, e *vec.Vec, n int) []int32 {
 	t := &cols[f.spec.Col]
 	sel := f.sel[:0]
 	bound := f.bound
 	tm, em := t.Mask(), e.Mask()
-	var ids []int64 // nil: all rows are of one split
-	if f.spec.RowID > 0 && f.table != nil {
-		ids = cols[f.spec.RowID-1].I64
-		f.splits.now = ctx.Expr.Now.UnixMicro()
-		f.splits.join()
-	}
 	split, others, own := int64(-1), int64(math.MaxInt64), (*splitMark)(nil)
 	for i := range n {
 		if ids != nil && (own == nil || ids[i]>>rowIDShift != split) {

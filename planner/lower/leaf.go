@@ -182,6 +182,8 @@ func (l *lowerer) values(n *logical.Values) (*rel, error) {
 // watermarkFilter is the operator of an object's WATERMARK over r.
 func (l *lowerer) watermarkFilter(o *catalog.Object, r *rel, col int, e expr.Expr) *op.WatermarkFilter {
 	f := &op.WatermarkFilter{In: r.spec, Col: col, Expr: e, Table: l.table("watermark"), Name: displayName(o), Idle: o.Watermark.Idle}
+	of, ok := rising(e)
+	f.Rising = ok && of == col
 	if o.Watermark.Quarantine {
 		f.Quarantine = l.table("late")
 	}
