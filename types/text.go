@@ -108,7 +108,7 @@ func applyLength(t T, s string, explicit bool) (Datum, error) {
 		return Datum{S: s[:at]}, nil
 	}
 	if t.ID == Bpchar {
-		if have := utf8.RuneCountInString(s); have < n {
+		if have := Runes(s); have < n {
 			s += strings.Repeat(" ", n-have)
 		}
 	}

@@ -231,6 +231,16 @@ func intDiv(t types.ID) evalFn {
 	lo, hi := types.IntRange(t)
 	return func(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
 		out := make([]int64, c.N)
+		if by, ok := constantDivisor(c, args); ok {
+			for i, a := range args[0].I64[:c.N] {
+				if a >= 0 {
+					out[i] = int64(by.quotient(uint64(a)))
+				} else {
+					out[i] = a / int64(by.by)
+				}
+			}
+			return vec.Ints(out), nil
+		}
 		x, y, mx, my := args[0].I64, args[1].I64, args[0].Mask(), args[1].Mask()
 		for k := range c.Rows() {
 			i := c.Row(k)
@@ -251,9 +261,28 @@ func intDiv(t types.ID) evalFn {
 	}
 }
 
+// constantDivisor is the one number above 1 that all rows are divided by, if they are
+// to be divided.
+func constantDivisor(c *expr.CallCtx, args []vec.Vec) (divisor, bool) {
+	if c.Sel != nil || args[0].Const || !args[1].Const || args[1].I64[0] <= 1 {
+		return divisor{}, false
+	}
+	return divisorOf(uint64(args[1].I64[0])), true
+}
+
 func intMod() evalFn {
 	return func(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
 		out := make([]int64, c.N)
+		if by, ok := constantDivisor(c, args); ok {
+			for i, a := range args[0].I64[:c.N] {
+				if a >= 0 {
+					out[i] = int64(by.remainder(uint64(a)))
+				} else {
+					out[i] = a % int64(by.by)
+				}
+			}
+			return vec.Ints(out), nil
+		}
 		x, y, mx, my := args[0].I64, args[1].I64, args[0].Mask(), args[1].Mask()
 		for k := range c.Rows() {
 			i := c.Row(k)

@@ -3,7 +3,6 @@ package funcs
 import (
 	"math/big"
 	"strings"
-	"unicode/utf8"
 
 	"streamdb/expr"
 	"streamdb/expr/kernel"
@@ -98,8 +97,8 @@ func fuseLength(c *expr.Call) expr.Expr {
 
 var lengthReplaced = &expr.Def{Name: "length_replaced", Args: ids{tText, tText, tText}, Ret: tI4, Safe: true, Doc: "Number of characters after a replacement",
 	Eval: kernel.U3(func(s, from, to string) int64 {
-		n := utf8.RuneCountInString(s)
-		return int64(n + strings.Count(s, from)*(utf8.RuneCountInString(to)-utf8.RuneCountInString(from)))
+		n := types.Runes(s)
+		return int64(n + strings.Count(s, from)*(types.Runes(to)-types.Runes(from)))
 	})}
 
 // fuseProduct multiplies an integer by a numeric constant without making a numeric

@@ -235,7 +235,7 @@ func errEscapeString() error {
 
 // likeEscape rewrites a pattern so that backslash is its escape character.
 func likeEscape(p, esc string) (string, error) {
-	if utf8.RuneCountInString(esc) > 1 {
+	if types.Runes(esc) > 1 {
 		return "", errEscapeString()
 	}
 	if esc == `\` {
@@ -266,7 +266,7 @@ func likeEscape(p, esc string) (string, error) {
 // similarToRegex turns an SQL regular expression into a Postgres one, anchored. An
 // escaped double quote parts the pattern, for SUBSTRING: x SIMILAR p ignores it.
 func similarToRegex(p, esc string) (string, error) {
-	if utf8.RuneCountInString(esc) > 1 {
+	if types.Runes(esc) > 1 {
 		return "", errEscapeString()
 	}
 	var b strings.Builder

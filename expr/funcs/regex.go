@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"streamdb/expr"
 	"streamdb/expr/kernel"
@@ -384,7 +383,7 @@ func regexMatchFuncs() []*expr.Def {
 		if m == nil {
 			return 0, nil
 		}
-		return int64(utf8.RuneCountInString(s[:m[0]])) + 1, nil
+		return int64(types.Runes(s[:m[0]])) + 1, nil
 	})
 	return append(out, sub[0], whole[0], instr[0])
 }

@@ -1,8 +1,6 @@
 package funcs
 
 import (
-	"unicode/utf8"
-
 	"streamdb/expr"
 	"streamdb/expr/kernel"
 	"streamdb/internal/sqlerr"
@@ -82,7 +80,7 @@ func regexNthFuncs() []*expr.Def {
 				if err != nil || m == nil {
 					return 0, err
 				}
-				return int64(utf8.RuneCountInString(r[0].S[:at])+utf8.RuneCountInString(rest[:m[end]])) + 1, nil
+				return int64(types.Runes(r[0].S[:at])+types.Runes(rest[:m[end]])) + 1, nil
 			}
 		}), "Position of the n-th match from a position on, or after it; 0: none"))
 	}

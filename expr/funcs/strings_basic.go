@@ -69,7 +69,7 @@ func concatText(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
 
 // strFuncs lists the string functions of the SQL standard and their kin.
 func strFuncs() []*expr.Def {
-	length := kernel.U1(func(s string) int64 { return int64(utf8.RuneCountInString(s)) })
+	length := kernel.U1(func(s string) int64 { return int64(types.Runes(s)) })
 	bytesLen := kernel.U1(func(s string) int64 { return int64(len(s)) })
 	out := []*expr.Def{
 		fn("length", ids{tByte}, tI4, bytesLen, "Number of bytes"),
@@ -106,14 +106,14 @@ func strFuncs() []*expr.Def {
 		fn("rtrim", ids{tByte, tByte}, tByte, kernel.U2(func(s, set string) string { return trimBytes(s, set, false, true) }), "Bytes removed from the end"),
 		fn("overlay", ids{tText, tText, tI4, tI4}, tText, kernel.E4(overlay), "Part of a text replaced"),
 		fn("overlay", ids{tText, tText, tI4}, tText, kernel.E3(func(s, with string, from int64) (string, error) {
-			return overlay(s, with, from, int64(utf8.RuneCountInString(with)))
+			return overlay(s, with, from, int64(types.Runes(with)))
 		}), "Part of a text replaced"),
 	}
 	chars := safe(fn("length", ids{tText}, tI4, length, "Number of characters"))
 	chars.Fuse = fuseLength
 	out = append(out, aliases(chars, "char_length", "character_length")...)
 	out = append(out, aliases(fn("length", ids{types.Bpchar}, tI4, kernel.U1(func(s string) int64 {
-		return int64(utf8.RuneCountInString(strings.TrimRight(s, " ")))
+		return int64(types.Runes(strings.TrimRight(s, " ")))
 	}), "Number of characters without padding"), "char_length", "character_length")...)
 	for _, t := range []struct {
 		name        string
@@ -180,7 +180,7 @@ func runeOffset(s string, n int64) int {
 	if n <= 0 {
 		return 0
 	}
-	if n >= int64(len(s)) && n >= int64(utf8.RuneCountInString(s)) {
+	if n >= int64(len(s)) && n >= int64(types.Runes(s)) {
 		return len(s)
 	}
 	i := 0
@@ -231,12 +231,12 @@ func strpos(s, sub string) int64 {
 	if i < 0 {
 		return 0
 	}
-	return int64(utf8.RuneCountInString(s[:i])) + 1
+	return int64(types.Runes(s[:i])) + 1
 }
 
 func left(s string, n int64) string {
 	if n < 0 {
-		n = max(0, int64(utf8.RuneCountInString(s))+n)
+		n = max(0, int64(types.Runes(s))+n)
 	}
 	return s[:runeOffset(s, n)]
 }
@@ -245,7 +245,7 @@ func right(s string, n int64) string {
 	if n < 0 {
 		return s[runeOffset(s, -n):]
 	}
-	return s[runeOffset(s, max(0, int64(utf8.RuneCountInString(s))-n)):]
+	return s[runeOffset(s, max(0, int64(types.Runes(s))-n)):]
 }
 
 // maxText is the largest text that a function may make: Postgres's limit is 1 GB.
@@ -289,7 +289,7 @@ func pad(s string, n int64, fill string, onLeft bool) (string, error) {
 	if n > maxText/4 {
 		return "", errTextTooLong()
 	}
-	have := int64(utf8.RuneCountInString(s))
+	have := int64(types.Runes(s))
 	if have >= n {
 		return s[:runeOffset(s, n)], nil
 	}
@@ -301,7 +301,7 @@ func pad(s string, n int64, fill string, onLeft bool) (string, error) {
 	if !onLeft {
 		b.WriteString(s)
 	}
-	fillLen := int64(utf8.RuneCountInString(fill))
+	fillLen := int64(types.Runes(fill))
 	for ; need >= fillLen; need -= fillLen {
 		b.WriteString(fill)
 	}

@@ -238,7 +238,7 @@ func (f *formatter) spec(s string) (used int, text string, err error) {
 	if text, err = f.text(kind, at, d); err != nil {
 		return 0, "", err
 	}
-	if fill := width - utf8.RuneCountInString(text); fill > 0 {
+	if fill := width - types.Runes(text); fill > 0 {
 		if left {
 			text += strings.Repeat(" ", fill)
 		} else {
