@@ -26,6 +26,7 @@ func TestExplain(t *testing.T) {
 		{&HashAgg{In: in, Aggs: []AggCall{aggCall(t, s, "max", 1)}, WindowKey: -1}, "aggs: [max(b)]"},
 		{&TopN{In: in, Keys: []SortKey{{Col: 1, Desc: true, NullsFirst: true}, {Col: 0, NullsFirst: true}}, Limit: 3, Offset: 1, Group: []int{2}},
 			"order: [b DESC, a NULLS FIRST], limit: 3, offset: 1, group: [ts]"},
+		{&TopN{In: in, Keys: []SortKey{{Col: 1}}, Limit: 3, Group: []int{2}, AppendOnly: true, Out: numbered(s)}, "order: [b], limit: 3, group: [ts], numbered, append only"},
 		{&Sort{In: in, Keys: []SortKey{{Col: 0, Desc: true}}}, "keys: [a DESC NULLS LAST]"},
 		{&Limit{In: in, Limit: 5, Offset: 2}, "limit: 5, offset: 2"},
 		{&Hop{In: in, Time: 2, Slide: 5e6, Size: 60e6}, "time: ts, size: 1m0s, slide: 5s"},

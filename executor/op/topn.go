@@ -28,6 +28,9 @@ type TopN struct {
 	// Dist lists the input columns, a subset of Group, that the exchange below
 	// distributes by: the vnode of a group's state. nil: all of Group.
 	Dist []int
+	// Out is the columns of In and one more, which is the ROW_NUMBER() of a row in its
+	// group; nil: rows come out as they are. Only where numbers can be had (Numbers).
+	Out types.Schema `json:",omitempty"`
 	// Closed is where it is kept up to where groups were closed (see closedMark); zero
 	// ID: they never are. Else the input has watermarks on the column at position
 	// WindowKey of Group: groups at or below are dropped from state.
@@ -50,7 +53,12 @@ func (s *TopN) Kind() string { return "TopN" }
 func (s *TopN) Inputs() []executor.Spec { return []executor.Spec{s.In} }
 
 // Schema implements executor.Spec.
-func (s *TopN) Schema() types.Schema { return s.In.Schema() }
+func (s *TopN) Schema() types.Schema {
+	if s.Out != nil {
+		return s.Out
+	}
+	return s.In.Schema()
+}
 
 // State implements executor.Spec.
 func (s *TopN) State() []storage.TableDef { return tables(s.Rows, s.Closed) }
@@ -70,6 +78,9 @@ func (s *TopN) Explain() string {
 		text += ", by dense rank"
 	case s.WithTies:
 		text += ", with ties"
+	}
+	if s.Out != nil {
+		text += ", numbered"
 	}
 	if s.AppendOnly {
 		text += ", append only"

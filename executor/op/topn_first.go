@@ -33,6 +33,7 @@ type topNFirst struct {
 	rows  *joinRows   // next: from the last row of a group to its first
 	dirty []int32     // slots of rows that came; some may have gone, or stand here twice
 	gone  []int32     // slots of stored rows that are not wanted any more
+	nums  rowNumbers
 
 	heads []int64 // scratch: of the rows of a batch
 	away  []int32 // scratch: groups of a batch whose rows may be in the table alone
@@ -48,6 +49,7 @@ type firstRows struct {
 	size  int32
 	tied  int32 // last rows that tie with one another; without ties one
 	vnode storage.VNode
+	moved bool // with numbers: a row came since the last barrier
 }
 
 // topNFew is up to how many rows of a group are kept in a list.
@@ -76,7 +78,7 @@ func (s *TopN) openFirst(ctx *executor.OpenCtx) (executor.Operator, error) {
 // reset forgets all groups in memory.
 func (t *topNFirst) reset() {
 	t.groups, t.rows = newKeyTable(t.groupTypes), newJoinRows(t.in, false, false, false, false)
-	t.state, t.dirty, t.gone, t.clock = nil, nil, nil, clock{}
+	t.state, t.dirty, t.gone, t.clock, t.nums = nil, nil, nil, clock{}, rowNumbers{}
 }
 
 func (t *topNFirst) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.Emitter) error {
@@ -105,6 +107,9 @@ func (t *topNFirst) Process(_ *executor.Ctx, _ int, b *stream.Batch, _ executor.
 		}
 		t.clock.use(id)
 		slot := t.enter(g, id, cols, i)
+		if t.spec.Out != nil {
+			t.nums.came(g, id, slot)
+		}
 		t.rows.flags[slot] |= rowDirty
 		t.dirty, t.texts = append(t.dirty, slot), t.texts+t.rows.texts(slot)
 		if g.size-g.tied >= t.end {
@@ -206,12 +211,20 @@ func (t *topNFirst) load(ids []int32) error {
 	if err == nil {
 		flush()
 	}
+	if t.spec.Out != nil {
+		for _, id := range ids {
+			t.number(&t.state[id])
+		}
+	}
 	return err
 }
 
 // Barrier emits what the epoch did to the groups, and hands it over to the table.
 func (t *topNFirst) Barrier(_ *executor.Ctx, _ stream.Barrier, out executor.Emitter) error {
 	if err := t.hand(t.gone, stream.Delete, out); err != nil {
+		return err
+	}
+	if err := t.renumber(out); err != nil {
 		return err
 	}
 	for _, slot := range t.gone {
@@ -247,19 +260,27 @@ func (t *topNFirst) hand(slots []int32, op stream.Op, out executor.Emitter) erro
 		for k, slot := range part {
 			places[k] = t.state[t.rows.key[slot]].vnode
 		}
-		b := stream.NewBatch(len(part), cols, nil)
-		if op == stream.Delete {
-			b.Ops = make([]stream.Op, len(part))
-			for k := range b.Ops {
-				b.Ops[k] = op
-			}
-		}
 		t.table.PutLater(len(part), func(to storage.LateWriter) { t.write(to, cols, places, op) })
-		if err := out.Emit(b); err != nil {
+		if t.spec.Out != nil {
+			cols = append(cols[:len(cols):len(cols)], t.nums.of(part))
+		}
+		if err := out.Emit(stream.NewBatch(len(part), cols, opsOf(op, len(part)))); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// opsOf is one op for n rows; nil for insertions.
+func opsOf(op stream.Op, n int) []stream.Op {
+	if op == stream.Insert {
+		return nil
+	}
+	ops := make([]stream.Op, n)
+	for k := range ops {
+		ops[k] = op
+	}
+	return ops
 }
 
 // write makes keys and rows. It may run on any goroutine, and so reads nothing of the

@@ -33,8 +33,10 @@ func TestTopNFewOrders(t *testing.T) {
 				Keys: []SortKey{{Col: 2, Desc: k&1 != 0, NullsFirst: k&2 != 0}, {Col: 3, Desc: k == 2}}}
 			if spec.WithTies {
 				spec.Keys = spec.Keys[:1]
+			} else if k > 0 {
+				spec.Out = numbered(s)
 			}
-			t.Run(fmt.Sprintf("%s/desc=%v,first=%v,ties=%v", c.typ, k&1 != 0, k&2 != 0, spec.WithTies), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/desc=%v,first=%v,ties=%v,numbers=%v", c.typ, k&1 != 0, k&2 != 0, spec.WithTies, spec.Out != nil), func(t *testing.T) {
 				if !spec.firstOfFew() {
 					t.Fatal("it is kept in another way")
 				}
@@ -71,7 +73,13 @@ func TestTopNFewOrders(t *testing.T) {
 // come back.
 func TestTopNFewForgets(t *testing.T) {
 	s := optest.Schema(t, "id int8, g int8, x int8, pad text")
-	spec := TopN{Limit: 2, Group: []int{1}, AppendOnly: true, RowKey: []int{0}, Keys: []SortKey{{Col: 2, Desc: true}}, Rows: TableRef{ID: 100}}
+	for _, out := range []types.Schema{nil, numbered(s)} {
+		t.Run(fmt.Sprintf("numbers=%v", out != nil), func(t *testing.T) { forgets(t, s, out) })
+	}
+}
+
+func forgets(t *testing.T, s, out types.Schema) {
+	spec := TopN{Limit: 2, Group: []int{1}, AppendOnly: true, RowKey: []int{0}, Keys: []SortKey{{Col: 2, Desc: true}}, Rows: TableRef{ID: 100}, Out: out}
 	const groups = 500
 	h := optest.New(t, []types.Schema{s}, func(in []executor.Spec) executor.Spec {
 		spec.In = in[0]

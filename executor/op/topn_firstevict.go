@@ -107,8 +107,14 @@ func (t *topNFirst) pack() {
 		}
 		slots, of = slots[n:], of[n:]
 	}
+	if t.spec.Out != nil {
+		t.nums = rowNumbers{}
+		for id := range t.state {
+			t.number(&t.state[id])
+		}
+	}
 }
 
 func (t *topNFirst) bytes() int64 {
-	return t.groups.Bytes() + t.rows.bytes() + int64(24*cap(t.state)) + int64(4*(cap(t.dirty)+cap(t.gone))) + t.clock.bytes() + t.res.bytes()
+	return t.groups.Bytes() + t.rows.bytes() + int64(24*cap(t.state)) + int64(4*(cap(t.dirty)+cap(t.gone))) + t.clock.bytes() + t.res.bytes() + int64(cap(t.nums.now)+4*cap(t.nums.touched))
 }

@@ -80,12 +80,21 @@ func topNOracle(s types.Schema, spec *TopN) func(in [][]optest.Row) []optest.Row
 					to++
 				}
 			}
-			if from < to {
-				out = append(out, rows[from:to]...)
+			for k := from; k < to; k++ {
+				row := rows[k]
+				if spec.Out != nil {
+					row = append(slices.Clone(row), types.IntDatum(int64(k+1)))
+				}
+				out = append(out, row)
 			}
 		}
 		return out
 	}
+}
+
+// numbered is a schema with row numbers.
+func numbered(s types.Schema) types.Schema {
+	return append(slices.Clone(s), types.Column{Name: "n", Type: types.Of(types.Int8)})
 }
 
 func TestTopN(t *testing.T) {
@@ -104,6 +113,8 @@ func TestTopN(t *testing.T) {
 		{Limit: 2, WithTies: true, AppendOnly: true},
 		{Limit: 1, Group: []int{1}, WithTies: true, AppendOnly: true},
 		{Limit: 1, Group: []int{1}, AppendOnly: true},
+		{Limit: 4, Group: []int{1}, AppendOnly: true, Out: numbered(schema)},
+		{Limit: 2, AppendOnly: true, Out: numbered(schema)},
 		{Limit: 2, Group: []int{1}, WithTies: true, Dense: true},
 		{Limit: 1, Offset: 1, Group: []int{1}, WithTies: true, Dense: true},
 		{Limit: 2, WithTies: true, Dense: true},
@@ -119,7 +130,7 @@ func TestTopN(t *testing.T) {
 				spec.Keys = spec.Keys[:1]
 			}
 			spec.Rows = TableRef{ID: 100, Name: "rows"}
-			t.Run(fmt.Sprintf("limit=%d,offset=%d,ties=%v,dense=%v,append=%v,desc=%v", c.Limit, c.Offset, c.WithTies, c.Dense, c.AppendOnly, desc), func(t *testing.T) {
+			t.Run(fmt.Sprintf("limit=%d,offset=%d,ties=%v,dense=%v,append=%v,numbers=%v,desc=%v", c.Limit, c.Offset, c.WithTies, c.Dense, c.AppendOnly, c.Out != nil, desc), func(t *testing.T) {
 				optest.Check(t, optest.Law{
 					Schemas: []types.Schema{schema},
 					Build: func(in []executor.Spec) executor.Spec {

@@ -41,6 +41,9 @@ func (l *lowerer) window(n *logical.Window, need logical.Set) (*rel, error) {
 	if err != nil {
 		return nil, err
 	}
+	if out := l.numbered(n, calls, r); out != nil {
+		return out, nil
+	}
 	if l.job {
 		r = l.narrow(r, below)
 		if len(n.Partition) == 0 || !(r.dist.kind == hashed && logical.SetOf(r.dist.cols...).Subset(logical.SetOf(n.Partition...))) {
@@ -59,6 +62,22 @@ func (l *lowerer) window(n *logical.Window, need logical.Set) (*rel, error) {
 		}
 	}
 	return l.windowOver(r, n, calls)
+}
+
+// numbered lets the top-N below a window, of the same groups in the same order, give
+// the ROW_NUMBER() that is all that is asked of the window; nil: it cannot.
+func (l *lowerer) numbered(n *logical.Window, calls []logical.WindowCall, r *rel) *rel {
+	top, ok := r.spec.(*op.TopN)
+	first, same := n.In.(*logical.Limit)
+	if !ok || !same || !l.job || l.opt.EmitOnClose || len(calls) != 1 || calls[0].Func != "row_number" || top.Out != nil || !top.Numbers() ||
+		!slices.Equal(first.Group, n.Partition) || !slices.Equal(first.Keys, n.Keys) {
+		return nil
+	}
+	out, numbers := *r, *top
+	out.cols = append(slices.Clone(r.cols), calls[0].Col)
+	numbers.Out = l.schema(out.cols)
+	out.spec = &numbers
+	return &out
 }
 
 // windowOver is window for some of the calls, over rows that are in place.
