@@ -14,13 +14,17 @@ func (e *Coalesce) Type() types.T { return e.T }
 // Eval evaluates each condition for the rows that no earlier one took, and each
 // branch for the rows its condition took.
 func (e *Case) Eval(ctx *Ctx, in []vec.Vec, sel []int32, n int) (vec.Vec, error) {
-	c := chooser{layout: e.T.Layout(), n: n}
-	open := sel
-	for k, w := range e.Whens {
+	return e.from(ctx, &chooser{layout: e.T.Layout(), n: n}, 0, in, sel)
+}
+
+// from is Eval for the rows that are open, from a condition on.
+func (e *Case) from(ctx *Ctx, c *chooser, first int, in []vec.Vec, open []int32) (vec.Vec, error) {
+	n := c.n
+	for k := first; k < len(e.Whens); k++ {
 		if c.none(open) {
 			break
 		}
-		cond, err := w.Eval(ctx, in, open, n)
+		cond, err := e.Whens[k].Eval(ctx, in, open, n)
 		if err != nil {
 			return vec.Vec{}, err
 		}

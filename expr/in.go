@@ -26,8 +26,8 @@ func NewIn(arg Expr, list []types.Datum, not bool) *In { return &In{Arg: arg, Li
 type inSet struct {
 	ints    []int64 // short lists of LInt64
 	intSet  map[int64]struct{}
-	strs    map[string]struct{} // LBytes and floats: raw bytes, or the key form
-	keyed   bool                // strs holds key forms
+	texts   textSet             // LBytes whose equal values have equal bytes
+	keys    map[string]struct{} // other LBytes, and floats: the key form
 	hasNull bool
 	t, f    bool
 }
@@ -48,7 +48,7 @@ func (e *In) build() {
 	t := e.Arg.Type()
 	s := &e.set
 	layout := t.Layout()
-	s.keyed = layout == types.LFloat64 || layout == types.LBytes && !rawEqual(t)
+	var texts []string
 	for _, d := range e.List {
 		switch {
 		case d.Null:
@@ -57,17 +57,16 @@ func (e *In) build() {
 			s.t, s.f = s.t || d.Bool(), s.f || !d.Bool()
 		case layout == types.LInt64:
 			s.ints = append(s.ints, d.I)
+		case rawEqual(t):
+			texts = append(texts, d.S)
 		default:
-			if s.strs == nil {
-				s.strs = make(map[string]struct{}, len(e.List))
+			if s.keys == nil {
+				s.keys = make(map[string]struct{}, len(e.List))
 			}
-			key := d.S
-			if s.keyed {
-				key = string(types.AppendKey(nil, t, d, false, false))
-			}
-			s.strs[key] = struct{}{}
+			s.keys[string(types.AppendKey(nil, t, d, false, false))] = struct{}{}
 		}
 	}
+	s.texts = textSetOf(texts)
 	if len(s.ints) > inLinear {
 		s.intSet = make(map[int64]struct{}, len(s.ints))
 		for _, x := range s.ints {
@@ -167,10 +166,10 @@ func (e *In) find(arg *vec.Vec, sel []int32, hit []bool) {
 				}
 			}
 		}
-	case !s.keyed:
+	case rawEqual(e.Arg.Type()):
 		for k := range rows {
 			i := row(k)
-			_, hit[i] = s.strs[string(arg.Bytes(i))]
+			hit[i] = s.texts.find(arg.Data[arg.Off[i]:arg.Off[i+1]]) >= 0
 		}
 	default:
 		t := e.Arg.Type()
@@ -178,7 +177,7 @@ func (e *In) find(arg *vec.Vec, sel []int32, hit []bool) {
 		for k := range rows {
 			i := row(k)
 			key = types.AppendKey(key[:0], t, arg.Datum(i), false, false)
-			_, hit[i] = s.strs[string(key)]
+			_, hit[i] = s.keys[string(key)]
 		}
 	}
 }

@@ -157,6 +157,11 @@ func (c *common) share(p *Program, x Expr) Expr {
 	if changed {
 		y = withChildren(x, args)
 	}
+	if e, ok := y.(*Case); ok {
+		if l := asLookup(e); l != nil {
+			y = l
+		}
+	}
 	if m := c.members[x]; m != nil {
 		m.of.call = y.(*Call) // any of them: they share what is asked for
 		y = m

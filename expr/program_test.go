@@ -22,6 +22,10 @@ var programTexts = []string{
 	"c3 * c0", "c3 > 1.5", "0.908 * c0 > c3", "c3 + 0.908 * c0",
 	"extract(hour from c2) >= 8 and extract(hour from c2) <= 18", "extract(hour from c2)", "extract(year from c2) > 2000", "extract(dow from c2) < 3.5", "7 = extract(month from c2)",
 	"split_part(c1, 'd', 1)", "split_part(c1, 'd', 2)", "split_part(c1, 'd', 4) = ''", "split_part(c1, '', 1)", "split_part(c1, '', 2)", "split_part(c1, 'id', 2)", "split_part(c1, 'd', -1)",
+	"case lower(c1) when 'a' then 1 when 'ab' then 2 when 'a' then 3 end", "case c1 when 'id' then 'x' when '' then c1 when 'a' then null when 'id=a' then lower(c1) else 'none' end",
+	"case c0 when 0 then -1 when 1 then 6 / c0 when 2 then length(c1) else 12 / c0 end", "case when c0 = 1 then 'one' when c0 = 2 then 'two' when c0 > 2 then 'more' end",
+	"case c0 when 1 then 1 when 2 then 2 when 3 then 3 when 4 then 4 when 5 then 5 when 6 then 6 when 0 then 0 when -1 then -1 when 1 then 7 when -2 then -2 end",
+	"c1 in ('a', 'b', 'ab', 'id', 'id=a', '', 'c', 'd', 'e', 'f')", "c1 not in ('a', null)", "upper(c1) <> 'ID'", "c0 % 3", "c0 / 2", "mod(c0, 5) = 1", "c1 = 'id'",
 	"case when c0 = 0 then -1 else 6 / c0 end", "6 / c0", "c0 <> 0 and 6 / c0 > 1", "6 / c0 > 1 or 6 / c0 < -1", "coalesce(6 / nullif(c0, 0), length(c1))",
 }
 

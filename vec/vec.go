@@ -151,24 +151,37 @@ func (v *Vec) Gather(sel []int32) Vec {
 	case types.LFloat64:
 		out.F64 = gather(v.F64, sel, m, negative)
 	default:
-		size := 0
-		for _, i := range sel {
-			if i >= 0 {
-				j := i & m
-				size += int(v.Off[j+1] - v.Off[j])
-			}
-		}
-		out.Off = make([]int32, n+1)
-		out.Data = make([]byte, 0, size)
-		for k, i := range sel {
-			if i >= 0 {
-				j := i & m
-				out.Data = append(out.Data, v.Data[v.Off[j]:v.Off[j+1]]...)
-			}
-			out.Off[k+1] = int32(len(out.Data))
-		}
+		out.Off, out.Data = v.gatherBytes(sel, m)
 	}
 	return out
+}
+
+// gatherBytes is Gather of byte forms: rows that follow one another are copied as one.
+func (v *Vec) gatherBytes(sel []int32, m int32) (off []int32, data []byte) {
+	from := v.Off
+	off = make([]int32, len(sel)+1)
+	size := int32(0)
+	for k, i := range sel {
+		if i >= 0 {
+			j := i & m
+			size += from[j+1] - from[j]
+		}
+		off[k+1] = size
+	}
+	data = make([]byte, 0, size)
+	for k := 0; k < len(sel); {
+		i := sel[k]
+		if k++; i < 0 {
+			continue
+		}
+		j := i & m
+		end := j + 1
+		for k < len(sel) && sel[k] == end && m != 0 {
+			k, end = k+1, end+1
+		}
+		data = append(data, v.Data[from[j]:from[end]]...)
+	}
+	return off, data
 }
 
 func gather[T any](src []T, sel []int32, m int32, negative bool) []T {

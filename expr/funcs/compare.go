@@ -330,6 +330,15 @@ func bytesHold(op cmpOp, a, b []byte) bool {
 func cmpBytesEval(op cmpOp) func(*expr.CallCtx, []vec.Vec) (vec.Vec, error) {
 	return func(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
 		out := make([]bool, c.N)
+		if a, b := &args[0], &args[1]; b.Const && !a.Const && (op == opEQ || op == opNE) {
+			key := b.Bytes(0)
+			for k := range c.Rows() { // lengths first, which the offsets tell
+				i := c.Row(k)
+				from, to := a.Off[i], a.Off[i+1]
+				out[i] = (int(to-from) == len(key) && string(a.Data[from:to]) == string(key)) == (op == opEQ)
+			}
+			return vec.Bools(out), nil
+		}
 		for k := range c.Rows() {
 			i := c.Row(k)
 			out[i] = bytesHold(op, args[0].Bytes(i), args[1].Bytes(i))
