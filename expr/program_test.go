@@ -1,6 +1,7 @@
 package expr_test
 
 import (
+	"math"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -20,7 +21,7 @@ var programTexts = []string{
 	"case when lower(c1) = 'a' then 'one' when c0 > 1 then lower(c1) else (regexp_match(c1, '(&|^)id=([^&]*)'))[2] end",
 	"0.908 * c0", "0.908 * c0 > 1.5", "1.5 >= c0 * 0.5", "c0 * -0.25 < 0.75", "c0 * 2.0 = 4", "c0 * 2.0 <> 3", "c0 * 3.0 = 4", "c0::numeric > 1.5", "-1 <= c0::numeric",
 	"c3 * c0", "c3 > 1.5", "0.908 * c0 > c3", "c3 + 0.908 * c0",
-	"extract(hour from c2) >= 8 and extract(hour from c2) <= 18", "extract(hour from c2)", "extract(year from c2) > 2000", "extract(dow from c2) < 3.5", "7 = extract(month from c2)",
+	"extract(hour from c2) >= 8 and extract(hour from c2) <= 18", "extract(hour from c2)", "extract(year from c2) > 2000", "extract(dow from c2) < 3.5", "extract(minute from c2) * 2", "extract(hour from c2) = 0 or extract(minute from c2) < 30", "length(replace(c1, 'a', 'aé'))", "7 = extract(month from c2)",
 	"split_part(c1, 'd', 1)", "split_part(c1, 'd', 2)", "split_part(c1, 'd', 4) = ''", "split_part(c1, '', 1)", "split_part(c1, '', 2)", "split_part(c1, 'id', 2)", "split_part(c1, 'd', -1)",
 	"case lower(c1) when 'a' then 1 when 'ab' then 2 when 'a' then 3 end", "case c1 when 'id' then 'x' when '' then c1 when 'a' then null when 'id=a' then lower(c1) else 'none' end",
 	"case c0 when 0 then -1 when 1 then 6 / c0 when 2 then length(c1) else 12 / c0 end", "case when c0 = 1 then 'one' when c0 = 2 then 'two' when c0 > 2 then 'more' end",
@@ -140,7 +141,7 @@ func drawProgramCols(rt *rapid.T, cols []types.T, n int) []vec.Vec {
 				case types.Text:
 					d = types.BytesDatum(rapid.SampledFrom([]string{"", "A", "ab", "id", "id=a", "&id=xyz&b", "aid=c", "éa", "x&id="}).Draw(rt, "s"))
 				case types.Timestamp:
-					d = types.IntDatum(rapid.Int64Range(-1e15, 1e15).Draw(rt, "t"))
+					d = types.IntDatum(rapid.OneOf(rapid.Int64Range(-1e15, 1e15), rapid.SampledFrom([]int64{math.MinInt64, math.MaxInt64, 1 << 60, 1 << 61})).Draw(rt, "t"))
 				default:
 					d = types.DecimalOfScaled(rapid.Int64Range(-5, 5).Draw(rt, "n"), 1).Datum()
 				}

@@ -59,3 +59,44 @@ func changeCase(dst, src []byte, from byte) bool {
 	}
 	return all&(ones<<7) == 0
 }
+
+// isASCII reports whether all bytes are below 0x80.
+func isASCII(b []byte) bool {
+	const high = 0x8080808080808080
+	var all uint64
+	for ; len(b) >= 32; b = b[32:] {
+		all |= binary.LittleEndian.Uint64(b) | binary.LittleEndian.Uint64(b[8:]) | binary.LittleEndian.Uint64(b[16:]) | binary.LittleEndian.Uint64(b[24:])
+	}
+	for _, c := range b {
+		all |= uint64(c)
+	}
+	return all&high == 0
+}
+
+// charsOf is the number of characters of each text of a column, for c's rows.
+func charsOf(c *expr.CallCtx, v *vec.Vec) []int64 {
+	out := make([]int64, c.N)
+	if v.Const {
+		n := int64(types.Runes(kernel.String(v.Bytes(0))))
+		for i := range out {
+			out[i] = n
+		}
+		return out
+	}
+	off := v.Off[:c.N+1]
+	if c.Sel == nil && isASCII(v.Data[off[0]:off[c.N]]) {
+		for i := range out {
+			out[i] = int64(off[i+1] - off[i])
+		}
+		return out
+	}
+	for k := range c.Rows() {
+		i := c.Row(k)
+		out[i] = int64(types.Runes(kernel.String(v.Data[off[i]:off[i+1]])))
+	}
+	return out
+}
+
+func length(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
+	return vec.Ints(charsOf(c, &args[0])), nil
+}

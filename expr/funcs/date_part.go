@@ -6,6 +6,7 @@ import (
 	"streamdb/expr"
 	"streamdb/expr/kernel"
 	"streamdb/types"
+	"streamdb/vec"
 )
 
 // unitCache parses the unit's name once per batch.
@@ -63,6 +64,9 @@ func parts[A any](t id, zoned bool, f extractor[A]) []*expr.Def {
 			return d.ToInt64()
 		}
 	}), "")
+	if t == tTS || t == tTime {
+		whole.Eval = clockField(whole.Eval)
+	}
 	wholeFields[numeric] = whole
 	if zoned {
 		stable(numeric)
@@ -70,6 +74,42 @@ func parts[A any](t id, zoned bool, f extractor[A]) []*expr.Def {
 		stable(whole)
 	}
 	return []*expr.Def{numeric, float}
+}
+
+var (
+	perDay    = divisorOf(uint64(types.Day))
+	perHour   = divisorOf(uint64(types.Hour))
+	perMinute = divisorOf(uint64(types.Minute))
+)
+
+// clockField extracts the hour or the minute of a column of times; other fields, and
+// columns with times that are far off or infinite, are for each.
+func clockField(each kernel.Fn) kernel.Fn {
+	const far = 1 << 60
+	return func(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
+		if !args[0].Const || args[1].Const || c.Rows() < c.N/4 {
+			return each(c, args)
+		}
+		unit := types.ParseUnit(kernel.String(args[0].Bytes(0)))
+		if unit != types.UnitHour && unit != types.UnitMinute {
+			return each(c, args)
+		}
+		out := make([]int64, c.N)
+		beyond := uint64(0)
+		for i, x := range args[1].I64[:c.N] {
+			u := uint64(x + far/types.Day*types.Day)
+			beyond |= u
+			if u = perDay.remainder(u &^ (1 << 63)); unit == types.UnitHour {
+				out[i] = int64(perHour.quotient(u))
+			} else {
+				out[i] = int64(perMinute.quotient(u) % 60)
+			}
+		}
+		if beyond>>62 != 0 {
+			return each(c, args)
+		}
+		return vec.Ints(out), nil
+	}
 }
 
 // datePartFuncs lists extract, date_part and date_trunc.

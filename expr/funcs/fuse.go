@@ -96,10 +96,17 @@ func fuseLength(c *expr.Call) expr.Expr {
 }
 
 var lengthReplaced = &expr.Def{Name: "length_replaced", Args: ids{tText, tText, tText}, Ret: tI4, Safe: true, Doc: "Number of characters after a replacement",
-	Eval: kernel.U3(func(s, from, to string) int64 {
-		n := types.Runes(s)
-		return int64(n + strings.Count(s, from)*(types.Runes(to)-types.Runes(from)))
-	})}
+	Eval: func(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) { // the texts to replace are constants
+		out := charsOf(c, &args[0])
+		from, to := kernel.String(args[1].Bytes(0)), kernel.String(args[2].Bytes(0))
+		if more := int64(types.Runes(to) - types.Runes(from)); more != 0 {
+			for k := range c.Rows() {
+				i := c.Row(k)
+				out[i] += more * int64(strings.Count(kernel.String(args[0].Bytes(i)), from))
+			}
+		}
+		return vec.Ints(out), nil
+	}}
 
 // fuseProduct multiplies an integer by a numeric constant without making a numeric
 // of it first.

@@ -69,7 +69,6 @@ func concatText(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
 
 // strFuncs lists the string functions of the SQL standard and their kin.
 func strFuncs() []*expr.Def {
-	length := kernel.U1(func(s string) int64 { return int64(types.Runes(s)) })
 	bytesLen := kernel.U1(func(s string) int64 { return int64(len(s)) })
 	out := []*expr.Def{
 		fn("length", ids{tByte}, tI4, bytesLen, "Number of bytes"),
