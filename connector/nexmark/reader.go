@@ -92,12 +92,20 @@ func (r *reader) collect(c *connector.Chunk, at, to int64, n int) int64 {
 		}
 		return min(at, to)
 	}
-	for ; at < to && len(r.numbers) < n; at++ {
+	for at < to && len(r.numbers) < n {
 		number := at*r.o.splits + r.split
-		if pos := number % group; pos >= first && pos < first+count {
+		pos := number % group
+		if pos >= first && pos < first+count {
 			r.numbers = append(r.numbers, number)
 			c.Offsets = append(c.Offsets, at)
+			at++
+			continue
 		}
+		wanted := number - pos + first // the next one of the kind, in any split
+		if pos >= first+count {
+			wanted += group
+		}
+		at += (wanted - number + r.o.splits - 1) / r.o.splits
 	}
-	return at
+	return min(at, to)
 }

@@ -86,15 +86,14 @@ func (m *inputMark) raise(at int64) {
 // idle reports that no rows came for a while.
 func (m *inputMark) idle() bool { return time.Now().UnixNano()-m.seen.Load() > int64(idleAfter) }
 
-// lowest is the least watermark of the instances, of the same group or of the
-// others, that have one and are not idle. Within the group one whose splits count
-// is not, however long ago their rows came.
-func (m *inputMark) lowest(sameGroup bool) (at int64, ok bool) {
+// lowest is the least watermark of the group's other instances that have one and are
+// not idle. One whose splits count is not, however long ago their rows came.
+func (m *inputMark) lowest() (at int64, ok bool) {
 	at = math.MaxInt64
 	m.job.mu.Lock()
 	defer m.job.mu.Unlock()
 	for _, o := range m.job.marks {
-		if o == m || (o.group == m.group) != sameGroup || o.ended.Load() || o.idle() && !(sameGroup && o.holds.Load()) {
+		if o == m || o.group != m.group || o.ended.Load() || o.idle() && !o.holds.Load() {
 			continue
 		}
 		if x := o.at.Load(); x != math.MinInt64 {
@@ -170,12 +169,26 @@ func (s *SourceState) held() bool {
 	return false
 }
 
-// ahead reports whether the instance should wait for the job's other inputs.
+// ahead reports whether the instance should wait for the job's other inputs: if the
+// least of its input's instances is ahead of the least of the others'. What is behind
+// may be behind another instance's splits in the same source, so that the source
+// must go on.
 func (m *inputMark) ahead() bool {
-	at := m.at.Load()
-	if at == math.MinInt64 {
+	if m.at.Load() == math.MinInt64 {
 		return false
 	}
-	low, ok := m.lowest(false)
-	return ok && at > low && at-low > alignSlack
+	own, others := int64(math.MaxInt64), int64(math.MaxInt64)
+	m.job.mu.Lock()
+	defer m.job.mu.Unlock()
+	for _, o := range m.job.marks {
+		at := o.at.Load()
+		switch {
+		case at == math.MinInt64 || o.ended.Load() || o != m && o.idle():
+		case o.group == m.group:
+			own = min(own, at)
+		default:
+			others = min(others, at)
+		}
+	}
+	return own != math.MaxInt64 && own > others && own-others > alignSlack
 }

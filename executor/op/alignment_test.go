@@ -51,12 +51,44 @@ func TestAlignmentHoldsTheSourceThatIsAhead(t *testing.T) {
 	if held(1) {
 		t.Fatal("held by an input that is gone")
 	}
-	if low, ok := twin.lowest(true); !ok || low != 20*alignSlack {
+	if low, ok := twin.lowest(); !ok || low != 20*alignSlack {
 		t.Fatalf("an idle instance finds %d, %v as its siblings' watermark", low, ok)
 	}
 	fast.leave()
 	twin.leave()
 	if len(hub.Of(1).marks) != 0 {
 		t.Fatal("a mark stays with the source")
+	}
+}
+
+// TestAlignmentWaitsForTheLeast: of two instances of an input one is ahead of the
+// other input, and one behind. Were both sources held, nothing would come until the
+// instances count as idle.
+func TestAlignmentWaitsForTheLeast(t *testing.T) {
+	a, hub := &Alignment{}, &SourceHub{}
+	const job = stream.JobID(7)
+	front, back, other := a.enter(job, 1), a.enter(job, 1), a.enter(job, 2)
+	for _, m := range []*inputMark{front, back, other} {
+		m.source = hub.Of(stream.JobID(m.group))
+		m.source.heed(m)
+	}
+	back.raise(0)
+	other.raise(alignSlack + 1)
+	front.raise(2*alignSlack + 2)
+	if hub.Of(1).held() {
+		t.Error("the source that has what is furthest behind is held")
+	}
+	if !hub.Of(2).held() {
+		t.Error("the source that is ahead of that is not held")
+	}
+	back.raise(2*alignSlack + 2)
+	if !hub.Of(1).held() || hub.Of(2).held() {
+		t.Error("all of one input is ahead, but the other one is held")
+	}
+	front.raise(4 * alignSlack)
+	back.ended.Store(true)
+	other.raise(2 * alignSlack)
+	if !hub.Of(1).held() {
+		t.Error("not held when the instance behind has ended")
 	}
 }

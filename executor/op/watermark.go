@@ -333,7 +333,7 @@ func (f *watermarkFilter) follow() {
 	f.tell(ended, counts)
 	low, ok := int64(0), false
 	if ended || !counts && (f.spec.RowID > 0 || f.mark.idle()) {
-		low, ok = f.mark.lowest(true)
+		low, ok = f.mark.lowest()
 	}
 	if !ok && ended {
 		low, ok = f.mark.last()
