@@ -111,6 +111,13 @@ func (h *hop) below(t, step int64) int64 {
 func (h *hop) Process(_ *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {
 	cols, n := b.Cols(), b.Rows()
 	tc := &cols[h.spec.Time]
+	if starts := h.tumble(tc, n); starts != nil {
+		ends := make([]int64, n)
+		for i, s := range starts {
+			ends[i] = s + h.spec.Size
+		}
+		return out.Emit(stream.NewBatch(n, append(cols[:len(cols):len(cols)], vec.Ints(starts), vec.Ints(ends)), b.Ops))
+	}
 	sel := h.sel[:0]
 	perRow := int((h.spec.Size + h.spec.Slide - 1) / h.spec.Slide)
 	starts := make([]int64, 0, n*perRow)
@@ -170,6 +177,27 @@ func (h *hop) Process(_ *executor.Ctx, _ int, b *stream.Batch, out executor.Emit
 		}
 	}
 	return nil
+}
+
+// tumble is where the windows begin, of rows that have one each; nil: some may have
+// none, or several.
+func (h *hop) tumble(tc *vec.Vec, n int) []int64 {
+	if h.spec.Slide != h.spec.Size || h.spec.Cumulate || h.scale != 1 || tc.Const || tc.HasNulls() {
+		return nil
+	}
+	low, high := extremes(tc.I64[:n])
+	if low == math.MinInt64 || high == math.MaxInt64 || n == 0 {
+		return nil
+	}
+	starts := make([]int64, n)
+	start := h.start(tc.I64[0])
+	for i, t := range tc.I64[:n] {
+		if uint64(t-start) >= uint64(h.spec.Size) {
+			start = h.start(t)
+		}
+		starts[i] = start
+	}
+	return starts
 }
 
 func (h *hop) Watermark(_ *executor.Ctx, _ int, w stream.Watermark, out executor.Emitter) error {
