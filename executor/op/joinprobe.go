@@ -1,6 +1,8 @@
 package op
 
 import (
+	"slices"
+
 	"streamdb/executor"
 	"streamdb/stream"
 	"streamdb/vec"
@@ -72,6 +74,9 @@ func (j *hashJoin) probe(in int, b *stream.Batch) error {
 // side, and nothing else.
 func (j *hashJoin) probePairs(o *joinSide) error {
 	out, next := &j.out, o.rows.next
+	if j.probeSingles(o) {
+		return nil
+	}
 	for i, id := range j.ids {
 		if id < 0 {
 			continue
@@ -87,6 +92,41 @@ func (j *hashJoin) probePairs(o *joinSide) error {
 		}
 	}
 	return nil
+}
+
+// oneEach is the rows of a batch, each once and in order; all of them come.
+var (
+	oneEach = func() (rows [stream.BatchRows]int32) {
+		for i := range rows {
+			rows[i] = int32(i)
+		}
+		return rows
+	}()
+	allCome = [stream.BatchRows]stream.Op(slices.Repeat([]stream.Op{stream.Insert}, stream.BatchRows))
+)
+
+// probeSingles is probePairs if each row of the batch has one match, as where they
+// refer to rows by their key; else it does nothing.
+func (j *hashJoin) probeSingles(o *joinSide) bool {
+	out, n := &j.out, len(j.ids)
+	if n > stream.BatchRows || len(out.ops) > 0 {
+		return false
+	}
+	heads, next, count := o.heads, o.rows.next, o.rows.count
+	slots := slices.Grow(out.slots[:0], n)[:n]
+	for i, id := range j.ids {
+		if id < 0 {
+			return false
+		}
+		s := heads[id]
+		if s < 0 || next[s] >= 0 || count != nil && count[s] != 1 {
+			return false
+		}
+		slots[i] = s
+	}
+	out.slots = slots
+	out.rows, out.ops = append(out.rows[:0], oneEach[:n]...), append(out.ops[:0], allCome[:n]...)
+	return true
 }
 
 // turn outputs what changes for a row of the other side when it gains its
