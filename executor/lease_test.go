@@ -34,7 +34,7 @@ func TestLease(t *testing.T) {
 			out := newOutput(Distribution{Kind: c.kind, Cols: []int{0}}, cols, edges)
 			out.gauge = &gauge{}
 			back := 0
-			lease := stream.NewLease(func() { back++ })
+			lease := stream.NewLease(0, func() { back++ })
 			ks := make([]int64, c.rows)
 			for i := range ks {
 				ks[i] = int64(i)
@@ -75,7 +75,7 @@ func TestLeaseOfSmallBatches(t *testing.T) {
 	e := newEdge(make(chan struct{}, 1))
 	back := 0
 	for range 3 {
-		m := stream.Message{Batch: stream.NewBatch(2, []vec.Vec{vec.Ints([]int64{1, 2})}, nil), Lease: stream.NewLease(func() { back++ })}
+		m := stream.Message{Batch: stream.NewBatch(2, []vec.Vec{vec.Ints([]int64{1, 2})}, nil), Lease: stream.NewLease(0, func() { back++ })}
 		if err := e.send(context.Background(), &gauge{}, m); err != nil {
 			t.Fatal(err)
 		}

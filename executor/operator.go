@@ -90,13 +90,18 @@ type Ctx struct {
 	lease *stream.Lease // of the columns that are being processed
 }
 
-// Lend says that the columns that a Poller emits in this call of Poll, now, are
-// lent to those who get them.
+// Lend says that the columns that are emitted now, in this call, are lent to those
+// who get them: by a Poller, or by an operator that kept them.
 func (c *Ctx) Lend(l *stream.Lease) { c.lease = l }
 
+// Keep makes the columns that are being processed the caller's for as long as it
+// does not release the lease; nil: they are its for ever. Who emits them in a later
+// call lends them with it, and nil behind them.
+func (c *Ctx) Keep() *stream.Lease { return c.lease.Hold() }
+
 // Borrower is an operator that keeps nothing of the batches that it gets, nor of
-// those that it emits, once Process or Poll has returned. A task of Borrowers gives
-// memory back that was lent with a batch. A leaf says it for what it emits.
+// those that it emits, once Process or Poll has returned, but for what it said with
+// Ctx.Keep. A task of Borrowers gives memory back that was lent with a batch. A leaf says it for what it emits.
 type Borrower interface{ Borrows() bool }
 
 // OpenCtx is what an operator may use while it is opened.

@@ -9,14 +9,24 @@ import "sync/atomic"
 // go, and the memory stays with the garbage collector.
 type Lease struct {
 	holders atomic.Int32
+	bytes   int
 	back    func() // called once, when the last one lets go, by whoever that is
 }
 
-// NewLease makes a lease with one holder.
-func NewLease(back func()) *Lease {
-	l := &Lease{back: back}
+// NewLease makes a lease of that many bytes, with one holder.
+func NewLease(bytes int, back func()) *Lease {
+	l := &Lease{bytes: bytes, back: back}
 	l.holders.Store(1)
 	return l
+}
+
+// Bytes is how much memory the lease keeps from being collected: all columns of the
+// batch that was made, also those that were dropped on the way.
+func (l *Lease) Bytes() int {
+	if l == nil {
+		return 0
+	}
+	return l.bytes
 }
 
 // Hold adds a holder. nil: nothing to hold.

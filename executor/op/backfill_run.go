@@ -180,6 +180,7 @@ func (f *backfill) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out execut
 		w.ends = append(w.ends, int32(len(w.keys)))
 	}
 	if len(w.sel) > 0 {
+		ctx.Keep() // for ever: it is the garbage collector's when the rows are through
 		f.wait = append(f.wait, w)
 	}
 	return f.emitRows(b, pass, out)

@@ -1,7 +1,7 @@
 package op
 
 // This file lists the operators that keep nothing of a batch: see
-// executor.Borrower. What they remember of rows are copies.
+// executor.Borrower. What they remember of rows are copies, or what Ctx.Keep gave them.
 
 // Borrows implements executor.Borrower.
 func (s *source) Borrows() bool { return true }
@@ -17,6 +17,12 @@ func (b *sourceBackfill) Borrows() bool { return true }
 
 // Borrows implements executor.Borrower.
 func (f *watermarkFilter) Borrows() bool { return true }
+
+// Borrows implements executor.Borrower: what waits is kept, and not given back.
+func (f *backfill) Borrows() bool { return true }
+
+// Borrows implements executor.Borrower: left rows are kept until the barrier.
+func (t *temporalJoin) Borrows() bool { return true }
 
 // Borrows implements executor.Borrower.
 func (c *calc) Borrows() bool { return true }

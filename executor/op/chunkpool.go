@@ -14,6 +14,7 @@ type chunkPool struct {
 	layouts []types.Layout
 	mu      sync.Mutex
 	free    []*chunkMemory
+	more    sync.Pool // of *chunkMemory
 }
 
 // chunkMemory is the columns of a chunk, and its row ids.
@@ -23,7 +24,9 @@ type chunkMemory struct {
 }
 
 // Of a source and the edges behind it there are not many more batches on their way
-// at a time; and memory that a few long rows needed is not kept.
+// at a time. If there are, as where an operator keeps those of an epoch, what comes
+// back beyond that is there until the garbage collector wants it; and memory that a
+// few long rows needed is not kept.
 const (
 	poolChunks = 16
 	poolBytes  = 2 * stream.BatchBytes
@@ -49,6 +52,9 @@ func (p *chunkPool) take() *chunkMemory {
 		p.free = p.free[:n-1]
 		return m
 	}
+	if m, ok := p.more.Get().(*chunkMemory); ok {
+		return m
+	}
 	m := &chunkMemory{cols: make([]*vec.Builder, len(p.layouts))}
 	for i, l := range p.layouts {
 		m.cols[i] = vec.NewBuilder(l, 0)
@@ -56,10 +62,18 @@ func (p *chunkPool) take() *chunkMemory {
 	return m
 }
 
-func (p *chunkPool) give(m *chunkMemory) {
-	bytes := 0
+// bytes is about how much memory it is.
+func (m *chunkMemory) bytes() int {
+	n := 8 * cap(m.ids)
 	for _, b := range m.cols {
-		bytes += cap(b.Data) + 8*cap(b.I64) + 8*cap(b.F64)
+		n += cap(b.Data) + 8*cap(b.I64) + 8*cap(b.F64)
+	}
+	return n
+}
+
+func (p *chunkPool) give(m *chunkMemory) {
+	bytes := m.bytes()
+	for _, b := range m.cols {
 		if poison {
 			b.Vec().Scramble()
 		}
@@ -67,8 +81,12 @@ func (p *chunkPool) give(m *chunkMemory) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.free) < poolChunks && bytes <= poolBytes {
+	switch {
+	case bytes > poolBytes:
+	case len(p.free) < poolChunks:
 		p.free = append(p.free, m)
+	default:
+		p.more.Put(m)
 	}
 }
 

@@ -254,8 +254,8 @@ func (r *readers) batch(ctx *executor.Ctx, s *splitReader) *stream.Batch {
 		cols[i] = b.Vec()
 	}
 	s.memory, c.Cols = nil, nil
-	ctx.Lend(stream.NewLease(func() { pool.give(m) }))
 	m.ids = slices.Grow(m.ids[:0], n)[:n]
+	ctx.Lend(stream.NewLease(m.bytes(), func() { pool.give(m) }))
 	ids := m.ids
 	high := int64(s.Number) << rowIDShift
 	for i, off := range c.Offsets {

@@ -35,6 +35,7 @@ type temporalJoin struct {
 	leftDec *storage.RowDecoder
 
 	pending []*stream.Batch    // left rows of this epoch
+	leases  []*stream.Lease    // of each; behind netChange, of each batch that came
 	waits   int                // about the bytes of pending
 	marks   []stream.Watermark // of the left side, behind them
 	ready   bool               // the right side is complete
@@ -48,6 +49,10 @@ type temporalJoin struct {
 }
 
 const givenFormat = 1
+
+// keptBytes is how many times the memory of a batch may be kept for it: the columns and
+// the rows of what a source made that are not used stay with a lease.
+const keptBytes = 2
 
 func openTemporalJoin(s *TemporalJoin, ctx *executor.OpenCtx) (executor.Operator, error) {
 	h, err := makeHashJoin(s.hash(), ctx, false)
@@ -82,8 +87,13 @@ func (t *temporalJoin) Process(ctx *executor.Ctx, in int, b *stream.Batch, out e
 	if in == 1 {
 		return t.join.Process(ctx, 1, b, out) // no left row is there: nothing is output
 	}
-	t.pending = append(t.pending, b)
-	t.waits += b.Bytes()
+	bytes := b.Bytes()
+	t.waits += bytes
+	lease := ctx.Keep()
+	if lease.Bytes() > keptBytes*bytes {
+		lease = nil // and so not given back: only the columns that are used stay
+	}
+	t.pending, t.leases = append(t.pending, b), append(t.leases, lease)
 	return nil
 }
 
@@ -117,7 +127,6 @@ func (t *temporalJoin) Barrier(ctx *executor.Ctx, b stream.Barrier, out executor
 	if err != nil {
 		return err
 	}
-	t.pending, t.waits = nil, 0
 	if !t.ready {
 		t.drop(gone)
 		t.hold(come)
@@ -132,6 +141,7 @@ func (t *temporalJoin) Barrier(ctx *executor.Ctx, b stream.Barrier, out executor
 		}
 		t.marks = t.marks[:0]
 	}
+	t.letGo()
 	return t.join.Barrier(ctx, b, out)
 }
 
@@ -152,15 +162,32 @@ func (t *temporalJoin) settle(ctx *executor.Ctx, come, gone []*stream.Batch, out
 			return err
 		}
 	}
-	for _, x := range come {
-		if err := t.lookUp(ctx, x, out); err != nil {
+	for k, x := range come {
+		ctx.Lend(t.leases[k])
+		err := t.lookUp(ctx, x, out)
+		ctx.Lend(nil)
+		if err != nil {
 			return err
 		}
+		t.leases[k].Release() // now, while its memory is in the caches
+		t.leases[k] = nil
 	}
 	return nil
 }
 
-// netChange is what the epoch's left changes come to: rows that came and rows that went.
+// letGo forgets the epoch's left rows, and gives back what was kept of them and not
+// given back yet.
+func (t *temporalJoin) letGo() {
+	for _, l := range t.leases {
+		l.Release()
+	}
+	clear(t.pending)
+	clear(t.leases)
+	t.pending, t.leases, t.waits = t.pending[:0], t.leases[:0], 0
+}
+
+// netChange is what the epoch's left changes come to: rows that came and rows that
+// went. Both are as they were, or new batches, for which nothing is given back.
 func (t *temporalJoin) netChange() (come, gone []*stream.Batch, err error) {
 	dels := false
 	for _, b := range t.pending {
@@ -200,6 +227,7 @@ func (t *temporalJoin) netChange() (come, gone []*stream.Batch, err error) {
 			gone = append(gone, bare(b.Take(minus)))
 		}
 	}
+	t.leases = make([]*stream.Lease, len(come))
 	return come, gone, nil
 }
 

@@ -134,3 +134,70 @@ func TestTemporalJoinWaits(t *testing.T) {
 		})
 	}
 }
+
+// TestTemporalJoinGivesBack: left rows are read at the barrier where they lie, and
+// their memory goes back then, also when they had to wait. What comes of rows that
+// go within the epoch is made anew, and read no later.
+func TestTemporalJoinGivesBack(t *testing.T) {
+	schema := optest.Schema(t, "k text, v int8, id int8")
+	for _, grow := range []bool{true, false} {
+		c := temporalCase{kind: LeftJoin, grow: grow, wait: true}
+		t.Run(c.String(), func(t *testing.T) {
+			h := optest.New(t, []types.Schema{schema, schema}, c.build(t, schema), optest.Options{})
+			lent := func(want int) {
+				t.Helper()
+				if h.Lent != want {
+					t.Fatalf("%d batches are lent, want %d", h.Lent, want)
+				}
+			}
+			h.PushText(0, "+ a 1 1")
+			lent(1)
+			h.Barrier() // it waits in the state
+			lent(0)
+			h.PushText(0, "+ b 1 2")
+			h.PushText(1, "+ a 5 1")
+			h.Watermark(1, stream.AllRead, 0)
+			lent(1) // the right side's is copied
+			h.PushText(0, "+ a 1 3")
+			h.PushText(1, "+ b 6 2")
+			lent(2)
+			if got, want := h.Barrier().String(), "+ 1 a 1 1 5\n+ 1 a 3 1 5\n+ 1 b 2 2 6"; got != want {
+				t.Fatalf("got:\n%s\nwant:\n%s", got, want)
+			}
+			lent(0)
+			if grow {
+				return
+			}
+			h.PushText(0, "- a 1 3\n+ a 2 4")
+			h.PushText(0, "- a 2 4\n+ b 2 4")
+			if got, want := h.Barrier().String(), "- 1 a 3 1 5\n+ 2 b 4 2 6"; got != want {
+				t.Fatalf("got:\n%s\nwant:\n%s", got, want)
+			}
+		})
+	}
+}
+
+// TestTemporalJoinKeepsLittle: where a filter leaves a few rows of a batch, the memory
+// of all the others does not wait for the barrier.
+func TestTemporalJoinKeepsLittle(t *testing.T) {
+	schema := optest.Schema(t, "k text, v int8, id int8")
+	c := temporalCase{kind: LeftJoin, grow: true}
+	h := optest.New(t, []types.Schema{schema, schema}, func(in []executor.Spec) executor.Spec {
+		return c.build(t, schema)([]executor.Spec{&Calc{In: in[0], Where: lessThan(t, 1, 2)}, in[1]})
+	}, optest.Options{})
+	for _, x := range []struct {
+		rows, net string
+		lent      int
+	}{
+		{"+ a 1 9\n+ a 2 8\n+ a 3 7\n+ a 9 6", "+ 1 a 9 NULL NULL\n+ 2 a 8 NULL NULL\n+ 3 a 7 NULL NULL", 0},
+		{"+ a 1 2\n+ a 9 3\n+ a 9 4\n+ a 9 5", "+ 1 a 2 NULL NULL", 1}, // it is left to the garbage collector
+	} {
+		h.PushText(0, x.rows)
+		if got := h.Barrier().String(); got != x.net {
+			t.Errorf("got:\n%s\nwant:\n%s", got, x.net)
+		}
+		if h.Lent != x.lent {
+			t.Errorf("%d batches did not come back of %q, want %d", h.Lent, x.rows, x.lent)
+		}
+	}
+}

@@ -51,7 +51,9 @@ type Harness struct {
 	sum        Net // all output of committed epochs
 	delta      Net // output of the epoch in progress
 	Watermarks []stream.Watermark
-	OnOutput   func(*stream.Batch) // if set, also gets what the root emits
+	// Lent is how many pushed batches were lent to the operators and did not come back.
+	Lent     int
+	OnOutput func(*stream.Batch) // if set, also gets what the root emits
 }
 
 // node is an operator of the running tree and the emitter of its output.
@@ -188,19 +190,25 @@ func (h *Harness) TryPush(in int, cs []Change) error {
 		return nil
 	}
 	b := Batch(h.schemas[in], cs)
-	if err := h.PushBatch(in, b); err != nil {
-		return err
+	if !h.borrowed(in) {
+		return h.PushBatch(in, b)
 	}
-	if h.borrowed(in) {
+	h.Lent++
+	lease := stream.NewLease(b.Bytes(), func() {
+		h.Lent--
 		for _, c := range b.Cols() {
 			c.Scramble()
 		}
-	}
-	return nil
+	})
+	h.ctx.Lend(lease)
+	err := h.PushBatch(in, b)
+	h.ctx.Lend(nil)
+	lease.Release()
+	return err
 }
 
 // borrowed reports whether no operator above an input keeps batches: their memory
-// is somebody else's afterwards.
+// is somebody else's once all leases of them are released.
 func (h *Harness) borrowed(in int) bool {
 	for n := h.leaves[in]; n != nil; n = n.parent {
 		if b, ok := n.op.(executor.Borrower); !ok || !b.Borrows() {
