@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -20,6 +21,7 @@ type spec struct {
 	View        bool   // into a view, not into a sink
 	Checkpoint  string // interval; "off"
 	Parallelism int
+	Cores       int // that the process may use; -1: all
 	Events      int64
 	Generator   map[string]string // further options of the sources
 	Set         string
@@ -48,12 +50,16 @@ func inChild(s spec) (*outcome, error) {
 	}
 	cmd := exec.Command(self, "-child", string(arg))
 	cmd.Stderr = os.Stderr
-	answer, err := cmd.Output()
-	if err != nil {
+	var answer bytes.Buffer
+	cmd.Stdout = &answer
+	if err := onCores(s.Cores, cmd.Start); err != nil {
+		return nil, err
+	}
+	if err := cmd.Wait(); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.Query, err)
 	}
 	o := &outcome{}
-	return o, json.Unmarshal(answer, o)
+	return o, json.Unmarshal(answer.Bytes(), o)
 }
 
 // child is the process of a measurement.

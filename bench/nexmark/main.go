@@ -17,6 +17,7 @@ type options struct {
 	checkpoints []string
 	variants    []string
 	parallelism []string
+	cores       int
 	rounds      int
 	limit       time.Duration
 	set, json   string
@@ -32,6 +33,7 @@ func main() {
 	checkpoints := flag.String("checkpoints", "off,1s,100ms", "intervals of synced checkpoints; off: one at the end")
 	variants := flag.String("variants", "sink", "sink: a blackhole; view: a materialized view")
 	parallelism := flag.String("parallelism", "1", "instances of parallel fragments, as 1,2")
+	flag.IntVar(&o.cores, "cores", 0, "cores that the process of a measurement may use; 0: as many as instances; -1: all")
 	rate := flag.Int64("rate", 0, "events a second of event time; 0: 10,000")
 	flag.IntVar(&o.rounds, "rounds", 3, "repetitions, of which the median counts")
 	flag.DurationVar(&o.limit, "limit", 60*time.Second, "most that a run may take; the rate until then counts")

@@ -277,9 +277,9 @@ func (o *options) besidePeers(q *query, list []*peer, r *report.Result) error {
 func (o *options) ours(q *query, found map[string][]float64) (rows, sum int64, err error) {
 	s := spec{Query: q.name, Events: o.events / groupEvents * groupEvents, Generator: o.generator, Set: o.set, Limit: o.limit}
 	view, sink, loop := s, s, s
-	view.View, view.Checkpoint, view.Parallelism, view.Sum = true, "1s", 2, true
-	sink.Checkpoint, sink.Parallelism = "off", 1
-	loop.Loop = true
+	view.View, view.Checkpoint, view.Parallelism, view.Cores, view.Sum = true, "1s", 2, -1, true
+	sink.Checkpoint, sink.Parallelism, sink.Cores = "off", 1, 1
+	loop.Loop, loop.Cores = true, 1
 	var of [3]*outcome
 	for i, s := range []spec{view, sink, loop} {
 		if of[i], err = inChild(s); err != nil {

@@ -68,7 +68,7 @@ func (o *options) query(f *report.File, q *query, settings []setting) error {
 	failed := make([]bool, len(settings))
 	for round := range o.rounds {
 		s := base
-		s.Loop = true
+		s.Loop, s.Cores = true, 1
 		if _, err := o.one(s, loops, setting{}, round); err != nil {
 			return err
 		}
@@ -81,6 +81,9 @@ func (o *options) query(f *report.File, q *query, settings []setting) error {
 			}
 			s := base
 			s.View, s.Checkpoint, s.Parallelism = t.variant == "view", t.checkpoint, t.parallelism
+			if s.Cores = o.cores; s.Cores == 0 {
+				s.Cores = t.parallelism
+			}
 			note, err := o.one(s, found[i], t, round)
 			if err != nil {
 				note, failed[i] = err.Error(), true
@@ -90,6 +93,7 @@ func (o *options) query(f *report.File, q *query, settings []setting) error {
 			}
 		}
 	}
+	alone := map[setting]float64{} // events a second of one instance
 	for i, t := range settings {
 		r := f.Add(q.name, "variant", t.variant, "parallelism", strconv.Itoa(t.parallelism), "checkpoints", t.checkpoint)
 		r.Note, r.Failed = notes[i], failed[i]
@@ -97,6 +101,12 @@ func (o *options) query(f *report.File, q *query, settings []setting) error {
 			r.Set(name, v...)
 		}
 		q.compare(r, loops, t)
+		one, rate := setting{t.variant, t.checkpoint, 1}, r.Metrics["events_per_second"]
+		if t == one {
+			alone[one] = rate
+		} else if alone[one] > 0 && rate > 0 {
+			r.Metrics["times_one"] = rate / alone[one]
+		}
 		show(r, t)
 	}
 	return nil
@@ -166,7 +176,7 @@ func describe(f *report.File) {
 			name := fmt.Sprintf("%s, parallelism %s", v.title, p)
 			f.Plots = append(f.Plots, report.Plot{Title: "Share of the ceiling by CPU time, " + name, Unit: "%", Metric: "share_by_cpu", Scale: 100, Where: where, Series: "checkpoints", Mark: 50})
 			f.Plots = append(f.Plots, report.Plot{Title: "Events a second, " + name, Metric: "events_per_second", Where: where, Series: "checkpoints", Log: true})
-			f.Tables = append(f.Tables, report.Table{Title: "Throughput " + name, Where: where, Name: "query", Labels: []string{"checkpoints"}, Columns: []report.Column{
+			throughput := report.Table{Title: "Throughput " + name, Where: where, Name: "query", Labels: []string{"checkpoints"}, Columns: []report.Column{
 				{Metric: "events_per_second", Head: "events/s", Scale: 1e-3, Suffix: " K"},
 				{Metric: "cpu_seconds_per_million", Head: "CPU s/M events", Digits: 3},
 				{Metric: "loop_events_per_cpu_second", Head: "loop, M/CPU s", Scale: 1e-6, Digits: 1},
@@ -175,7 +185,11 @@ func describe(f *report.File) {
 				{Metric: "share_by_cpu", Head: "share by CPU", Scale: 100, Digits: 1, Suffix: " %"},
 				{Metric: "share_by_wall", Head: "by wall", Scale: 100, Digits: 1, Suffix: " %"},
 				{Metric: "flush_cpu_seconds_per_million", Head: "last flush, CPU s/M", Digits: 3},
-			}})
+			}}
+			if p != "1" {
+				throughput.Columns = append(throughput.Columns, report.Column{Metric: "times_one", Head: "times one core", Digits: 2})
+			}
+			f.Tables = append(f.Tables, throughput)
 			f.Tables = append(f.Tables, report.Table{Title: "Memory and checkpoints " + name, Where: where, Name: "query", Labels: []string{"checkpoints"}, Columns: []report.Column{
 				{Metric: "peak_rss_bytes", Head: "peak RSS, MB", Scale: 1e-6},
 				{Metric: "gc_share", Head: "GC of CPU", Scale: 100, Digits: 1, Suffix: " %"},
@@ -198,4 +212,4 @@ func describe(f *report.File) {
 const about = "All queries of the suite, through SQL and the socket, the sources generating in the server's process; each run a process of its own. " +
 	"The loop is a hand-written Go loop of the same query over columns in memory, the generator makes only the columns that the query reads; " +
 	"the ceiling is 1/(1/loop + 1/generator + r/1.5M) events a second of one core, r the rows that an event makes a checkpoint write (0 with checkpoints off). " +
-	"`bench/nexmark/doc.go` says more. \"Last flush\" is the one checkpoint at the end of a run with checkpoints off, which is not counted there. GC is the time of its workers, which includes that of others on a busy machine. The line at 50 % is the goal; it is 70 % for q0, q1, q2, q10, q13, q14, q21 and q22 with checkpoints every second."
+	"A run has as many cores as instances (parallelism). `bench/nexmark/doc.go` says more. \"Last flush\" is the one checkpoint at the end of a run with checkpoints off, which is not counted there. GC is the time of its workers, which includes that of others on a busy machine. The line at 50 % is the goal; it is 70 % for q0, q1, q2, q10, q13, q14, q21 and q22 with checkpoints every second."
