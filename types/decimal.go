@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"slices"
 
 	"streamdb/internal/sqlerr"
 )
@@ -135,6 +136,39 @@ func AppendProduct(dst []byte, d *Decimal, y int64) (_ []byte, ok bool) {
 		form = formPos
 	}
 	return appendMinimal(append(dst, form, byte(d.scale>>8), byte(d.scale)), lo), true
+}
+
+// AppendProducts appends the byte forms of d times each of ys, as AppendProduct does,
+// and sets where they end in dst. ok: AppendProduct could have appended them all;
+// otherwise dst is as it was.
+func AppendProducts(dst []byte, ends []int32, d *Decimal, ys []int64) (_ []byte, ok bool) {
+	const most = 3 + 8 // bytes of a product
+	if d.form > formNeg || d.big != nil || d.coef.hi != 0 {
+		return dst, false
+	}
+	from, by, high := len(dst), d.coef.lo, uint64(0)
+	dst = slices.Grow(dst, most*len(ys))
+	to := dst[:from+most*len(ys)]
+	at := from
+	for i, y := range ys[:len(ends)] {
+		sign := y >> 63
+		hi, lo := bits.Mul64(by, uint64((y^sign)-sign))
+		high |= hi
+		form := d.form ^ byte(sign)&formNeg
+		if lo == 0 {
+			form = formPos
+		}
+		n := (bits.Len64(lo) + 7) >> 3
+		one := (*[most]byte)(to[at:])
+		one[0], one[1], one[2] = form, byte(d.scale>>8), byte(d.scale)
+		binary.BigEndian.PutUint64(one[3:], lo<<(-8*n&63))
+		at += 3 + n
+		ends[i] = int32(at)
+	}
+	if high != 0 {
+		return dst, false
+	}
+	return to[:at], true
 }
 
 // Datum returns the decimal as a value.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -229,5 +230,41 @@ func TestAppendProduct(t *testing.T) {
 	}
 	if done < 5000 {
 		t.Errorf("only %d products fit", done)
+	}
+}
+
+// TestAppendProducts holds products of a decimal and some integers against those of
+// it and each.
+func TestAppendProducts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 6))
+	fits := 0
+	for range 5000 {
+		d := DecimalOfScaled(rng.Int64N(1<<rng.IntN(62)+1)-rng.Int64N(1<<rng.IntN(62)+1), rng.IntN(400))
+		most := rng.IntN(63)
+		ys, ends := make([]int64, rng.IntN(6)), make([]int32, 0, 6)
+		want, all := []byte("x"), true
+		for i := range ys {
+			ys[i] = (rng.Int64N(1<<most+1) - 1) * (1 - 2*rng.Int64N(2))
+			var ok bool
+			want, ok = AppendProduct(want, &d, ys[i])
+			all = all && ok
+			ends = append(ends, int32(len(want)))
+		}
+		gotEnds := make([]int32, len(ys))
+		got, ok := AppendProducts([]byte("x"), gotEnds, &d, ys)
+		switch {
+		case ok != all:
+			t.Fatalf("%s * %v: %v, want %v", d, ys, ok, all)
+		case !ok && string(got) != "x":
+			t.Fatalf("%s * %v left %q", d, ys, got)
+		case ok && (!bytes.Equal(got, want) || !slices.Equal(gotEnds, ends)):
+			t.Fatalf("%s * %v: %x %v, want %x %v", d, ys, got, gotEnds, want, ends)
+		}
+		if ok && len(ys) > 0 {
+			fits++
+		}
+	}
+	if fits < 1000 {
+		t.Errorf("only %d times all fit", fits)
 	}
 }

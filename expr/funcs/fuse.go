@@ -135,8 +135,15 @@ func wholeNumber(e expr.Expr) expr.Expr {
 
 var productWhole = &expr.Def{Name: "product", Args: ids{tNum, types.Int8}, Ret: tNum, Doc: "Product of a numeric and an integer",
 	Eval: func(c *expr.CallCtx, args []vec.Vec) (vec.Vec, error) {
-		o := kernel.NewOut(types.LBytes, c.N)
 		a, m := decimals(&args[0])(0), args[1].Mask() // a constant
+		if c.Sel == nil && m != 0 {
+			v := vec.Vec{Layout: types.LBytes, N: c.N, Off: make([]int32, c.N+1)}
+			var ok bool
+			if v.Data, ok = types.AppendProducts(nil, v.Off[1:], &a, args[1].I64[:c.N]); ok {
+				return v, nil
+			}
+		}
+		o := kernel.NewOut(types.LBytes, c.N)
 		for k := range c.Rows() {
 			i := c.Row(k)
 			y := args[1].I64[i&m]
