@@ -15,7 +15,13 @@ import (
 // be evaluated only, not looked into. Safe for one goroutine.
 type Program struct {
 	Exprs []Expr
-	parts []interface{ forget() }
+	parts []kept
+}
+
+// kept is what is computed once a batch.
+type kept interface {
+	forget()
+	narrow(sel []int32)
 }
 
 // Prepare makes a program. An expression may be nil.
@@ -198,9 +204,10 @@ func (s *part) forget() { s.have, s.col = false, vec.Vec{} }
 
 // memo knows the rows of a batch for which something was computed.
 type memo struct {
-	have bool
-	all  bool     // all rows
-	rows []uint64 // else: a bit for each of them
+	have   bool
+	all    bool     // all rows
+	rows   []uint64 // else: a bit for each of them
+	wanted bool     // while the batch is narrowed: it is not to be forgotten
 }
 
 func (m *memo) note(sel []int32, n int) {

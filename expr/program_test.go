@@ -87,6 +87,77 @@ func TestProgram(t *testing.T) {
 	})
 }
 
+// TestProgramNarrow: going on with some rows of a batch gives what they gave in it, and
+// what had been computed of parts in common stays right.
+func TestProgramNarrow(t *testing.T) {
+	cols := []types.T{types.Of(types.Int8), types.Of(types.Text), types.Of(types.Timestamp), types.Of(types.Numeric)}
+	var all []expr.Expr
+	for _, text := range programTexts {
+		e, err := exprtest.Parse(nil, text, cols...)
+		if err != nil {
+			t.Fatal(text, err)
+		}
+		all = append(all, e)
+	}
+	ctx := &expr.Ctx{}
+	rapid.Check(t, func(rt *rapid.T) {
+		var es []expr.Expr
+		for range rapid.IntRange(1, 6).Draw(rt, "expressions") {
+			es = append(es, rapid.SampledFrom(all).Draw(rt, "expression"))
+		}
+		p, before := expr.Prepare(es...), rapid.IntRange(0, len(es)-1).Draw(rt, "before")
+		for range 2 { // batches
+			n := rapid.IntRange(1, 90).Draw(rt, "rows")
+			in := drawProgramCols(rt, cols, n)
+			rows := func(of []int32) []int32 {
+				out := []int32{}
+				for _, i := range of {
+					if rapid.Bool().Draw(rt, "row") {
+						out = append(out, i)
+					}
+				}
+				return out
+			}
+			sel := make([]int32, n)
+			for i := range sel {
+				sel[i] = int32(i)
+			}
+			for _, e := range p.Exprs[:before] {
+				if rapid.Bool().Draw(rt, "some") {
+					sel = rows(sel)
+				}
+				if _, err := e.Eval(ctx, in, sel, n); err != nil {
+					break
+				}
+			}
+			if sel = rows(sel); len(sel) == 0 {
+				p.Next()
+				continue
+			}
+			narrowed := p.Narrow(before, in, sel, n)
+			for k, e := range es[before:] {
+				want, err := e.Eval(ctx, in, sel, n)
+				if err != nil {
+					continue
+				}
+				got, err := p.Exprs[before+k].Eval(ctx, narrowed, nil, len(sel))
+				if err != nil {
+					rt.Fatalf("%s as %s: %v", e, p.Exprs[before+k], err)
+				}
+				if got.N != len(sel) {
+					rt.Fatalf("%s as %s: %d rows of %d", e, p.Exprs[before+k], got.N, len(sel))
+				}
+				for j, i := range sel {
+					if a, b := datumText(e.Type(), &want, int(i)), datumText(e.Type(), &got, j); a != b {
+						rt.Fatalf("%s as %s, row %d: %s, want %s", e, p.Exprs[before+k], i, b, a)
+					}
+				}
+			}
+			p.Next()
+		}
+	})
+}
+
 // TestProgramShares: what expressions have in common is computed once.
 func TestProgramShares(t *testing.T) {
 	calls := 0

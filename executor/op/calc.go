@@ -1,6 +1,8 @@
 package op
 
 import (
+	"slices"
+
 	"streamdb/executor"
 	"streamdb/expr"
 	"streamdb/storage"
@@ -62,6 +64,11 @@ func (s *Calc) Explain() string {
 func (s *Calc) Open(ctx *executor.OpenCtx) (executor.Operator, error) {
 	prog := expr.Prepare(append([]expr.Expr{s.Where}, s.Exprs...)...)
 	c := &calc{spec: s, prog: prog, where: prog.Exprs[0], exprs: prog.Exprs[1:], pace: newBatchPace(s.computed()), failed: newFailedRows(s.Failed, s.In.Schema(), ctx)}
+	c.computes = len(s.computed()) > 0
+	for _, i := range expr.Cols(s.Exprs...) {
+		taken := slices.ContainsFunc(s.Exprs, func(e expr.Expr) bool { c, ok := e.(*expr.Col); return ok && c.Index == i })
+		c.readsMore = c.readsMore || !taken && s.In.Schema()[i].Type.Layout() == types.LBytes
+	}
 	for _, j := range s.Rising {
 		c.risesOf = append(c.risesOf, risingColumn(s.Exprs[j]))
 	}
@@ -89,8 +96,11 @@ type calc struct {
 	exprs   []expr.Expr
 	pace    batchPace
 	sel     []int32
-	risesOf []int       // per Rising: the column it reads
-	failed  *failedRows // nil: rows are not left out
+	risesOf []int // per Rising: the column it reads
+
+	computes  bool        // some column is not taken over as it is
+	readsMore bool        // texts are read that are not taken over
+	failed    *failedRows // nil: rows are not left out
 }
 
 func (c *calc) Process(ctx *executor.Ctx, _ int, b *stream.Batch, out executor.Emitter) error {
@@ -112,7 +122,7 @@ func (c *calc) piece(ctx *executor.Ctx, b *stream.Batch, out executor.Emitter) e
 	if c.failed != nil {
 		return c.some(ctx, b, out)
 	}
-	sel, res, err := c.eval(ctx.Expr, b)
+	sel, res, err := c.eval(ctx.Expr, b, c.prog != nil)
 	if err != nil || sel != nil && len(sel) == 0 {
 		return err
 	}
@@ -121,7 +131,7 @@ func (c *calc) piece(ctx *executor.Ctx, b *stream.Batch, out executor.Emitter) e
 
 // some is piece for all rows but those that an expression fails for.
 func (c *calc) some(ctx *executor.Ctx, b *stream.Batch, out executor.Emitter) error {
-	sel, res, err := c.eval(c.failed.begin(ctx.Expr), b)
+	sel, res, err := c.eval(c.failed.begin(ctx.Expr), b, false)
 	if err == nil {
 		err = c.failed.keep(ctx, b.Cols(), b.Rows(), func(i int32) int64 { return int64(b.Op(int(i))) })
 	}
@@ -132,9 +142,10 @@ func (c *calc) some(ctx *executor.Ctx, b *stream.Batch, out executor.Emitter) er
 	return c.emit(b, sel, res, out)
 }
 
-// eval gives the rows that stay (nil: all) and for these the columns; rows that do
-// not stay have any values.
-func (c *calc) eval(ctx *expr.Ctx, b *stream.Batch) (sel []int32, res []vec.Vec, err error) {
+// eval gives the rows that stay (nil: all) and for these the columns: either of all
+// rows, in which those that do not stay have any values, or, where that is faster and
+// mayNarrow, of those that stay alone.
+func (c *calc) eval(ctx *expr.Ctx, b *stream.Batch, mayNarrow bool) (sel []int32, res []vec.Vec, err error) {
 	n, cols := b.Rows(), b.Cols()
 	if c.prog != nil {
 		defer c.prog.Next()
@@ -151,13 +162,22 @@ func (c *calc) eval(ctx *expr.Ctx, b *stream.Batch) (sel []int32, res []vec.Vec,
 		return sel, nil, nil
 	}
 	res = make([]vec.Vec, len(c.spec.Exprs))
+	some := sel
+	if mayNarrow && sel != nil && c.narrows(len(sel), n) {
+		cols, some, n = c.prog.Narrow(1, cols, sel, n), nil, len(sel)
+	}
 	for j, e := range c.exprs {
-		if res[j], err = e.Eval(ctx, cols, sel, n); err != nil {
+		if res[j], err = e.Eval(ctx, cols, some, n); err != nil {
 			return nil, nil, err
 		}
 	}
 	return sel, res, nil
 }
+
+// narrows reports whether what rows rows of n give is to be computed from columns of
+// these rows alone. Texts that nothing else needs are not copied for that, unless they
+// are few.
+func (c *calc) narrows(rows, n int) bool { return c.computes && (!c.readsMore || rows <= n/2) }
 
 func (c *calc) emit(b *stream.Batch, sel []int32, res []vec.Vec, out executor.Emitter) error {
 	made := c.spec.result(b, sel, res)
@@ -167,7 +187,8 @@ func (c *calc) emit(b *stream.Batch, sel []int32, res []vec.Vec, out executor.Em
 	return out.Emit(made)
 }
 
-// result is the batch of the rows that stay, of what eval gave.
+// result is the batch of the rows that stay, of what eval gave: a column has all rows,
+// or these.
 func (s *Calc) result(b *stream.Batch, sel []int32, res []vec.Vec) *stream.Batch {
 	if s.Exprs == nil {
 		if sel == nil {
@@ -185,7 +206,9 @@ func (s *Calc) result(b *stream.Batch, sel []int32, res []vec.Vec) *stream.Batch
 			}
 		}
 		for j := range res {
-			res[j] = res[j].Gather(sel)
+			if res[j].N > rows {
+				res[j] = res[j].Gather(sel)
+			}
 		}
 	}
 	made := stream.NewBatch(rows, res, ops)

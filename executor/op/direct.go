@@ -124,7 +124,7 @@ func (d *Direct) Run(ctx *expr.Ctx, snapshot storage.Snapshot) (*stream.Batch, e
 			return nil, err
 		}
 		c := calc{spec: s, where: s.Where, exprs: s.Exprs}
-		sel, res, failed := c.eval(ctx, b)
+		sel, res, failed := c.eval(ctx, b, false)
 		if failed != nil || sel != nil && len(sel) == 0 {
 			return nil, failed
 		}
