@@ -37,7 +37,8 @@
 // query. It ends when all rows of the sources have been handled and, with
 // checkpoints, a last checkpoint has made them visible and durable; without, the
 // work of the one checkpoint at the end is shown apart (flush). Queries that do
-// little get more events (weight in queries.go). A process runs on as many cores as
+// little get more events, so that a run takes some seconds and has checkpoints (weight
+// in queries.go). A process runs on as many cores as
 // there are instances of parallel fragments, one for the loops (-cores says
 // otherwise). Where there are several instances the sources have a split for each. Medians of -rounds rounds, which
 // take turns.

@@ -28,7 +28,7 @@ type options struct {
 func main() {
 	log.SetFlags(0)
 	o := options{generator: map[string]string{}}
-	flag.Int64Var(&o.events, "events", 2_000_000, "events of all three kinds; queries that do little get five or ten times as many")
+	flag.Int64Var(&o.events, "events", 2_000_000, "events of all three kinds; queries that do little get up to fifty times as many")
 	names := flag.String("queries", "all", "queries to run, as q0,q5")
 	checkpoints := flag.String("checkpoints", "off,1s,100ms", "intervals of synced checkpoints; off: one at the end")
 	variants := flag.String("variants", "sink", "sink: a blackhole; view: a materialized view")

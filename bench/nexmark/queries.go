@@ -25,8 +25,7 @@ type query struct {
 	// state rows that change for an event when each is counted once a second; wide ones (180 bytes) cost half more.
 	state float64
 	wide  bool
-	// weight multiplies the events of a run: queries that do little need more of
-	// them to be measured.
+	// weight multiplies the events of a run, so that it takes some seconds.
 	weight int64
 	// check is a sum over the rows of the result, as the loop computes it; "" for
 	// none. clock: the rows depend on the time of day, only the sum does not.
@@ -41,31 +40,31 @@ const (
 )
 
 var queries = []query{
-	{name: "q0", reads: columns{"bid": bidAndExtra}, loop: func() loop { return &q0{} }, weight: 5, check: "sum(price)"},
-	{name: "q1", reads: columns{"bid": bidAndExtra}, loop: func() loop { return &q1{} }, weight: 5, check: "sum(price * 1000)"},
-	{name: "q2", reads: columns{"bid": "auction price"}, loop: func() loop { return &q2{} }, weight: 5, check: "sum(price)"},
-	{name: "q3", reads: columns{"person": "id name city state", "auction": "id seller category"}, loop: newQ3, state: .04, weight: 10, check: "sum(id)"},
-	{name: "q4", reads: columns{"auction": "id date_time expires category", "bid": "auction price date_time"}, loop: newQ4, state: .94, weight: 1, check: "sum(floor(avg))"},
-	{name: "q5", reads: columns{"bid": "auction date_time"}, loop: newQ5, state: .09, weight: 5, check: "sum(num)"},
-	{name: "q6", reads: columns{"auction": "id date_time expires seller category", "bid": "auction bidder price date_time"}, loop: newQ6, state: .94, weight: 1, check: "sum(seller)"},
-	{name: "q7", reads: columns{"bid": bidAndExtra}, loop: newQ7, weight: 5, check: "sum(price)"},
-	{name: "q8", reads: columns{"person": "id name date_time", "auction": "seller date_time"}, loop: newQ8, state: .04, weight: 10, check: "sum(id)"},
+	{name: "q0", reads: columns{"bid": bidAndExtra}, loop: func() loop { return &q0{} }, weight: 25, check: "sum(price)"},
+	{name: "q1", reads: columns{"bid": bidAndExtra}, loop: func() loop { return &q1{} }, weight: 20, check: "sum(price * 1000)"},
+	{name: "q2", reads: columns{"bid": "auction price"}, loop: func() loop { return &q2{} }, weight: 50, check: "sum(price)"},
+	{name: "q3", reads: columns{"person": "id name city state", "auction": "id seller category"}, loop: newQ3, state: .04, weight: 50, check: "sum(id)"},
+	{name: "q4", reads: columns{"auction": "id date_time expires category", "bid": "auction price date_time"}, loop: newQ4, state: .94, weight: 4, check: "sum(floor(avg))"},
+	{name: "q5", reads: columns{"bid": "auction date_time"}, loop: newQ5, state: .09, weight: 10, check: "sum(num)"},
+	{name: "q6", reads: columns{"auction": "id date_time expires seller category", "bid": "auction bidder price date_time"}, loop: newQ6, state: .94, weight: 3, check: "sum(seller)"},
+	{name: "q7", reads: columns{"bid": bidAndExtra}, loop: newQ7, weight: 15, check: "sum(price)"},
+	{name: "q8", reads: columns{"person": "id name date_time", "auction": "seller date_time"}, loop: newQ8, state: .04, weight: 50, check: "sum(id)"},
 	{name: "q9", reads: columns{"auction": wideAuction, "bid": bidAndExtra}, loop: newQ9, state: .98, weight: 1, check: "sum(price)"},
-	{name: "q10", reads: columns{"bid": bidAndExtra}, loop: func() loop { return &q10{} }, weight: 5, check: "sum(length(dt) + length(hm))"},
-	{name: "q11", reads: columns{"bid": "bidder date_time"}, loop: newQ11, state: .08, weight: 1, check: "sum(bid_count)"},
-	{name: "q12", reads: columns{"bid": "bidder date_time"}, loop: newQ12, state: .08, weight: 5, check: "sum(bid_count)", clock: true},
-	{name: "q13", reads: columns{"bid": "auction bidder price date_time"}, side: true, loop: newQ13, weight: 5, check: "sum(length(value))"},
-	{name: "q14", reads: columns{"bid": bidAndExtra}, loop: func() loop { return &q14{} }, weight: 5, check: "sum(c_counts)"},
-	{name: "q15", reads: columns{"bid": "auction bidder price date_time"}, loop: newQ15, state: .09, weight: 5, check: rankSum},
-	{name: "q16", reads: columns{"bid": "auction bidder price channel date_time"}, loop: newQ16, state: 1.10, weight: 1, check: rankSum},
-	{name: "q17", reads: columns{"bid": "auction price date_time"}, loop: newQ17, state: .07, weight: 5,
+	{name: "q10", reads: columns{"bid": bidAndExtra}, loop: func() loop { return &q10{} }, weight: 20, check: "sum(length(dt) + length(hm))"},
+	{name: "q11", reads: columns{"bid": "bidder date_time"}, loop: newQ11, state: .08, weight: 15, check: "sum(bid_count)"},
+	{name: "q12", reads: columns{"bid": "bidder date_time"}, loop: newQ12, state: .08, weight: 15, check: "sum(bid_count)", clock: true},
+	{name: "q13", reads: columns{"bid": "auction bidder price date_time"}, side: true, loop: newQ13, weight: 10, check: "sum(length(value))"},
+	{name: "q14", reads: columns{"bid": bidAndExtra}, loop: func() loop { return &q14{} }, weight: 12, check: "sum(c_counts)"},
+	{name: "q15", reads: columns{"bid": "auction bidder price date_time"}, loop: newQ15, state: .09, weight: 10, check: rankSum},
+	{name: "q16", reads: columns{"bid": "auction bidder price channel date_time"}, loop: newQ16, state: 1.10, weight: 2, check: rankSum},
+	{name: "q17", reads: columns{"bid": "auction price date_time"}, loop: newQ17, state: .07, weight: 10,
 		check: "sum(sum_price + min_price + max_price + rank1_bids + 2 * rank2_bids + 3 * rank3_bids)"},
-	{name: "q18", reads: columns{"bid": wideBid}, loop: newQ18, state: .30, wide: true, weight: 1,
+	{name: "q18", reads: columns{"bid": wideBid}, loop: newQ18, state: .30, wide: true, weight: 2,
 		check: "sum(auction + (extract(epoch from date_time) * 1000000)::bigint % 86400000000)"},
-	{name: "q19", reads: columns{"bid": wideBid}, loop: newQ19, state: .45, weight: 1, check: "sum(price * rank_number)"},
+	{name: "q19", reads: columns{"bid": wideBid}, loop: newQ19, state: .45, weight: 2, check: "sum(price * rank_number)"},
 	{name: "q20", reads: columns{"auction": wideAuction, "bid": wideBid}, loop: newQ20, state: 1, wide: true, weight: 1, check: "sum(price)"},
-	{name: "q21", reads: columns{"bid": "auction bidder price channel url"}, loop: func() loop { return &q21{} }, weight: 5, check: "sum(length(channel_id))"},
-	{name: "q22", reads: columns{"bid": "auction bidder price channel url"}, loop: func() loop { return &q22{} }, weight: 5, check: "sum(length(dir1) + length(dir2) + length(dir3))"},
+	{name: "q21", reads: columns{"bid": "auction bidder price channel url"}, loop: func() loop { return &q21{} }, weight: 8, check: "sum(length(channel_id))"},
+	{name: "q22", reads: columns{"bid": "auction bidder price channel url"}, loop: func() loop { return &q22{} }, weight: 10, check: "sum(length(dir1) + length(dir2) + length(dir3))"},
 }
 
 // rankSum is ranks.weigh of a row.

@@ -9,6 +9,9 @@ import (
 	"streamdb/bench/internal/report"
 )
 
+// viewWeight is the largest weight of a query into a view.
+const viewWeight = 5
+
 // setting is what a query is run under.
 type setting struct {
 	variant, checkpoint string
@@ -81,6 +84,9 @@ func (o *options) query(f *report.File, q *query, settings []setting) error {
 			}
 			s := base
 			s.View, s.Checkpoint, s.Parallelism = t.variant == "view", t.checkpoint, t.parallelism
+			if s.View { // many store a row for each
+				s.Events = min(s.Events, viewWeight*o.events/groupEvents*groupEvents)
+			}
 			if s.Cores = o.cores; s.Cores == 0 {
 				s.Cores = t.parallelism
 			}
