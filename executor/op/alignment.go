@@ -29,16 +29,28 @@ type jobMarks struct {
 type inputMark struct {
 	job    *jobMarks
 	group  storage.TableID // instances of one filter share it
+	vnodes storage.VNodeSet
 	source *SourceState    // where the rows come from; nil: not a shared source
 	at     atomic.Int64    // the watermark; MinInt64: none yet
 	seen   atomic.Int64    // when rows came last, Unix nanoseconds
 	ended  atomic.Bool     // all splits of the instance have ended
 	holds  atomic.Bool     // it has splits that count, with or without rows now
+
+	// Of the filter's task alone: the watermark at some time, and how much it has
+	// risen in a unit of time since.
+	fromAt, fromTime int64
+	replays          atomic.Bool // faster than replaySpeed
 }
 
 const (
 	// alignSlack is how far an input may be ahead, in microseconds of event time.
 	alignSlack = 60_000_000
+	// siblingSlack is how far an instance may be ahead of the others of its input,
+	// if it replays what has been waiting: that it goes by faster than the clock by
+	// replaySpeed.
+	siblingSlack = 20_000_000
+	replaySpeed  = 10
+	speedOver    = 20 * time.Millisecond
 	// idleAfter is how long an input without rows still counts.
 	idleAfter = time.Second
 	// alignPause is how long a source that is held waits before it looks again.
@@ -46,8 +58,8 @@ const (
 )
 
 // enter adds an instance of a filter.
-func (a *Alignment) enter(job stream.JobID, group storage.TableID) *inputMark {
-	m := &inputMark{job: &jobMarks{}, group: group}
+func (a *Alignment) enter(job stream.JobID, group storage.TableID, vnodes storage.VNodeSet) *inputMark {
+	m := &inputMark{job: &jobMarks{}, group: group, vnodes: vnodes}
 	m.at.Store(math.MinInt64)
 	if a == nil {
 		return m
@@ -79,8 +91,15 @@ func (m *inputMark) leave() {
 
 // raise publishes that rows came, and the watermark after them.
 func (m *inputMark) raise(at int64) {
+	now := time.Now().UnixNano()
 	m.at.Store(at)
-	m.seen.Store(time.Now().UnixNano())
+	m.seen.Store(now)
+	if m.fromTime == 0 || at < m.fromAt {
+		m.fromAt, m.fromTime = at, now
+	} else if passed := now - m.fromTime; passed >= int64(speedOver) {
+		m.replays.Store((at-m.fromAt)/replaySpeed > passed/1000)
+		m.fromAt, m.fromTime = at, now
+	}
 }
 
 // idle reports that no rows came for a while.
@@ -157,12 +176,33 @@ func (s *SourceState) unheed(m *inputMark) {
 	s.mu.Unlock()
 }
 
-// held reports whether the source should bring no rows now.
-func (s *SourceState) held() bool {
+// held reports whether the source's instance with these vnodes should bring no rows now.
+func (s *SourceState) held(vnodes storage.VNodeSet) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range s.marks {
-		if m.ahead() {
+		if m.ahead() || m.vnodes == vnodes && m.aheadOfSiblings() {
+			return true
+		}
+	}
+	return false
+}
+
+// aheadOfSiblings reports whether what is read of a backlog here is ahead of what the
+// input's other instances read: their rows would find windows open that the others
+// cannot close. Who is behind in real time is not waited for.
+func (m *inputMark) aheadOfSiblings() bool {
+	at := m.at.Load()
+	if !m.replays.Load() || at == math.MinInt64 {
+		return false
+	}
+	m.job.mu.Lock()
+	defer m.job.mu.Unlock()
+	for _, o := range m.job.marks {
+		if o == m || o.group != m.group || o.ended.Load() || o.idle() {
+			continue
+		}
+		if x := o.at.Load(); x != math.MinInt64 && at > x && at-x > siblingSlack {
 			return true
 		}
 	}

@@ -111,8 +111,8 @@ func TestWatermarkRests(t *testing.T) {
 // over while it has splits that count, with or without rows so far.
 func TestWatermarkFollows(t *testing.T) {
 	align, source := &Alignment{}, &SourceState{}
-	align.enter(1, 9).raise(500)
-	f := &watermarkFilter{bound: math.MinInt64, mark: align.enter(1, 9)}
+	align.enter(1, 9, storage.AllVNodes).raise(500)
+	f := &watermarkFilter{bound: math.MinInt64, mark: align.enter(1, 9, storage.AllVNodes)}
 	f.splits = splitMarks{spec: &WatermarkFilter{RowID: 2}, owned: storage.AllVNodes, hub: source, now: 1_000_000, marks: map[int64]*splitMark{}}
 	f.spec = f.splits.spec
 	source.number("a")
@@ -132,7 +132,7 @@ func TestWatermarkFollows(t *testing.T) {
 func TestWatermarkTells(t *testing.T) {
 	align, source, barriers := &Alignment{}, &SourceState{}, 0
 	instance := func(owned storage.VNodeSet) *watermarkFilter {
-		f := &watermarkFilter{spec: &WatermarkFilter{RowID: 2}, bound: math.MinInt64, told: math.MinInt64, mark: align.enter(1, 9), active: func() { barriers++ }}
+		f := &watermarkFilter{spec: &WatermarkFilter{RowID: 2}, bound: math.MinInt64, told: math.MinInt64, mark: align.enter(1, 9, storage.AllVNodes), active: func() { barriers++ }}
 		f.splits = splitMarks{spec: f.spec, owned: owned, hub: source, now: 1_000_000, marks: map[int64]*splitMark{}}
 		return f
 	}

@@ -81,7 +81,7 @@ func (s *WatermarkFilter) Open(ctx *executor.OpenCtx) (executor.Operator, error)
 	}
 	f.table, f.vnode = ctx.Table(s.Table), storage.VNode(ctx.VNodes.From)
 	env := envOf(ctx)
-	f.mark = env.Align.enter(ctx.Job, s.Table.ID)
+	f.mark = env.Align.enter(ctx.Job, s.Table.ID, ctx.VNodes)
 	f.active = func() { env.active(ctx.Job) }
 	if source, _ := readerBelow(s.In, ctx.Job); source != 0 && source != ctx.Job {
 		f.mark.source = env.Sources.Of(source)
