@@ -123,7 +123,7 @@ func (c *Coordinator) commit(e *epoch) {
 	c.mu.Lock()
 	c.excuse(done)
 	c.settled(e, done)
-	c.unsynced = append(c.unsynced, waiting...)
+	c.unsynced, c.committedAt = append(c.unsynced, waiting...), done
 	c.needSync = c.needSync || needSync || info.Ingested // ingested: durable already, to be told
 	if c.visibleAt.IsZero() {
 		c.visibleAt = done
@@ -269,6 +269,7 @@ func (c *Coordinator) sync() {
 	c.mu.Lock()
 	tickets := c.unsynced
 	c.unsynced, c.needSync, c.visibleAt = nil, false, time.Time{}
+	c.syncing, c.syncBegun = len(tickets), time.Now()
 	reached := map[*Member]stream.Epoch{}
 	for _, incarnations := range c.jobs {
 		for _, m := range incarnations {
@@ -276,7 +277,6 @@ func (c *Coordinator) sync() {
 		}
 	}
 	c.mu.Unlock()
-	start := time.Now()
 	err := c.store.Sync()
 	if err != nil {
 		c.log.Error("sync failed", "err", err)
@@ -288,8 +288,10 @@ func (c *Coordinator) sync() {
 		}
 	}
 	c.mu.Lock()
-	c.stats.synced(durable, time.Since(start))
+	c.stats.synced(durable, time.Since(c.syncBegun))
+	c.syncing = 0
 	c.mu.Unlock()
+	wake(c.wakeInject)
 	for _, t := range tickets {
 		if err == nil && t.req.After != nil {
 			t.req.After(t.epoch)

@@ -119,11 +119,15 @@ type Coordinator struct {
 	injecting *epoch                        // the last of them, while its functions run
 	unsynced  []*Ticket                     // committed, waiting for the disk
 	needSync  bool                          // somebody waits for the disk
-	committed time.Time                     // the latest time of a commit
-	visibleAt time.Time                     // when the oldest epoch that is not durable was committed; zero: none
-	lookAt    time.Time                     // when the injector looks again, while epochs are in flight; zero: none is
-	stats     statsRing
-	attached  []func() []storage.KV // for the next commit: see Attach
+	syncing   int                           // so many wait for a sync that has begun
+	syncBegun time.Time
+	// committedAt is when the last epoch was committed.
+	committedAt time.Time
+	committed   time.Time // the latest time of a commit
+	visibleAt   time.Time // when the oldest epoch that is not durable was committed; zero: none
+	lookAt      time.Time // when the injector looks again, while epochs are in flight; zero: none is
+	stats       statsRing
+	attached    []func() []storage.KV // for the next commit: see Attach
 
 	alarms alarms
 	notes  notes
@@ -152,6 +156,7 @@ type epoch struct {
 	failed    map[stream.JobID]error            // jobs detached while it was in flight
 	tasks     int                               // that took part
 	tickets   []*Ticket
+	syncs     int           // of them want a sync
 	last      stream.JobID  // whose ack came last
 	taken     bool          // the committer has it: too late to change it
 	reported  bool          // as slow

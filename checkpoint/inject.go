@@ -64,8 +64,12 @@ func (c *Coordinator) choose(now time.Time) (e *epoch, wait time.Duration) {
 			c.split(is)
 		}
 	}
-	if tickets, islands := c.group(now); tickets != nil {
+	waiting, gathers := c.gathers(now)
+	if tickets, islands := c.group(now, gathers); tickets != nil {
 		return c.begin(islands, tickets, now), 0
+	}
+	if waiting {
+		wait = longestGather
 	}
 	c.ring()
 	full := c.dirty.Load() >= c.opts.DirtyLimit
@@ -84,8 +88,9 @@ func (c *Coordinator) choose(now time.Time) (e *epoch, wait time.Duration) {
 // group takes requests that can have a barrier now from the queue: the first that
 // can, with those that concern no other islands. Who comes later does not take the
 // room of one that waits for several islands, unless one of these is slow and
-// without room: the others are not to be slow with it.
-func (c *Coordinator) group(now time.Time) (tickets []*Ticket, islands []*island) {
+// without room: the others are not to be slow with it. gathers: those that want a sync
+// are not begun with.
+func (c *Coordinator) group(now time.Time, gathers bool) (tickets []*Ticket, islands []*island) {
 	held := map[*island]bool{}
 	left := c.queue[:0:0]
 	for _, t := range c.queue {
@@ -95,6 +100,9 @@ func (c *Coordinator) group(now time.Time) (tickets []*Ticket, islands []*island
 		switch {
 		case tickets != nil && (len(of) > 0) == (len(islands) > 0) && !slices.ContainsFunc(of, elsewhere):
 			tickets = append(tickets, t)
+			continue
+		case tickets == nil && gathers && t.req.Sync:
+			left = append(left, t)
 			continue
 		case tickets == nil && !slices.ContainsFunc(of, blocked):
 			tickets, islands = []*Ticket{t}, of
@@ -198,6 +206,11 @@ func (c *Coordinator) begin(islands []*island, tickets []*Ticket, now time.Time)
 	}
 	if len(islands) == 0 {
 		e.at = c.opts.Clock.Now()
+	}
+	for _, t := range tickets {
+		if t.req.Sync {
+			e.syncs++
+		}
 	}
 	return e
 }
