@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"streamdb/bench/internal/report"
 	"streamdb/bench/internal/servers"
 )
@@ -239,6 +241,7 @@ func (o *options) peers() error {
 func (o *options) besidePeers(q *query, list []*peer, r *report.Result) error {
 	found := map[string][]float64{}
 	for range o.rounds {
+		unix.Sync() // nobody waits for what the one before left for the disk
 		rows, sum, err := o.ours(q, found)
 		if err != nil {
 			return err
@@ -247,6 +250,7 @@ func (o *options) besidePeers(q *query, list []*peer, r *report.Result) error {
 			if textFor(p.Name(), q) == "" {
 				continue
 			}
+			unix.Sync()
 			wall, cpu, theirRows, theirSum, err := p.compute(q)
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.Name(), err)

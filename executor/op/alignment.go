@@ -30,11 +30,11 @@ type inputMark struct {
 	job    *jobMarks
 	group  storage.TableID // instances of one filter share it
 	vnodes storage.VNodeSet
-	source *SourceState    // where the rows come from; nil: not a shared source
-	at     atomic.Int64    // the watermark; MinInt64: none yet
-	seen   atomic.Int64    // when rows came last, Unix nanoseconds
-	ended  atomic.Bool     // all splits of the instance have ended
-	holds  atomic.Bool     // it has splits that count, with or without rows now
+	source *SourceState // where the rows come from; nil: not a shared source
+	at     atomic.Int64 // the watermark; MinInt64: none yet
+	seen   atomic.Int64 // when rows came last, Unix nanoseconds
+	ended  atomic.Bool  // all splits of the instance have ended
+	holds  atomic.Bool  // it has splits that count, with or without rows now
 
 	// Of the filter's task alone: the watermark at some time, and how much it has
 	// risen in a unit of time since.

@@ -157,7 +157,7 @@ func (s *source) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, error) {
 		s.timer.Reset(s.resume.Sub(start))
 		return false, nil
 	}
-	if s.hub.held(s.octx.VNodes) {
+	if s.hub.held(s.octx.VNodes) || s.hub.waits(start) {
 		s.timer.Reset(alignPause)
 		return false, nil
 	}

@@ -2,6 +2,7 @@ package op
 
 import (
 	"errors"
+	"time"
 
 	"streamdb/connector"
 	"streamdb/executor"
@@ -37,6 +38,46 @@ type sourceBackfill struct {
 	slow   func() // gives the live source its speed back; nil: not asked
 	stat   *Stat
 	cols   []int // of the live input
+	pace   readPace
+}
+
+// readPace is how fast rows are read and dealt with, about that of the last second.
+type readPace struct {
+	rows  int
+	since time.Time
+	last  time.Time // when there were some
+}
+
+// Who has so much time to go waits no longer for the live source to be slow enough: it
+// waits until they have met. waitFor is how long it waits for one who is gone.
+const (
+	nearlyThere = 250 * time.Millisecond
+	waitFor     = 20 * time.Millisecond
+)
+
+// read notes that so many rows were read, and those before dealt with.
+func (p *readPace) read(rows int, now time.Time) {
+	if p.since.IsZero() {
+		p.since = now
+	} else if d := now.Sub(p.since); d > time.Second {
+		p.rows, p.since = p.rows/2, now.Add(-d/2)
+	}
+	p.rows += rows
+	if rows > 0 {
+		p.last = now
+	}
+}
+
+// now reports whether rows came just now: reading is not paused, and does not fail.
+func (p *readPace) now(now time.Time) bool { return now.Sub(p.last) < nearlyThere }
+
+// takes is how long so many rows will take; false: that is not known.
+func (p *readPace) takes(rows int64, now time.Time) (time.Duration, bool) {
+	d := now.Sub(p.since)
+	if p.rows == 0 || d <= 0 {
+		return 0, false
+	}
+	return time.Duration(float64(rows) / float64(p.rows) * float64(d)), true
 }
 
 func openSourceBackfill(s *SourceBackfill, ctx *executor.OpenCtx) (executor.Operator, error) {
@@ -252,7 +293,11 @@ func (b *sourceBackfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, er
 		return false, nil
 	}
 	b.env.active(b.octx.Job)
-	b.show()
+	now := time.Now()
+	left, ok := b.show()
+	if d, known := b.pace.takes(left, now); ok && known && d < nearlyThere && b.pace.now(now) {
+		b.hub.Wait(now)
+	}
 	n := b.limit.allow(b.env.rate(b.octx.Job, BackfillRate), stream.BatchRows)
 	if n == 0 {
 		b.timer.Reset(ratePause)
@@ -272,7 +317,7 @@ func (b *sourceBackfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, er
 		s.Next, s.dirty = s.chunk.Next, true
 		b.limit.spend(rows)
 		b.stat.Rows.Add(int64(rows))
-		if rows == 0 {
+		if b.pace.read(rows, now); rows == 0 {
 			return true, nil
 		}
 		return true, out.Emit(b.rows(ctx, s))
@@ -282,11 +327,12 @@ func (b *sourceBackfill) Poll(ctx *executor.Ctx, out executor.Emitter) (bool, er
 	return false, nil
 }
 
-// show tells how much is still to be read, as far as that is known.
-func (b *sourceBackfill) show() {
-	left := int64(0)
+// show tells how much is still to be read, as far as that is known; false: not of all splits.
+func (b *sourceBackfill) show() (left int64, all bool) {
+	all = true
 	for _, s := range b.splits {
-		if pos, ok := b.hub.position(s.ID); ok && !s.Done {
+		pos, ok := b.hub.position(s.ID)
+		if all = all && ok; ok && !s.Done {
 			left += max(0, pos-s.Next)
 		}
 	}
@@ -296,6 +342,7 @@ func (b *sourceBackfill) show() {
 		state = BackfillPaused
 	}
 	b.stat.State.Store(int32(state))
+	return left, all
 }
 
 // rows is the chunk read last, as the columns asked for.

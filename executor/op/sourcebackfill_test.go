@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"streamdb/executor"
+	"streamdb/executor/optest"
 	"streamdb/stream"
 	"streamdb/types"
 	"streamdb/vec"
@@ -71,5 +73,62 @@ func TestSplitsBetweenOthers(t *testing.T) {
 	}
 	if splits[1].Seen != 5 || splits[2].Seen != 6 {
 		t.Errorf("seen to %d and %d, want 5 and 6", splits[1].Seen, splits[2].Seen)
+	}
+}
+
+// TestSourceWaitsForCatchUp: the live source waits for a job that will soon have caught
+// up, were that ever so much slower; not for one that is far behind, and not for one
+// that is paused.
+func TestSourceWaitsForCatchUp(t *testing.T) {
+	conf := nexmarkConf("900000000")
+	all := allCols(len(conf.Schema))
+	live := &Source{Conf: conf, Cols: all, Out: sourceOut(conf, all), Splits: TableRef{ID: 70, Name: "splits"}, Quarantine: TableRef{ID: 71, Name: "quarantine"}}
+	late := &SourceBackfill{In: &executor.Input{Upstream: 1, Cols: live.Out}, Conf: conf, Cols: []int{2, 0},
+		Out: sourceOut(conf, []int{2, 0}), State_: TableRef{ID: 80, Name: "backfill"}}
+	chunks := 0
+	env := budget(&chunks)
+	src := optest.New(t, nil, func([]executor.Spec) executor.Spec { return live }, optest.Options{Env: env})
+	job := optest.New(t, []types.Schema{live.Out}, func([]executor.Spec) executor.Spec { return late }, optest.Options{Env: env})
+	poll := func(h *optest.Harness, n int) {
+		chunks = n
+		h.Poll()
+	}
+	hub := env.Sources.Of(1)
+	for deadline := time.Now().Add(20 * time.Second); len(hub.pos) < 3; time.Sleep(time.Millisecond) {
+		if poll(src, 3); time.Now().After(deadline) {
+			t.Fatal("no splits")
+		}
+	}
+	ahead := func(rows int64) {
+		for id, at := range hub.pos {
+			hub.publish(id, at+rows)
+		}
+	}
+	waits := func() bool {
+		time.Sleep(2 * waitFor)
+		poll(job, 40) // finds the splits, and reads
+		poll(job, 40)
+		return hub.waits(time.Now())
+	}
+	ahead(10_000)
+	if !waits() {
+		t.Error("the source goes on, though the job is 10,000 rows behind")
+	}
+	ahead(1e12)
+	if waits() {
+		t.Error("the source waits for a job that is far behind")
+	}
+	poll(job, 1)
+	for id, s := range hub.pos {
+		hub.publish(id, s-1e12-8000)
+	}
+	if !waits() {
+		t.Fatal("the source goes on, though the job has nearly caught up")
+	}
+	if time.Sleep(nearlyThere + waitFor); hub.waits(time.Now()) {
+		t.Error("the source waits for a job that is gone")
+	}
+	if poll(job, 0); hub.waits(time.Now()) {
+		t.Error("the source waits for a job that is paused")
 	}
 }

@@ -3,6 +3,7 @@ package op
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // SourceHub is where the running instances of sources, and the jobs that catch
@@ -18,6 +19,7 @@ type SourceState struct {
 	next    int
 	pos     map[string]int64
 	slow    atomic.Int32
+	wait    atomic.Int64 // until when the live reader waits, Unix nanoseconds
 	marks   []*inputMark // watermarks of readers, see held
 	ends    splitEnds
 	wants   wants
@@ -107,6 +109,12 @@ func (s *SourceState) Slow() (release func()) {
 	var once sync.Once
 	return func() { once.Do(func() { s.slow.Add(-1) }) }
 }
+
+// Wait makes the live reader wait for a moment: somebody will have caught up soon.
+func (s *SourceState) Wait(now time.Time) { s.wait.Store(now.Add(waitFor).UnixNano()) }
+
+// waits reports whether somebody has nearly caught up.
+func (s *SourceState) waits(now time.Time) bool { return now.UnixNano() < s.wait.Load() }
 
 // slowed reports whether somebody is catching up.
 func (s *SourceState) slowed() bool { return s.slow.Load() > 0 }
