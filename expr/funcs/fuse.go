@@ -247,48 +247,6 @@ func wholeField(e expr.Expr) expr.Expr {
 	return nil
 }
 
-// splitParts takes several fields of a text in one pass: split_part(s, sep, n) for
-// some n, counted from the beginning.
-func splitParts(fields []types.Datum) func(*expr.CallCtx, []vec.Vec) ([]vec.Vec, error) {
-	most := int64(0)
-	for _, n := range fields {
-		if n.I < 1 || n.I > 1000 {
-			return nil
-		}
-		most = max(most, n.I)
-	}
-	wanted := make([][]int, most) // by field: the results that take it
-	for k, n := range fields {
-		wanted[n.I-1] = append(wanted[n.I-1], k)
-	}
-	return func(c *expr.CallCtx, args []vec.Vec) ([]vec.Vec, error) {
-		outs := make([]*kernel.Out, len(fields))
-		for k := range outs {
-			outs[k] = kernel.NewOut(types.LBytes, c.N)
-		}
-		for k := range c.Rows() {
-			i := c.Row(k)
-			s, sep := kernel.String(args[0].Bytes(i)), kernel.String(args[1].Bytes(i))
-			for _, results := range wanted {
-				field := s
-				if at := indexSep(s, sep); at >= 0 {
-					field, s = s[:at], s[at+len(sep):]
-				} else {
-					s = ""
-				}
-				for _, r := range results {
-					outs[r].SetBytes(i, field)
-				}
-			}
-		}
-		cols := make([]vec.Vec, len(outs))
-		for k, o := range outs {
-			cols[k] = o.Vec()
-		}
-		return cols, nil
-	}
-}
-
 // indexSep is where a separator begins; -1: nowhere. An empty one separates nothing.
 func indexSep(s, sep string) int {
 	switch len(sep) {
