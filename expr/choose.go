@@ -150,18 +150,35 @@ func (c *chooser) result() vec.Vec {
 	case types.LFloat64:
 		out.F64 = choose(c, func(v *vec.Vec) []float64 { return v.F64 })
 	default:
-		out.Off = make([]int32, c.n+1)
-		for i, w := range c.which {
-			if w != 0 {
-				v := &c.vecs[w-1]
-				if !v.Null(i) {
-					out.Data = append(out.Data, v.Bytes(i)...)
-				}
-			}
-			out.Off[i+1] = int32(len(out.Data))
-		}
+		out.Off, out.Data = c.texts()
 	}
 	return out
+}
+
+// texts is the result of byte forms.
+func (c *chooser) texts() (off []int32, data []byte) {
+	mask := make([]int, len(c.vecs))
+	for k := range c.vecs {
+		mask[k] = c.vecs[k].Mask()
+	}
+	off = make([]int32, c.n+1)
+	size := int32(0)
+	for i, w := range c.which {
+		if w != 0 {
+			if v, j := &c.vecs[w-1], i&mask[w-1]; v.Valid == nil || !v.Null(j) {
+				size += v.Off[j+1] - v.Off[j]
+			}
+		}
+		off[i+1] = size
+	}
+	data = make([]byte, int(size)+vec.ShortText)
+	for i, w := range c.which {
+		if off[i] < off[i+1] {
+			v, j := &c.vecs[w-1], i&mask[w-1]
+			vec.CopyText(data, int(off[i]), v.Data, int(v.Off[j]), int(v.Off[j+1]))
+		}
+	}
+	return off, data[:size]
 }
 
 func choose[T any](c *chooser, values func(*vec.Vec) []T) []T {

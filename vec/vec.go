@@ -168,7 +168,8 @@ func (v *Vec) gatherBytes(sel []int32, m int32) (off []int32, data []byte) {
 		}
 		off[k+1] = size
 	}
-	data = make([]byte, 0, size)
+	data = make([]byte, int(size)+ShortText)
+	to := 0
 	for k := 0; k < len(sel); {
 		i := sel[k]
 		if k++; i < 0 {
@@ -179,9 +180,9 @@ func (v *Vec) gatherBytes(sel []int32, m int32) (off []int32, data []byte) {
 		for k < len(sel) && sel[k] == end && m != 0 {
 			k, end = k+1, end+1
 		}
-		data = append(data, v.Data[from[j]:from[end]]...)
+		to = CopyText(data, to, v.Data, int(from[j]), int(from[end]))
 	}
-	return off, data
+	return off, data[:size]
 }
 
 func gather[T any](src []T, sel []int32, m int32, negative bool) []T {

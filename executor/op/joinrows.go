@@ -294,7 +294,7 @@ func (r *joinRows) gather(col int, slots []int32) vec.Vec {
 			}
 		}
 		out.Off = make([]int32, n+1)
-		out.Data = c.copyBytes(make([]byte, size+shortText), out.Off[1:], slots)[:size]
+		out.Data = c.copyBytes(make([]byte, size+vec.ShortText), out.Off[1:], slots)[:size]
 	}
 	return out
 }
@@ -321,24 +321,14 @@ func (r *joinRows) texts(slot int32) (n int) {
 	return n
 }
 
-// shortText is the length up to which a copy takes less time than finding out how
-// long it is to be.
-const shortText = 16
-
-// copyBytes copies the values at slots into data, which has shortText bytes more than
+// copyBytes copies the values at slots into data, which has vec.ShortText bytes more than
 // they have, and sets where they end.
 func (c *joinCol) copyBytes(data []byte, ends []int32, slots []int32) []byte {
 	to := 0
 	for k, s := range slots {
 		if s >= 0 && c.lens.at(s) > 0 {
-			at, n := c.spans.at(s), int(c.lens.at(s))
-			from := c.arena.chunks[at.chunk][at.off:]
-			if n <= shortText && len(from) >= shortText {
-				*(*[shortText]byte)(data[to:]) = [shortText]byte(from)
-			} else {
-				copy(data[to:], from[:n])
-			}
-			to += n
+			at := c.spans.at(s)
+			to = vec.CopyText(data, to, c.arena.chunks[at.chunk], int(at.off), int(at.off)+int(c.lens.at(s)))
 		}
 		ends[k] = int32(to)
 	}

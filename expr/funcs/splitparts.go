@@ -65,15 +65,11 @@ type partSplitter struct {
 	room []int // by result: the bytes of the batch before
 }
 
-// shortPart is the length up to which a copy takes less time than finding out how long
-// it is to be.
-const shortPart = 16
-
 // columns gives the results for all n texts.
 func (p *partSplitter) columns(v *vec.Vec, n int, sep byte) []vec.Vec {
 	cols := make([]vec.Vec, len(p.of))
 	for k := range cols {
-		cols[k] = vec.Vec{Layout: types.LBytes, N: n, Off: make([]int32, n+1), Data: make([]byte, p.room[k]+p.room[k]/16+shortPart)}
+		cols[k] = vec.Vec{Layout: types.LBytes, N: n, Off: make([]int32, n+1), Data: make([]byte, p.room[k]+p.room[k]/16+vec.ShortText)}
 		p.room[k] = 0
 	}
 	for i := range n {
@@ -86,17 +82,12 @@ func (p *partSplitter) columns(v *vec.Vec, n int, sep byte) []vec.Vec {
 				if field > 0 {
 					begin = p.ends[field-1] + 1
 				}
-				part := v.Data[begin:p.ends[field]]
-				if at+len(part)+shortPart > len(out.Data) {
-					out.Data = slices.Grow(out.Data, len(part)+shortPart)
+				end := p.ends[field]
+				if more := end - begin + vec.ShortText; at+more > len(out.Data) {
+					out.Data = slices.Grow(out.Data, more)
 					out.Data = out.Data[:cap(out.Data)]
 				}
-				if len(part) <= shortPart && begin+shortPart <= len(v.Data) {
-					*(*[shortPart]byte)(out.Data[at:]) = [shortPart]byte(v.Data[begin:])
-				} else {
-					copy(out.Data[at:], part)
-				}
-				at += len(part)
+				at = vec.CopyText(out.Data, at, v.Data, begin, end)
 				p.room[k] = at
 			}
 			out.Off[i+1] = int32(at)
