@@ -78,7 +78,8 @@ func sameAnswers(t *testing.T, s *server, file string) (asked int) {
 			}
 			conns[r.Conn] = c
 		}
-		if c.TxStatus() == 'I' && !sometimes.MatchString(r.SQL) && !strings.Contains(r.SQL, ";") {
+		// What waits for an answer may get another one each time.
+		if r.Retry.Attempts == 0 && c.TxStatus() == 'I' && !sometimes.MatchString(r.SQL) && !strings.Contains(r.SQL, ";") {
 			switch strings.ToLower(strings.Fields(r.SQL + " .")[0]) {
 			case "select", "with", "insert", "update", "delete", "values":
 				for _, sql := range variations(r.SQL) {

@@ -8,7 +8,8 @@ import (
 )
 
 // TemporalJoin gives each left row the right rows that match it at the end of
-// the epoch in which it comes (docs/adr/0012-a-temporal-join-sees-its-epoch.md).
+// the epoch in which it comes (docs/adr/0012-a-temporal-join-sees-its-epoch.md), or,
+// if Early, at its beginning.
 // Later changes of the right side output nothing. A left row that goes takes back
 // what it was given. Left rows wait until the rows that the right side began with
 // have all arrived, if the right side tells that (stream.AllRead).
@@ -21,7 +22,10 @@ type TemporalJoin struct {
 	Cols        []int     // as of HashJoin
 	Wait        bool      // the right side tells when its rows have arrived
 	Held        TableRef  // left rows that wait for that
-	Out         types.Schema
+	// Early: a left row meets the right side as it was when its epoch began. The left
+	// side is append-only.
+	Early bool
+	Out   types.Schema
 }
 
 // Kind is "TemporalJoin".
@@ -48,6 +52,9 @@ func (j *TemporalJoin) Explain() string {
 	text := j.hash().Explain()
 	if !j.L.AppendOnly {
 		text += " remembers what it output"
+	}
+	if j.Early {
+		text += " as of the epoch's beginning"
 	}
 	return text
 }

@@ -15,7 +15,9 @@ import (
 // temporalJoin runs a TemporalJoin. Changes of the right side go into a hash
 // join that keeps only that side; the left rows of an epoch are collected and
 // looked up at its barrier, when all changes of the epoch are in. So which
-// version a row meets does not depend on the order in which the inputs arrive.
+// version a row meets does not depend on the order in which the inputs arrive. If
+// the join is Early, it is the other way round: left rows are looked up as they
+// come, and changes of the right side are collected until the barrier.
 //
 // State besides the right side's rows:
 //
@@ -37,7 +39,9 @@ type temporalJoin struct {
 	pending []*stream.Batch    // left rows of this epoch
 	leases  []*stream.Lease    // of each; behind netChange, of each batch that came
 	waits   int                // about the bytes of pending
+	changes []*stream.Batch    // of the right side in this epoch, if Early
 	marks   []stream.Watermark // of the left side, behind them
+	early   bool               // left rows are looked up as they come
 	ready   bool               // the right side is complete
 	arrived bool               // it became so in this epoch
 
@@ -75,6 +79,7 @@ func openTemporalJoin(s *TemporalJoin, ctx *executor.OpenCtx) (executor.Operator
 			t.ready = x != nil
 		}
 	}
+	t.early = s.Early && t.ready
 	return t, nil
 }
 
@@ -84,10 +89,18 @@ func (t *temporalJoin) Close() error { return t.join.Close() }
 
 // Process collects left rows and stores right ones.
 func (t *temporalJoin) Process(ctx *executor.Ctx, in int, b *stream.Batch, out executor.Emitter) error {
-	if in == 1 {
-		return t.join.Process(ctx, 1, b, out) // no left row is there: nothing is output
-	}
 	bytes := b.Bytes()
+	switch {
+	case in == 1 && t.spec.Early:
+		ctx.Keep() // until the barrier, and not given back
+		t.changes = append(t.changes, b)
+		t.waits += bytes
+		return nil
+	case in == 1:
+		return t.join.Process(ctx, 1, b, out) // no left row is there: nothing is output
+	case t.early:
+		return t.join.Process(ctx, 0, b, out)
+	}
 	t.waits += bytes
 	lease := ctx.Keep()
 	if lease.Bytes() > keptBytes*bytes {
@@ -98,7 +111,7 @@ func (t *temporalJoin) Process(ctx *executor.Ctx, in int, b *stream.Batch, out e
 }
 
 // Watermark of the left side goes on behind the rows; the right side has none to give.
-func (t *temporalJoin) Watermark(_ *executor.Ctx, in int, w stream.Watermark, _ executor.Emitter) error {
+func (t *temporalJoin) Watermark(_ *executor.Ctx, in int, w stream.Watermark, out executor.Emitter) error {
 	if in == 1 {
 		if w.Column == stream.AllRead && !t.ready {
 			t.ready, t.arrived = true, true
@@ -113,6 +126,9 @@ func (t *temporalJoin) Watermark(_ *executor.Ctx, in int, w stream.Watermark, _ 
 		for at < len(t.marks) && t.marks[at].Column != i {
 			at++
 		}
+		if t.early {
+			return out.EmitWatermark(stream.Watermark{Column: i, Time: w.Time})
+		}
 		if at == len(t.marks) {
 			t.marks = append(t.marks, stream.Watermark{Column: i, Time: w.Time})
 		}
@@ -123,6 +139,13 @@ func (t *temporalJoin) Watermark(_ *executor.Ctx, in int, w stream.Watermark, _ 
 
 // Barrier looks the epoch's left rows up.
 func (t *temporalJoin) Barrier(ctx *executor.Ctx, b stream.Barrier, out executor.Emitter) error {
+	for _, x := range t.changes {
+		if err := t.join.Process(ctx, 1, x, out); err != nil { // outputs nothing
+			return err
+		}
+	}
+	clear(t.changes)
+	t.changes = t.changes[:0]
 	come, gone, err := t.netChange()
 	if err != nil {
 		return err
@@ -142,6 +165,7 @@ func (t *temporalJoin) Barrier(ctx *executor.Ctx, b stream.Barrier, out executor
 		t.marks = t.marks[:0]
 	}
 	t.letGo()
+	t.early = t.spec.Early && t.ready
 	return t.join.Barrier(ctx, b, out)
 }
 

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -19,10 +20,11 @@ type temporalCase struct {
 	nullSafe bool
 	grow     bool // the left side is append-only
 	wait     bool
+	early    bool
 }
 
 func (c temporalCase) String() string {
-	return fmt.Sprintf("%s,residual=%v,nullsafe=%v,append=%v,wait=%v", c.kind, c.residual, c.nullSafe, c.grow, c.wait)
+	return fmt.Sprintf("%s,residual=%v,nullsafe=%v,append=%v,wait=%v,early=%v", c.kind, c.residual, c.nullSafe, c.grow, c.wait, c.early)
 }
 
 func (c temporalCase) build(t testing.TB, s types.Schema) optest.Build {
@@ -31,7 +33,7 @@ func (c temporalCase) build(t testing.TB, s types.Schema) optest.Build {
 			return JoinSide{Keys: []int{0}, RowKey: []int{2}, WindowKey: -1, AppendOnly: grow, Table: TableRef{ID: 100, Name: "join"}}
 		}
 		j := &TemporalJoin{Left: in[0], Right: in[1], Type: c.kind, NullSafe: []bool{c.nullSafe}, L: side(0, c.grow), R: side(1, false),
-			Cols: []int{1, 0, 2, 5, 4}, Wait: c.wait, Held: TableRef{ID: 103, Name: "held"}}
+			Cols: []int{1, 0, 2, 5, 4}, Wait: c.wait, Held: TableRef{ID: 103, Name: "held"}, Early: c.early}
 		j.L.Table.ID, j.R.Table.ID = 101, 102
 		if c.grow {
 			j.L.Table = TableRef{}
@@ -52,14 +54,19 @@ func (c temporalCase) history(s types.Schema) func() func(in [][]optest.Row) []o
 	pairs := joinCase{kind: c.kind, residual: c.residual, nullSafe: c.nullSafe}
 	return func() func(in [][]optest.Row) []optest.Row {
 		given := map[string][]optest.Row{}
+		var before []optest.Row // the right side at the barrier before
 		return func(in [][]optest.Row) []optest.Row {
+			right := in[1]
+			if c.early {
+				right, before = before, slices.Clone(right)
+			}
 			now := map[string][]optest.Row{}
 			var out []optest.Row
 			for _, l := range in[0] {
 				text := optest.Text(s, l)
 				rows, ok := given[text]
 				if !ok {
-					rows = pairs.oracle([][]optest.Row{{l}, in[1]})
+					rows = pairs.oracle([][]optest.Row{{l}, right})
 				}
 				now[text] = rows
 				out = append(out, rows...)
@@ -83,6 +90,7 @@ func TestTemporalJoin(t *testing.T) {
 	for _, kind := range []JoinKind{InnerJoin, LeftJoin} {
 		for _, c := range []temporalCase{
 			{kind: kind, grow: true}, {kind: kind}, {kind: kind, residual: true}, {kind: kind, nullSafe: true}, {kind: kind, grow: true, residual: true},
+			{kind: kind, grow: true, early: true}, {kind: kind, grow: true, early: true, residual: true, nullSafe: true},
 		} {
 			t.Run(c.String(), func(t *testing.T) {
 				optest.Check(t, optest.Law{
@@ -98,8 +106,9 @@ func TestTemporalJoin(t *testing.T) {
 // first rows have all come, and then see them.
 func TestTemporalJoinWaits(t *testing.T) {
 	schema := optest.Schema(t, "k text, v int8, id int8")
-	for _, grow := range []bool{true, false} {
-		c := temporalCase{kind: LeftJoin, grow: grow, wait: true}
+	for _, c := range []temporalCase{{grow: true}, {}, {grow: true, early: true}} {
+		c.kind, c.wait = LeftJoin, true
+		grow := c.grow
 		t.Run(c.String(), func(t *testing.T) {
 			h := optest.New(t, []types.Schema{schema, schema}, c.build(t, schema), optest.Options{})
 			want := func(net optest.Net, text string) {
@@ -131,6 +140,15 @@ func TestTemporalJoinWaits(t *testing.T) {
 			h.Restart() // it is known that the right side is complete
 			h.PushText(0, "+ d 1 5")
 			want(h.Barrier(), "+ 1 d 5 NULL NULL")
+			h.PushText(1, "+ d 9 9")
+			h.PushText(0, "+ d 2 6")
+			if c.early { // as it was when the epoch began
+				want(h.Barrier(), "+ 2 d 6 NULL NULL")
+			} else {
+				want(h.Barrier(), "+ 2 d 6 9 9")
+			}
+			h.PushText(0, "+ d 3 7")
+			want(h.Barrier(), "+ 3 d 7 9 9")
 		})
 	}
 }

@@ -3,6 +3,7 @@ package lower
 import (
 	"slices"
 
+	"streamdb/catalog"
 	"streamdb/executor"
 	"streamdb/executor/op"
 	"streamdb/expr"
@@ -50,6 +51,8 @@ func (l *lowerer) temporal(n *logical.LookupJoin, need logical.Set) (*rel, error
 	if !lr.appendOnly {
 		j.L.Table = l.table("temporal-given")
 	}
+	j.Early = lr.appendOnly && leavesAre(n.L, func(x logical.Node) bool { _, ok := x.(*logical.SourceScan); return ok }) &&
+		leavesAre(n.R, func(x logical.Node) bool { s, ok := x.(*logical.Scan); return ok && s.Obj.Kind == catalog.Table })
 	for _, k := range keys {
 		j.NullSafe = append(j.NullSafe, k.nullSafe)
 	}
@@ -63,6 +66,15 @@ func (l *lowerer) temporal(n *logical.LookupJoin, need logical.Set) (*rel, error
 	j.Out = l.schema(out.cols)
 	out.spec = j
 	return out, nil
+}
+
+// leavesAre reports whether all nodes without an input are such.
+func leavesAre(n logical.Node, such func(logical.Node) bool) bool {
+	all := true
+	logical.WalkTree(n, func(x logical.Node) {
+		all = all && (len(x.Inputs()) > 0 || such(x))
+	})
+	return all
 }
 
 // asOf becomes AsOfJoin: the equalities are its keys, the inequality its time.
